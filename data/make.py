@@ -1,0 +1,84 @@
+"""How the files in this folder were made.  From the repository's root:
+
+python data/make.py digits        needs scikit-learn, which carries the scans
+python data/make.py classifier    a minute on two cores
+python data/make.py denoiser      a minute or two on two cores
+"""
+
+import math
+import shutil
+import sys
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ddpm_core import checkpoints, data
+from ddpm_core.__main__ import main
+from ddpm_core.metrics import Classifier
+
+
+def digits() -> None:
+    """The scans as scikit-learn carries them, and the split."""
+    from sklearn.datasets import load_digits
+
+    scans = load_digits()
+    order = torch.randperm(1797, generator=torch.Generator().manual_seed(0)).numpy().astype(np.int16)
+    np.savez_compressed(
+        data.SHIPPED / "digits.npz",
+        images=scans.images.astype(np.uint8),
+        labels=scans.target.astype(np.uint8),
+        train=order[:1437],
+        test=order[1437:],
+    )
+
+
+def distorted(x: torch.Tensor, g: torch.Generator) -> torch.Tensor:
+    """Each picture turned by up to 7.5 degrees, scaled by 12 %, sheared by 0.15, moved by 0.7 pixels."""
+    rand = lambda width: (torch.rand(len(x), generator=g) - 0.5) * width  # noqa: E731
+    angle, scale, shear = rand(2 * math.radians(15)), 1 + rand(0.24), rand(0.3)
+    theta = torch.zeros(len(x), 2, 3)
+    theta[:, 0, 0], theta[:, 0, 1] = angle.cos() * scale, -angle.sin() * scale + shear
+    theta[:, 1, 0], theta[:, 1, 1] = angle.sin() * scale, angle.cos() * scale
+    theta[:, :, 2] = (torch.rand(len(x), 2, generator=g) - 0.5) * 0.35
+    grid = F.affine_grid(theta, list(x.shape), align_corners=False)
+    return F.grid_sample(x + 1, grid, align_corners=False) - 1  # outside is paper: -1
+
+
+def classifier(rounds: int = 80, batch: int = 64, lr: float = 2e-3, seed: int = 0) -> None:
+    """A network that reads the digits, trained on distorted copies of the training digits."""
+    train, test = data.digits()
+    torch.manual_seed(seed)
+    g = torch.Generator().manual_seed(seed)
+    net = Classifier()
+    optimizer = torch.optim.AdamW(net.parameters(), lr, weight_decay=0.02)
+    step, steps = 0, rounds * (len(train.images) // batch)
+    for _ in range(rounds):
+        order = torch.randperm(len(train.images), generator=g)
+        for now in order[: len(order) // batch * batch].split(batch):
+            step += 1
+            for group in optimizer.param_groups:
+                group["lr"] = lr * min(1, step / 100) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
+            features = F.dropout(net.body(distorted(train.images[now], g)), 0.2)
+            loss = F.cross_entropy(net.head(features), train.labels[now], label_smoothing=0.1)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    net.eval()
+    right = int((net.classes(test.images) == test.labels).sum())
+    checkpoints.write(
+        data.SHIPPED / "digits-classifier.safetensors",
+        net.state_dict(),
+        {"args": net.config, "card": {"data": "digits", "rounds": rounds, "seed": seed, "test_right": right}},
+    )
+    print(f"{right} of {len(test.images)} test digits read right")
+
+
+def denoiser() -> None:
+    """The denoiser that the command line trains with its own settings."""
+    main(["train", "--data", "digits", "--images", "200000", "--seed", "0", "--out", "runs/digits"])
+    shutil.copyfile("runs/digits/model.safetensors", data.SHIPPED / "digits-denoiser.safetensors")
+
+
+if __name__ == "__main__":
+    {"digits": digits, "classifier": classifier, "denoiser": denoiser}[sys.argv[1]]()

@@ -1,0 +1,53 @@
+"""Denoising diffusion probabilistic models, small enough to read in an evening.
+
+The shortest way from data to samples:
+
+    train_set, test_set = digits()
+    denoiser = Denoiser(UNet(), cosine(), Eps())
+    for step in train(denoiser, train_set.images, images=200_000):
+        ...
+    *_, last = sample(denoiser, torch.randn(16, 1, 8, 8), denoiser.schedule.times(100))
+"""
+
+from .checkpoints import classifier, load, pretrained, save
+from .data import digits, mnist
+from .denoiser import Denoiser
+from .gaussian import Gaussian
+from .nets import MLP, UNet
+from .prediction import X0, Eps, Mu, Score, V
+from .process import posterior, q_sample, transition
+from .sampling import ancestral, ancestral_beta, ddim, sample
+from .schedule import Level, Schedule, cosine, from_betas, linear
+from .training import train, watch
+
+__all__ = [
+    "MLP",
+    "X0",
+    "Denoiser",
+    "Eps",
+    "Gaussian",
+    "Level",
+    "Mu",
+    "Schedule",
+    "Score",
+    "UNet",
+    "V",
+    "ancestral",
+    "ancestral_beta",
+    "classifier",
+    "cosine",
+    "ddim",
+    "digits",
+    "from_betas",
+    "linear",
+    "load",
+    "mnist",
+    "posterior",
+    "pretrained",
+    "q_sample",
+    "sample",
+    "save",
+    "train",
+    "transition",
+    "watch",
+]

@@ -1,0 +1,194 @@
+"""The package from the command line: python -m ddpm_core train | sample."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from . import checkpoints, checks, data
+from .denoiser import Denoiser
+from .nets import MLP, UNet
+from .prediction import Eps
+from .sampling import randn, sample
+from .schedule import cosine
+from .training import train, watch
+
+
+class Recipe(NamedTuple):
+    """What suits a data set: how to read it, how large a network, how to train it."""
+
+    read: Callable[[], tuple[data.Dataset, data.Dataset]]
+    net: Callable[[], UNet]
+    batch: int
+    lr: float
+    ema: float
+
+
+RECIPES = {
+    "digits": Recipe(data.digits, UNet, 64, 3e-3, 0.999),
+    "mnist": Recipe(data.mnist, lambda: UNet(width=24, mults=(1, 2, 2), classes=10), 64, 3e-3, 0.9995),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 if it went well, 2 with a line on stderr if not."""
+    args = _parser().parse_args(argv)
+    try:
+        args.run(args)
+    except (ValueError, TypeError, OSError, FloatingPointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _train(args: argparse.Namespace) -> None:
+    recipe, target = RECIPES[args.data], Path(args.out) / "model.safetensors"
+    device = pick(args.device)
+    _writable(target)
+    images, labels, levels = recipe.read()[0]
+    torch.manual_seed(args.seed)  # the network's first weights
+    net = recipe.net()
+    denoiser = Denoiser(net, cosine(), Eps(), clip=1.0).to(device)
+    settings: dict[str, Any] = {
+        "images": args.images,
+        "batch": recipe.batch if args.batch is None else args.batch,
+        "lr": recipe.lr if args.lr is None else args.lr,
+        "ema": recipe.ema if args.ema is None else args.ema,
+        "seed": args.seed,
+    }
+    weights = sum(p.numel() for p in net.parameters())
+    print(f"{len(images):,} images, {weights:,} weights, on {device}", flush=True)
+    start = time.perf_counter()
+    steps = train(denoiser, images, labels if net.config["classes"] else None, **settings)
+    for step in watch(steps, args.images):
+        last = step
+    seconds = time.perf_counter() - start
+    shape = list(images.shape[1:])
+    checkpoints.save(
+        denoiser, target, data=args.data, shape=shape, levels=levels, seconds=round(seconds, 1), **settings
+    )
+    print(f"{last.images:,} images in {seconds:.0f} s ({last.images / seconds:,.0f} a second): {target}")
+
+
+def _sample(args: argparse.Namespace) -> None:
+    if args.seed < 0:
+        raise ValueError(f"--seed must be at least 0, got {args.seed}")
+    target, device = Path(args.out), pick(args.device)
+    _writable(target)
+    source = Path(args.source)
+    if source.is_dir():
+        source /= "model.safetensors"
+    elif not source.is_file():
+        source = checkpoints.shipped(args.source)
+    card, denoiser = checkpoints.card(source), checkpoints.load(source).to(device)
+    checks.whole(args.n, "--n", 1)
+    times = denoiser.schedule.times(args.steps)
+    classes = cast(UNet | MLP, denoiser.net).config["classes"]
+    labels = _labels(args.labels, args.n, classes)
+    generator = torch.Generator().manual_seed(args.seed)
+    like = torch.empty(0, *card["shape"], device=device)
+    parts: list[Tensor] = []
+    with tqdm(total=args.n * (len(times) - 1), unit=" steps", unit_scale=True) as bar:
+        for part in torch.arange(args.n).split(args.batch):
+            conditional = denoiser if labels is None else denoiser.given(labels[part].to(device))
+            x_T = randn(like.new_empty(len(part), *like.shape[1:]), generator)
+            for frame in sample(conditional, x_T, times, generator=generator):
+                bar.update(len(part) if frame.x0 is not None else 0)
+            parts.append(frame.xt.clamp(-1, 1).cpu())
+    arrays = {"images": torch.cat(parts).numpy()}
+    if labels is not None:
+        arrays["labels"] = labels.numpy()
+    _write_npz(target, arrays)
+    print(f"{args.n} images of {times[0]} .. 0 in {len(times) - 1} steps: {target}")
+
+
+def _labels(wish: str | None, n: int, classes: int | None) -> Tensor | None:
+    """Labels for n samples: "balanced", or one class for all; None for none."""
+    if wish is None:
+        return None
+    if classes is None:
+        raise ValueError("--labels: this model was trained without labels")
+    if wish == "balanced":
+        return torch.arange(n) % classes
+    if not wish.isdecimal() or int(wish) >= classes:
+        raise ValueError(f"--labels must be balanced or a class in 0..{classes - 1}, got {wish!r}")
+    return torch.full((n,), int(wish))
+
+
+def pick(name: str) -> torch.device:
+    """The device of that name; "auto" for the best there is.  ValueError if it isn't there."""
+    there: dict[str, Callable[[], bool]] = {
+        "cuda": torch.cuda.is_available,
+        "mps": torch.backends.mps.is_available,
+    }
+    there["cpu"] = lambda: True
+    if name == "auto":
+        return torch.device(next(device for device, found in there.items() if found()))
+    if not there[name]():
+        raise ValueError(f"--device {name}: torch sees no such device here; try --device auto")
+    return torch.device(name)
+
+
+def _writable(target: Path) -> None:
+    """Find out before time is spent whether `target` can be written: OSError if not."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder; a file is to be written there")
+    if not os.access(target.parent, os.W_OK):
+        raise PermissionError(f"{target.parent} can't be written to")
+
+
+def _write_npz(target: Path, arrays: dict[str, np.ndarray]) -> None:
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with open(part, "wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ddpm_core", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="train | sample")
+
+    t = commands.add_parser("train", help="train a denoiser and leave OUT/model.safetensors")
+    t.add_argument("--data", choices=sorted(RECIPES), default="digits")
+    t.add_argument("--images", type=int, default=200_000, help="how many to see (default: %(default)s)")
+    t.add_argument("--batch", type=int, help="images a step")
+    t.add_argument("--lr", type=float, help="the highest learning rate")
+    t.add_argument("--ema", type=float, help="how slowly the average of the weights forgets, in [0, 1)")
+    t.add_argument("--seed", type=int, default=0)
+    t.add_argument("--out", required=True, metavar="DIR")
+    t.set_defaults(run=_train)
+
+    s = commands.add_parser("sample", help="sample, and leave the array `images` in OUT (npz)")
+    s.add_argument(
+        "--from", dest="source", required=True, metavar="NAME", help="a folder, a file, or a model that ships"
+    )
+    s.add_argument("--n", type=int, default=64, help="how many (default: %(default)s)")
+    s.add_argument("--steps", type=int, help="how many reverse steps (default: all T)")
+    s.add_argument("--labels", help="balanced, or one class, for a model with labels")
+    s.add_argument("--batch", type=int, default=500, help="how many at once (default: %(default)s)")
+    s.add_argument("--seed", type=int, default=0)
+    s.add_argument("--out", required=True, metavar="FILE")
+    s.set_defaults(run=_sample)
+
+    for command in (t, s):
+        command.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""Weights on disk: one safetensors file with all that is needed to build the model again, and no pickle.
+
+The header carries the configuration and a sha256 of the whole file (its own 64 digits read as zeros); a
+file is refused before any tensor is built from it unless that sum is right.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load as read_tensors
+from safetensors.torch import save as write_tensors
+from torch import Tensor
+
+from . import prediction
+from .data import SHIPPED
+from .denoiser import Denoiser
+from .metrics import Classifier
+from .nets import MLP, UNet
+from .schedule import Schedule
+
+NETS: dict[str, type[UNet] | type[MLP]] = {net.__name__: net for net in (UNet, MLP)}
+PREDICTIONS: dict[str, type[prediction.Prediction]] = {
+    p.__name__: p for p in (prediction.Eps, prediction.X0, prediction.V, prediction.Mu, prediction.Score)
+}
+LARGEST = 1 << 30  # bytes
+BLANK = "0" * 64
+
+
+def save(denoiser: Denoiser, path: str | Path, **card: Any) -> None:
+    """Write a denoiser to `path`, all or nothing; `card` is kept beside the weights as JSON.
+
+    The network must be a UNet or an MLP.  TypeError otherwise; OSError if the file can't be written.
+    """
+    if type(denoiser.net).__name__ not in NETS:
+        raise TypeError(f"can save {' and '.join(NETS)}, got {type(denoiser.net).__name__}")
+    config = {
+        "net": type(denoiser.net).__name__,
+        "args": denoiser.net.config,
+        "prediction": type(denoiser.prediction).__name__,
+        "clip": denoiser.clip,
+        "card": card,
+    }
+    write(path, dict(denoiser.net.state_dict(), abar=denoiser.schedule.abar), config)
+
+
+def load(path: str | Path) -> Denoiser:
+    """The denoiser in a file that `save` wrote, on the CPU in eval mode; or ValueError, FileNotFoundError."""
+    tensors, config = read(path)
+    try:
+        net = NETS[config["net"]](**config["args"])
+        schedule = Schedule(tensors.pop("abar"))
+        denoiser = Denoiser(net, schedule, PREDICTIONS[config["prediction"]](), config["clip"])
+        net.load_state_dict(tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{path} holds no denoiser that this version can build: {error}") from None
+    return denoiser.eval()
+
+
+def pretrained(name: str) -> Denoiser:
+    """The denoiser that ships under `name` in data/, "digits" among them.  ValueError names the others."""
+    return load(shipped(name))
+
+
+def classifier(name: str) -> Classifier:
+    """The classifier that ships for the pictures of `name`, "digits" among them, in eval mode."""
+    tensors, config = read(shipped(name, "classifier"))
+    net = Classifier(**config["args"])
+    net.load_state_dict(tensors)
+    return net.eval()
+
+
+def card(path: str | Path) -> dict[str, Any]:
+    """What was written about a model when it was saved."""
+    return read(path)[1]["card"]
+
+
+def shipped(name: str, kind: str = "denoiser") -> Path:
+    """The file in data/ with the weights of that name, or ValueError with the names there are."""
+    names = sorted(p.name.removesuffix(f"-{kind}.safetensors") for p in SHIPPED.glob(f"*-{kind}.safetensors"))
+    if name not in names:
+        raise ValueError(f"no {kind} called {name!r} ships with the course; there is {', '.join(names)}")
+    return SHIPPED / f"{name}-{kind}.safetensors"
+
+
+def write(path: str | Path, tensors: dict[str, Tensor], config: dict[str, Any]) -> None:
+    """Tensors and a JSON configuration with their sum, under a temporary name first."""
+    path = Path(path)
+    tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    raw = write_tensors(tensors, {"config": json.dumps(config, sort_keys=True), "sha256": BLANK})
+    raw = raw.replace(BLANK.encode(), hashlib.sha256(raw).hexdigest().encode(), 1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `write` wrote, or FileNotFoundError / ValueError before any tensor is built."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing")
+    if (size := path.stat().st_size) > LARGEST:
+        raise ValueError(f"{path} has {size:,} bytes; refused: more than {LARGEST:,}")
+    raw = path.read_bytes()
+    length = int.from_bytes(raw[:8], "little")
+    try:
+        meta = json.loads(raw[8 : 8 + length])["__metadata__"]
+        told, config = meta["sha256"], json.loads(meta["config"])
+        head = raw[: 8 + length].replace(told.encode(), BLANK.encode(), 1)
+        sound = len(told) == 64 and hashlib.sha256(head + raw[8 + length :]).hexdigest() == told
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        sound = False
+    if not sound:
+        raise ValueError(f"{path} is not what was saved: cut, changed, or no file of this course's weights")
+    return read_tensors(raw), config

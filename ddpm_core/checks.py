@@ -1,0 +1,135 @@
+"""What a bad input is told: what came, what was expected, what to do.  Loops run past these doors."""
+
+import operator
+from collections.abc import Callable, Sequence
+from functools import wraps
+from itertools import pairwise
+from typing import ParamSpec, TypeVar
+
+import torch
+from torch import Tensor
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+UNSCALED = 8.0  # no image in [-1, 1], however noised, holds a pixel beyond this
+
+
+def whole(value: object, name: str, lowest: int, highest: int | None = None) -> int:
+    """`value` as an int in lowest..highest, or TypeError / ValueError.  A bool is no number."""
+    try:
+        if isinstance(value, (bool, torch.Tensor)):
+            raise TypeError
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number, got {show(value)}") from None
+    if number < lowest or (highest is not None and number > highest):
+        bounds = f"at least {lowest}" if highest is None else f"in {lowest}..{highest}"
+        raise ValueError(f"{name} must be {bounds}, got {number}")
+    return number
+
+
+def real(value: object, name: str, lowest: float, highest: float) -> float:
+    """`value` as a float strictly between the two bounds, or TypeError / ValueError."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number, got {show(value)}")
+    if not lowest < value < highest:  # NaN fails here too
+        raise ValueError(f"{name} must lie strictly between {lowest:g} and {highest:g}, got {value}")
+    return float(value)
+
+
+def times(t: object, T: int, lowest: int, batch: int) -> Tensor:
+    """A tensor of whole times in lowest..T, shape (batch,) or (1,), or TypeError / ValueError."""
+    if not isinstance(t, Tensor):
+        raise TypeError(f"times must be an integer tensor of shape (B,) or (1,), got {show(t)}")
+    if t.dtype == torch.bool or t.is_floating_point() or t.is_complex():
+        raise TypeError(f"times must be whole numbers, got a tensor of {t.dtype}; use t.long()")
+    if t.ndim != 1 or not (len(t) == batch or len(t) == 1 or batch == 1):
+        raise ValueError(f"times must have shape ({batch},) or (1,), got {tuple(t.shape)}")
+    if t.numel():
+        low, high = (int(v) for v in torch.aminmax(t))
+        if low < lowest or high > T:
+            why = " (t = 0 is the clean image: nothing to predict there)" if lowest == 1 and low == 0 else ""
+            raise ValueError(f"times must lie in {lowest}..{T}, got {low}..{high}{why}")
+    return t
+
+
+def descending(path: Sequence[int] | Tensor, T: int) -> list[int]:
+    """Times T >= t_0 > t_1 > ... >= 0 as ints, at least two, or TypeError / ValueError."""
+    path = path.tolist() if isinstance(path, Tensor) else path
+    walk = [whole(t, "a time", 0, T) for t in path]
+    if len(walk) < 2:
+        raise ValueError(f"times need a start and an end, got {walk}")
+    for t, s in pairwise(walk):
+        if s >= t:
+            raise ValueError(f"times must decrease strictly from T to 0, got {t} before {s}")
+    return walk
+
+
+def batch(x: object, name: str) -> Tensor:
+    """Real-valued data (B, ...) with finite entries, or TypeError / ValueError."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name} must be a tensor of shape (B, ...), got {show(x)}")
+    if not x.is_floating_point():
+        hint = "; map bytes to [-1, 1] first: x.float() / 127.5 - 1" if x.dtype == torch.uint8 else ""
+        raise TypeError(f"{name} must be floating point, got {x.dtype}{hint}")
+    if x.ndim < 2:
+        raise ValueError(f"{name} must have shape (B, ...) with a batch axis first, got {tuple(x.shape)}")
+    if x.numel() and not bool(torch.isfinite(x).all()):
+        raise ValueError(f"{name} holds {int((~torch.isfinite(x)).sum())} entries that are NaN or infinite")
+    return x
+
+
+def data(x: object, name: str) -> Tensor:
+    """`batch`, and pictures (B, C, H, W) that have been scaled to [-1, 1]."""
+    x = batch(x, name)
+    if x.ndim == 4 and x.numel() and (peak := float(x.abs().max())) >= UNSCALED:
+        raise ValueError(f"{name} looks unscaled: pixels reach {peak:g}, expected [-1, 1]; scale them first")
+    return x
+
+
+def labels(y: object, batch: int) -> Tensor:
+    """Class labels (batch,), whole numbers, -1 for "no label", or TypeError / ValueError."""
+    if not isinstance(y, Tensor) or y.is_floating_point() or y.is_complex() or y.dtype == torch.bool:
+        raise TypeError(f"labels must be an integer tensor, got {show(y)}")
+    if y.shape != (batch,):
+        raise ValueError(f"labels must have shape ({batch},), one for each example, got {tuple(y.shape)}")
+    return y
+
+
+def same_shape(x: Tensor, like: Tensor, name: str, other: str) -> None:
+    """Refuse what torch would broadcast in silence."""
+    if x.shape != like.shape:
+        raise ValueError(
+            f"{name} must have the shape of {other}, {tuple(like.shape)}, got {tuple(x.shape)}; "
+            "torch would have broadcast them"
+        )
+
+
+def one_shape(formula: Callable[P, R]) -> Callable[P, R]:
+    """Data that meet in a formula have one shape; only a batch of 1 stands for any batch.
+
+    Anything that is no tensor with axes passes: numbers, and sympy's symbols.
+    """
+
+    @wraps(formula)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        shapes = [a.shape for a in (*args, *kwargs.values()) if isinstance(a, Tensor) and a.ndim]
+        for shape in shapes[1:]:
+            first = shapes[0]
+            if shape[1:] != first[1:] or (shape[0] != first[0] and 1 not in (shape[0], first[0])):
+                raise ValueError(
+                    f"{formula.__name__} got data of shapes {tuple(first)} and {tuple(shape)}; "
+                    "they must agree (a batch of 1 stands for any)"
+                )
+        return formula(*args, **kwargs)
+
+    return checked
+
+
+def show(value: object) -> str:
+    """A short picture of anything, for an error message."""
+    if isinstance(value, Tensor):
+        return f"a tensor of {value.dtype} and shape {tuple(value.shape)}"
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"

@@ -1,0 +1,96 @@
+"""A network, a schedule and a meaning for its output: (x_t, t) -> estimate of x_0."""
+
+import math
+
+from torch import Tensor, full, nn
+
+from . import checks
+from .gaussian import per_example
+from .prediction import Prediction
+from .process import q_sample
+from .schedule import Level, Schedule
+
+
+class Denoiser(nn.Module):
+    """E[x_0 | x_t] as a network sees it.
+
+    net: a module (x_t, t) -> output of x_t's shape, with t (B,) whole; a network with labels takes them
+    third, net(x_t, t, y), y (B,) whole, -1 for "no label".  What the output means is `prediction`'s word.
+    clip: data lie in [-clip, clip], so E[x_0 | x_t] does too: an estimate outside is moved to the nearest
+    end.  At the last levels a small error of the network is divided by a tiny signal; this contains it.
+    """
+
+    def __init__(self, net: nn.Module, schedule: Schedule, prediction: Prediction, clip: float | None = None):
+        super().__init__()
+        if not isinstance(schedule, Schedule):
+            raise TypeError(f"schedule must be a Schedule, got {checks.show(schedule)}")
+        if not (hasattr(prediction, "target") and hasattr(prediction, "x0")) or isinstance(prediction, type):
+            raise TypeError(f"prediction must be an object like Eps(), got {checks.show(prediction)}")
+        if clip is not None:
+            checks.real(clip, "clip", 0, math.inf)
+        self.net, self.schedule, self.prediction, self.clip = net, schedule, prediction, clip
+
+    def forward(self, xt: Tensor, t: Tensor | int) -> Tensor:
+        """The estimate of x_0: (B, ...).
+
+        xt: (B, ...), floating point; t: whole times in 1..T, (B,) or (1,), or one int for the whole batch.
+        """
+        if not isinstance(t, Tensor):
+            return self.at(xt, checks.whole(t, "t", 1, self.schedule.T))
+        t = checks.times(t, self.schedule.T, 1, len(xt)).to(xt.device)
+        return self._x0(xt, t, self.schedule.gather(t - 1, xt), self.schedule.gather(t, xt))
+
+    def at(self, xt: Tensor, t: int) -> Tensor:
+        """`forward` for a batch that is all at one time t, unchecked: what a sampling loop calls."""
+        return self._x0(xt, full((1,), t, device=xt.device), self.schedule.at(t - 1), self.schedule.at(t))
+
+    def loss(self, x0: Tensor, t: Tensor, eps: Tensor, y: Tensor | None = None) -> Tensor:
+        """Squared error ||target - output||^2 of each example, summed over its entries: (B,).
+
+        x0: (B, ...) in [-1, 1] where it is pictures; t: whole times in 1..T, (B,) or (1,);
+        eps: the noise, like x0; y: labels (B,) for a network that takes them.
+        Ho et al. 2020, eq. 14, for Eps().  TypeError or ValueError for anything else.
+        """
+        checks.data(x0, "x0")
+        checks.same_shape(checks.batch(eps, "eps"), x0, "eps", "x0")
+        checks.times(t, self.schedule.T, 1, len(x0))
+        if y is not None:
+            checks.labels(y, len(x0))
+        return self.errors(x0, t.to(x0.device), eps, y)
+
+    def errors(self, x0: Tensor, t: Tensor, eps: Tensor, y: Tensor | None = None) -> Tensor:
+        """`loss`, unchecked: what a training loop calls."""
+        s, now = self.schedule.gather(t - 1, x0), self.schedule.gather(t, x0)
+        xt = q_sample(x0, eps, now)
+        out = self._out(xt, t, *(() if y is None else (y,)))
+        return per_example((self.prediction.target(x0, eps, xt, s, now) - out) ** 2)
+
+    def given(self, y: Tensor) -> "Denoiser":
+        """This denoiser with its labels fixed: an estimate of E[x_0 | x_t, y].  y: (B,), or (1,) for all."""
+        checks.labels(y, len(y) if isinstance(y, Tensor) and y.ndim else 0)
+        return Denoiser(Labelled(self.net, y), self.schedule, self.prediction, self.clip)
+
+    def _x0(self, xt: Tensor, t: Tensor, s: Level, now: Level) -> Tensor:
+        x0 = self.prediction.x0(self._out(xt, t), xt, s, now)
+        return x0 if self.clip is None else x0.clamp(-self.clip, self.clip)
+
+    def _out(self, xt: Tensor, t: Tensor, *y: Tensor) -> Tensor:
+        out: Tensor = self.net(xt, t.expand(len(xt)), *y)
+        if not isinstance(out, Tensor):
+            raise TypeError(f"the network's output must be a tensor, got {checks.show(out)}")
+        checks.same_shape(out, xt, "the network's output", "its input")
+        return out
+
+
+class Labelled(nn.Module):
+    """A network whose labels are fixed."""
+
+    def __init__(self, net: nn.Module, y: Tensor):
+        super().__init__()
+        self.net = net
+        self.y: Tensor
+        self.register_buffer("y", y)
+
+    def forward(self, xt: Tensor, t: Tensor) -> Tensor:
+        """The network's output for the labels that are fixed: (B, ...)."""
+        return self.net(xt, t, self.y.expand(len(xt)))

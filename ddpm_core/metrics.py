@@ -1,0 +1,108 @@
+"""How good samples are: as a classifier sees them, and how far they are from copies."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from . import checks
+
+
+class Classifier(nn.Module):
+    """A small convolutional network that reads grey digits: (N, 1, H, W) -> logits (N, classes)."""
+
+    def __init__(self, width: int = 32, features: int = 64, classes: int = 10):
+        super().__init__()
+        self.config = {"width": width, "features": features, "classes": classes}
+        self.body = nn.Sequential(
+            *_conv(1, width),
+            *_conv(width, width),
+            nn.MaxPool2d(2),
+            *_conv(width, 2 * width),
+            *_conv(2 * width, 2 * width),
+            nn.AdaptiveAvgPool2d(4),
+            nn.Flatten(),
+            nn.Linear(32 * width, features),
+            nn.ReLU(),
+        )
+        self.head = nn.Linear(features, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits: (N, classes)."""
+        return self.head(self.body(x))
+
+    @torch.no_grad()
+    def features(self, x: Tensor) -> Tensor:
+        """What the last layer reads: (N, features), float64."""
+        return torch.cat([self.body(part) for part in x.split(1000)]).double()
+
+    @torch.no_grad()
+    def classes(self, x: Tensor) -> Tensor:
+        """The likeliest class of each picture: (N,)."""
+        return torch.cat([self(part).argmax(1) for part in x.split(1000)])
+
+
+def _conv(c_in: int, c_out: int) -> tuple[nn.Module, ...]:
+    return nn.Conv2d(c_in, c_out, 3, padding=1), nn.BatchNorm2d(c_out), nn.ReLU()
+
+
+def frechet(a: Tensor, b: Tensor) -> float:
+    """Squared Frechet distance of two Gaussians with the means and covariances of a (N, d) and b (M, d).
+
+    |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)).  Dowson & Landau 1982; Heusel et al. 2017 for images.
+    It shrinks as N and M grow, so compare it with a floor of the same sizes.
+    """
+    for x in (a, b):
+        if x.ndim != 2 or len(x) < 2 or x.shape[1] != a.shape[1]:
+            raise ValueError(f"features must be (N, d) and (M, d), got {tuple(a.shape)} and {tuple(b.shape)}")
+    a, b = a.double(), b.double()
+    cov_a, cov_b, gap = a.T.cov(), b.T.cov(), a.mean(0) - b.mean(0)
+    value, vector = torch.linalg.eigh(cov_a)
+    root = (vector * value.clamp(min=0).sqrt()) @ vector.T  # cov_a^(1/2)
+    cross = torch.linalg.eigvalsh(root @ cov_b @ root).clamp(min=0).sqrt().sum()
+    return (gap @ gap + cov_a.trace() + cov_b.trace() - 2 * cross).item()
+
+
+def entropy(classes: Tensor, of: int = 10) -> float:
+    """Entropy of the frequencies of classes (N,), in nats: log(of) if all are equally frequent."""
+    share = classes.bincount(minlength=of) / len(classes)
+    return -torch.special.xlogy(share, share).sum().item()
+
+
+def nearest(x: Tensor, to: Tensor) -> Tensor:
+    """Euclidean distance of each x (N, ...) to the nearest of `to` (M, ...): (N,)."""
+    return torch.cat([torch.cdist(part.flatten(1), to.flatten(1)).amin(1) for part in x.split(1000)])
+
+
+class Report(NamedTuple):
+    """How samples compare with held-out data, each figure beside that of the real training data."""
+
+    distance: float  # Frechet, samples to test
+    floor: float  # Frechet, training data to test
+    entropy: float  # of the predicted classes, nats
+    nearest: float  # median distance to the nearest training picture
+    nearest_real: float  # the same of the test pictures
+    closest: float  # the smallest such distance
+    closest_real: float
+
+    @property
+    def ratio(self) -> float:
+        """The distance in units of the floor."""
+        return self.distance / self.floor
+
+
+def report(samples: Tensor, train: Tensor, test: Tensor, judge: Classifier) -> Report:
+    """Judge samples (N, 1, H, W) in [-1, 1] by real pictures of the same kind."""
+    for x, name in ((samples, "samples"), (train, "train"), (test, "test")):
+        checks.data(x, name)
+    features = judge.features(test)
+    to_train, real_to_train = nearest(samples, train), nearest(test, train)
+    return Report(
+        frechet(judge.features(samples), features),
+        frechet(judge.features(train), features),
+        entropy(judge.classes(samples)),
+        to_train.median().item(),
+        real_to_train.median().item(),
+        to_train.min().item(),
+        real_to_train.min().item(),
+    )

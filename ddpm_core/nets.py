@@ -1,0 +1,170 @@
+"""Networks (x_t, t) or (x_t, t, y) -> output of x_t's shape."""
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def embed(t: Tensor, width: int) -> Tensor:
+    """Sines and cosines of t at geometric frequencies.  t: (B,) -> (B, width).  Vaswani et al. 2017, 3.5."""
+    half = width // 2
+    frequency = torch.exp(-math.log(10_000) * torch.arange(half, device=t.device) / half)
+    angle = t[:, None].float() * frequency  # (B, half)
+    return torch.cat([angle.sin(), angle.cos()], 1)
+
+
+class Embedding(nn.Module):
+    """Time, and a label where there are any, as one vector: (B, width)."""
+
+    def __init__(self, width: int, classes: int | None):
+        super().__init__()
+        self.width = width
+        self.time = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        self.label = nn.Embedding(classes + 1, width) if classes else None  # row 0: no label
+
+    def forward(self, t: Tensor, y: Tensor | None) -> Tensor:
+        """t: (B,); y: (B,) with -1 for "no label", or None -> (B, width), or (1, width) for one time."""
+        if len(t) > 1 and t.stride(0) == 0:  # one time, expanded: embed it once
+            t = t[:1]
+        e: Tensor = self.time(embed(t, self.width))
+        if self.label is None:
+            if y is not None:
+                raise ValueError("this network was made without classes: it takes no labels")
+            return F.silu(e)
+        return F.silu(e + self.label(torch.full_like(t, 0) if y is None else y + 1))
+
+
+class Block(nn.Module):
+    """Two convolutions with the embedding added between them, around a skip."""
+
+    def __init__(self, c_in: int, c_out: int, width: int):
+        super().__init__()
+        self.norm1, self.conv1 = norm(c_in), nn.Conv2d(c_in, c_out, 3, padding=1)
+        self.shift = nn.Linear(width, c_out)
+        self.norm2, self.conv2 = norm(c_out), zero(nn.Conv2d(c_out, c_out, 3, padding=1))
+        self.skip = nn.Conv2d(c_in, c_out, 1) if c_in != c_out else nn.Identity()
+
+    def forward(self, x: Tensor, e: Tensor) -> Tensor:
+        """x: (B, c_in, H, W), e: (B, width) or (1, width) -> (B, c_out, H, W)."""
+        h = self.conv1(F.silu(self.norm1(x)))
+        h = h + self.shift(e)[:, :, None, None]
+        return self.skip(x) + self.conv2(F.silu(self.norm2(h)))
+
+
+class UNet(nn.Module):
+    """A small U-Net for pictures of any size, grey or colour.
+
+    channels: of the pictures; width: of the first level; mults: one factor for each level, each half the
+    size of the one above; blocks: on each level, down as well as up; classes: how many labels there are,
+    None for none.
+    """
+
+    def __init__(
+        self,
+        channels: int = 1,
+        width: int = 32,
+        mults: tuple[int, ...] = (1, 2),
+        blocks: int = 1,
+        classes: int | None = None,
+    ):
+        super().__init__()
+        self.config: dict[str, Any] = {
+            "channels": channels,
+            "width": width,
+            "mults": list(mults),
+            "blocks": blocks,
+            "classes": classes,
+        }
+        widths = [width * m for m in mults]
+        e = 4 * width
+        self.embedding = Embedding(e, classes)
+        self.enter = nn.Conv2d(channels, width, 3, padding=1)
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        skips = [c := width]
+        for level, w in enumerate(widths):
+            if level:
+                self.down.append(Down(c))
+                skips.append(c)
+            for _ in range(blocks):
+                self.down.append(Block(c, w, e))
+                skips.append(c := w)
+        self.middle = Block(c, c, e)
+        for level, w in reversed(list(enumerate(widths))):
+            for _ in range(blocks + 1):
+                self.up.append(Block(c + skips.pop(), w, e))
+                c = w
+            if level:
+                self.up.append(Up(c))
+        self.leave = nn.Sequential(norm(c), nn.SiLU(), zero(nn.Conv2d(c, channels, 3, padding=1)))
+
+    def forward(self, xt: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        """xt: (B, C, H, W), t: (B,), y: (B,) -> (B, C, H, W)."""
+        e = self.embedding(t, y)
+        h = self.enter(xt)
+        skips = [h]
+        for layer in self.down:
+            h = layer(h, e)
+            skips.append(h)
+        h = self.middle(h, e)
+        for layer in self.up:
+            h = layer(h, skips[-1]) if isinstance(layer, Up) else layer(torch.cat([h, skips.pop()], 1), e)
+        return self.leave(h)
+
+
+class Down(nn.Module):
+    """Half the size."""
+
+    def __init__(self, c: int):
+        super().__init__()
+        self.conv = nn.Conv2d(c, c, 3, stride=2, padding=1)
+
+    def forward(self, x: Tensor, e: Tensor) -> Tensor:
+        """(B, c, H, W) -> (B, c, H/2, W/2), rounded up."""
+        return self.conv(x)
+
+
+class Up(nn.Module):
+    """Back to the size of what was skipped over."""
+
+    def __init__(self, c: int):
+        super().__init__()
+        self.conv = nn.Conv2d(c, c, 3, padding=1)
+
+    def forward(self, x: Tensor, like: Tensor) -> Tensor:
+        """(B, c, h, w) -> (B, c, H, W), the size of `like`."""
+        return self.conv(F.interpolate(x, size=like.shape[-2:], mode="nearest"))
+
+
+class MLP(nn.Module):
+    """A small network for points (B, d)."""
+
+    def __init__(self, d: int = 2, width: int = 128, depth: int = 3, classes: int | None = None):
+        super().__init__()
+        self.config: dict[str, Any] = {"d": d, "width": width, "depth": depth, "classes": classes}
+        self.embedding = Embedding(width, classes)
+        self.enter = nn.Linear(d, width)
+        self.layers = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
+        self.leave = zero(nn.Linear(width, d))
+
+    def forward(self, xt: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        """xt: (B, d), t: (B,), y: (B,) -> (B, d)."""
+        e = self.embedding(t, y)
+        h = self.enter(xt)
+        for layer in self.layers:
+            h = h + layer(F.silu(h + e))
+        return self.leave(F.silu(h))
+
+
+def norm(c: int) -> nn.GroupNorm:
+    """Group norm with groups of eight channels, or of as many as divide them."""
+    return nn.GroupNorm(c // math.gcd(c, 8), c)
+
+
+def zero(layer: nn.Conv2d | nn.Linear) -> nn.Module:
+    """The layer with all its weights at 0, so that what it stands in starts as the identity."""
+    for weights in layer.parameters():
+        nn.init.zeros_(weights)
+    return layer

@@ -1,0 +1,38 @@
+"""The forward process and its exact posterior, for any two times s < t.
+
+Arithmetic only: a sympy symbol goes through these functions as a CUDA tensor does, so the formula that
+a lesson proves is the one that runs.
+"""
+
+from torch import Tensor
+
+from .checks import one_shape
+from .gaussian import Gaussian
+from .schedule import Level
+
+
+@one_shape
+def q_sample(x0: Tensor, eps: Tensor, t: Level) -> Tensor:
+    """x_t ~ q(x_t | x_0), from eps ~ N(0, I).  x0, eps: (B, ...).  Ho et al. 2020, eq. 4."""
+    return t.signal * x0 + t.noise * eps
+
+
+def between(s: Level, t: Level) -> tuple[Tensor | float, Tensor | float]:
+    """Scale and variance of the jump s -> t: sqrt(abar_t / abar_s) and 1 - abar_t / abar_s."""
+    scale = t.signal / s.signal
+    return scale, t.noise**2 - scale**2 * s.noise**2
+
+
+@one_shape
+def transition(xs: Tensor, s: Level, t: Level) -> Gaussian:
+    """q(x_t | x_s), the kernel of k = t - s steps at once.  xs: (B, ...).  Ho et al. 2020, eq. 2."""
+    scale, var = between(s, t)
+    return Gaussian(scale * xs, var)
+
+
+@one_shape
+def posterior(x0: Tensor, xt: Tensor, s: Level, t: Level) -> Gaussian:
+    """q(x_s | x_t, x_0); at s = 0 the point mass on x0.  x0, xt: (B, ...).  Ho et al. 2020, eq. 6, 7."""
+    scale, var = between(s, t)
+    mean = (s.signal * var * x0 + scale * s.noise**2 * xt) / t.noise**2
+    return Gaussian(mean, var * s.noise**2 / t.noise**2)

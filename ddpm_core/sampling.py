@@ -1,0 +1,107 @@
+"""From noise to data: one reverse step after another, as a generator of frames.
+
+A rule is a function (x0, xt, s, t, noise) -> x_s on two levels s < t, with x0 the denoiser's estimate; at
+s = 0 it returns its mean.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from . import checks
+from .checks import one_shape
+from .denoiser import Denoiser
+from .gaussian import Gaussian
+from .process import between, posterior
+from .schedule import Level, Schedule
+
+Rule = Callable[[Tensor, Tensor, Level, Level, Tensor], Tensor]
+
+
+class Frame(NamedTuple):
+    """One state of a walk: x_t, and the estimate of x_0 and the noise that led to it (None at the start)."""
+
+    t: int
+    xt: Tensor
+    x0: Tensor | None
+    noise: Tensor | None
+
+
+class Estimator(Protocol):
+    """Anything with a schedule that answers (x_t, t) with an estimate of x_0; t is (B,)."""
+
+    @property
+    def schedule(self) -> Schedule:
+        """The schedule it was made for."""
+
+    def __call__(self, xt: Tensor, t: Tensor) -> Tensor:
+        """The estimate of x_0: (B, ...)."""
+
+
+@one_shape
+def ancestral(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+    """x_s ~ q(x_s | x_t, x_0): the variance is the posterior's.  Ho et al. 2020, section 3.2."""
+    return posterior(x0, xt, s, t).sample(noise)
+
+
+@one_shape
+def ancestral_beta(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+    """The same mean, the variance of the forward jump: beta_t for s = t-1.  Ho et al. 2020, section 3.2."""
+    _, var = between(s, t)
+    return Gaussian(posterior(x0, xt, s, t).mean, var * (s.noise > 0)).sample(noise)
+
+
+@one_shape
+def ddim(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+    """Keep the noise that x_t implies, change its level; draws none.  Song et al. 2021 (DDIM), eq. 12."""
+    return s.signal * x0 + s.noise * (xt - t.signal * x0) / t.noise
+
+
+def sample(
+    denoiser: Estimator,
+    x_T: Tensor,
+    times: Sequence[int] | Tensor | None = None,
+    rule: Rule = ancestral,
+    generator: torch.Generator | None = None,
+) -> Iterator[Frame]:
+    """Walk x_T (B, ...) down `times`, and yield a frame for each: len(times) in all, the start among them.
+
+    times: whole, strictly decreasing within T..0; None for all of them, `schedule.times(steps)` for fewer.
+    The noise is drawn from `generator` (torch's own if None), on the generator's device.
+    TypeError or ValueError for bad input, here and now, not at the first frame.
+    """
+    checks.batch(x_T, "x_T")
+    schedule = denoiser.schedule
+    path = checks.descending(schedule.times() if times is None else times, schedule.T)
+    return _walk(denoiser, x_T, path, rule, generator)
+
+
+def _walk(
+    denoiser: Estimator, x: Tensor, path: list[int], rule: Rule, generator: torch.Generator | None
+) -> Iterator[Frame]:
+    schedule = denoiser.schedule
+    yield Frame(path[0], x, None, None)
+    for t, s in pairwise(path):
+        noise = randn(x, generator)
+        x0, x = _step(denoiser, x, t, schedule.at(s), schedule.at(t), noise, rule)
+        yield Frame(s, x, x0, noise)
+
+
+@torch.no_grad()
+def _step(
+    denoiser: Estimator, xt: Tensor, t: int, s: Level, now: Level, noise: Tensor, rule: Rule
+) -> tuple[Tensor, Tensor]:
+    if isinstance(denoiser, Denoiser):
+        x0 = denoiser.at(xt, t)
+    else:
+        x0 = denoiser(xt, torch.full((len(xt),), t, device=xt.device))
+    return x0, rule(x0, xt, s, now, noise)
+
+
+def randn(like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Standard normal noise like `like`, drawn on the generator's own device: the same on CPU and GPU."""
+    device = like.device if generator is None else generator.device
+    return torch.randn(like.shape, generator=generator, dtype=like.dtype, device=device).to(like.device)

@@ -1,0 +1,153 @@
+"""The training loop, as a generator: the caller prints, plots, saves or stops."""
+
+import copy
+import math
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from . import checks
+from .denoiser import Denoiser
+
+
+class Step(NamedTuple):
+    """One step of a run: images seen so far, and the times drawn with each example's mean squared error."""
+
+    images: int
+    t: Tensor  # (B,)
+    errors: Tensor  # (B,)
+    run: "Run"
+
+    @property
+    def loss(self) -> float:
+        """The mean of the errors."""
+        return self.errors.mean().item()
+
+
+class Run:
+    """All that goes from one step to the next: the weights being trained, their average, and the rest.
+
+    `average` is the caller's own denoiser: at every moment it holds weights that can be sampled from.
+    """
+
+    def __init__(self, denoiser: Denoiser, seed: int):
+        self.average = denoiser
+        self.online = copy.deepcopy(denoiser).train()
+        self.optimizer = torch.optim.Adam(self.online.parameters(), betas=(0.9, 0.99), fused=True)
+        device = next(denoiser.parameters()).device
+        self.generator = torch.Generator(device).manual_seed(seed)
+        self.seed, self.images, self.steps = seed, 0, 0
+
+
+def train(
+    denoiser: Denoiser,
+    x0: Tensor,
+    y: Tensor | None = None,
+    *,
+    images: int,
+    batch: int = 64,
+    lr: float = 3e-3,
+    ema: float = 0.999,
+    drop: float = 0.1,
+    seed: int = 0,
+) -> Iterator[Step]:
+    """Minimise E ||target - output||^2 over t uniform in 1..T, and yield every step.  Ho et al. 2020, alg. 1.
+
+    denoiser: trained in place; it always holds the moving average of the weights, so that a run can be
+    left, interrupted or sampled from at any step.  x0: all the data, (N, ...) in [-1, 1] where it is
+    pictures; y: labels (N,), each replaced by "no label" with probability `drop`.  images: how many to
+    see, in batches of `batch`, in a new random order each time round; lr: the highest rate, after a short
+    rise and before a fall to 0; ema: how slowly the average forgets; seed: of all that is drawn.
+
+    TypeError or ValueError for bad input, here and now; FloatingPointError if the loss is no number.
+    """
+    checks.data(x0, "x0")
+    if not len(x0):
+        raise ValueError("x0 is empty: there is nothing to train on")
+    if y is not None:
+        checks.labels(y, len(x0))
+    checks.whole(images, "images", 1)
+    checks.whole(batch, "batch", 1)
+    checks.whole(seed, "seed", 0)
+    checks.real(lr, "lr", 0, math.inf)
+    checks.real(ema, "ema", -1e-9, 1)
+    checks.real(drop, "drop", -1e-9, 1 + 1e-9)
+    run = Run(denoiser, seed)
+    device = run.generator.device
+    with torch.no_grad():  # one example through the network: its shape is right before time is spent
+        denoiser(x0[:1].to(device), 1)
+    return _steps(run, x0.to(device), None if y is None else y.to(device), images, batch, lr, ema, drop)
+
+
+def _steps(
+    run: Run, x0: Tensor, y: Tensor | None, images: int, batch: int, lr: float, ema: float, drop: float
+) -> Iterator[Step]:
+    weights, averages = list(run.online.parameters()), list(run.average.parameters())
+    while run.images < images:
+        size = min(batch, images - run.images)
+        now = order(run.images, size, len(x0), run.seed).to(x0.device)
+        labels = None if y is None else _dropped(y[now], drop, run.generator)
+        for group in run.optimizer.param_groups:
+            group["lr"] = lr * rate(run.images / images)
+        t, errors = _step(run, x0[now], labels)
+        run.images += size
+        run.steps += 1
+        decay = min(ema, run.steps / (run.steps + 9))
+        get_ema_multi_avg_fn(decay)(averages, weights, torch.tensor(run.steps))
+        yield Step(run.images, t, errors, run)
+
+
+def _step(run: Run, x0: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+    T, g = run.online.schedule.T, run.generator
+    t = torch.randint(1, T + 1, (len(x0),), generator=g, device=g.device)  # (B,)
+    eps = torch.randn(x0.shape, generator=g, device=g.device, dtype=x0.dtype)
+    errors = run.online.errors(x0, t, eps, y) / x0[0].numel()  # (B,)
+    loss = errors.mean()
+    if (loss.device.type == "cpu" or run.steps % 100 == 0) and not math.isfinite(loss.item()):
+        raise FloatingPointError(
+            f"the loss is {loss.item()} at step {run.steps + 1}; try a lower lr, and look at the data: they "
+            "should lie in [-1, 1].  The denoiser still holds the average from before this step"
+        )
+    run.optimizer.zero_grad()
+    loss.backward()
+    run.optimizer.step()
+    return t, errors.detach()
+
+
+def order(seen: int, size: int, n: int, seed: int) -> Tensor:
+    """Indices of the images number seen .. seen + size - 1: every n of them a new permutation.
+
+    Depends on nothing but its arguments, so that a run can go on where another stopped.
+    """
+    rounds = range(seen // n, (seen + size - 1) // n + 1)
+    dice = (torch.Generator().manual_seed(seed * 1_000_003 + r) for r in rounds)
+    start = seen % n
+    return torch.cat([torch.randperm(n, generator=die) for die in dice])[start : start + size]
+
+
+def rate(progress: float, rise: float = 0.05) -> float:
+    """The learning rate's share of its highest at `progress` in 0..1: a linear rise, then half a cosine."""
+    if progress < rise:
+        return (progress + 1e-3) / (rise + 1e-3)
+    return 0.5 + 0.5 * math.cos(math.pi * (progress - rise) / (1 - rise))
+
+
+def _dropped(y: Tensor, drop: float, generator: torch.Generator) -> Tensor:
+    keep = torch.rand(len(y), generator=generator, device=y.device) >= drop
+    return torch.where(keep, y, -1)
+
+
+def watch(steps: Iterable[Step], images: int) -> Iterator[Step]:
+    """The same steps, with a progress bar: loss (a moving average), images/s and time left."""
+    from tqdm.auto import tqdm
+
+    loss = None
+    with tqdm(total=images, unit=" images", unit_scale=True, dynamic_ncols=True) as bar:
+        for step in steps:
+            loss = step.loss if loss is None else 0.98 * loss + 0.02 * step.loss
+            bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
+            bar.update(step.images - bar.n)
+            yield step

@@ -1,0 +1,122 @@
+import json
+import random
+
+import pytest
+import torch
+from oracles import normal
+from safetensors.torch import save as plain_safetensors
+
+from ddpm_core import MLP, X0, Denoiser, Eps, Mu, Score, UNet, V, checkpoints, cosine, from_betas, linear
+
+
+def model(prediction=None, clip=None, net=None):
+    torch.manual_seed(0)
+    net = net or UNet(width=8, classes=10)
+    for p in net.parameters():
+        torch.nn.init.normal_(p, std=0.1)
+    return Denoiser(net, linear(30, 1e-3, 0.2), prediction or Eps(), clip)
+
+
+@pytest.mark.parametrize("prediction", [Eps(), X0(), V(), Mu(), Score()], ids=lambda p: type(p).__name__)
+@pytest.mark.parametrize("clip", [None, 1.0])
+def test_what_is_loaded_is_what_was_saved(tmp_path, prediction, clip):
+    denoiser = model(prediction, clip)
+    path = tmp_path / "new folder" / "é.safetensors"
+    checkpoints.save(denoiser, path, seed=3, data="digits")
+    again = checkpoints.load(path)
+    x, t = normal(4, 1, 8, 8, dtype=torch.float32), torch.tensor([1, 7, 20, 30])
+    assert torch.equal(again(x, t), denoiser.eval()(x, t))
+    assert again.schedule == denoiser.schedule
+    assert type(again.prediction) is type(prediction)
+    assert not again.training
+    assert checkpoints.card(path) == {"seed": 3, "data": "digits"}
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_schedules_of_any_kind_and_an_mlp_come_back(tmp_path):
+    for schedule in (cosine(17), from_betas(torch.tensor([0.3, 0.1, 0.7]))):
+        denoiser = Denoiser(MLP(3, 8), schedule, X0())
+        checkpoints.save(denoiser, tmp_path / "m.safetensors")
+        assert checkpoints.load(tmp_path / "m.safetensors").schedule == schedule
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    path = tmp_path_factory.mktemp("sound") / "model.safetensors"
+    checkpoints.save(model(net=UNet(width=8)), path)
+    return path.read_bytes()
+
+
+def test_any_flipped_byte_is_refused(tmp_path, sound, monkeypatch):
+    monkeypatch.setattr(checkpoints, "read_tensors", lambda raw: pytest.fail("a tensor was built"))
+    dice, path = random.Random(0), tmp_path / "bad.safetensors"
+    header = 8 + int.from_bytes(sound[:8], "little")
+    places = [
+        *range(12),
+        *(dice.randrange(header) for _ in range(300)),
+        *(dice.randrange(len(sound)) for _ in range(200)),
+    ]
+    for place in places:
+        raw = bytearray(sound)
+        raw[place] ^= 1 << dice.randrange(8)
+        path.write_bytes(raw)
+        with pytest.raises(ValueError, match=r"bad\.safetensors is not what was saved"):
+            checkpoints.load(path)
+
+
+@pytest.mark.parametrize("length", [0, 3, 8, 100, -1000, -1])
+def test_a_cut_file_is_refused(tmp_path, sound, length):
+    (tmp_path / "cut.safetensors").write_bytes(sound[:length])
+    with pytest.raises(ValueError, match="not what was saved"):
+        checkpoints.load(tmp_path / "cut.safetensors")
+
+
+def test_files_of_others_are_refused(tmp_path):
+    path = tmp_path / "theirs.safetensors"
+    path.write_bytes(plain_safetensors({"w": torch.zeros(3)}))
+    with pytest.raises(ValueError, match="not what was saved"):
+        checkpoints.load(path)
+    torch.save({"w": torch.zeros(3)}, path)  # a pickle
+    with pytest.raises(ValueError, match="not what was saved"):
+        checkpoints.load(path)
+    path.write_bytes((2).to_bytes(8, "little") + b"[" * 9)
+    with pytest.raises(ValueError, match="not what was saved"):
+        checkpoints.load(path)
+    with pytest.raises(FileNotFoundError, match="missing"):
+        checkpoints.load(tmp_path / "none.safetensors")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"net": "os.system"},
+        {"args": {"width": 16}},
+        {"args": {"depth": 99}},
+        {"prediction": "Oracle"},
+        {"args": None},
+    ],
+    ids=str,
+)
+def test_a_sound_file_with_a_wrong_configuration_is_named(tmp_path, change):
+    path, denoiser = tmp_path / "wrong.safetensors", model(net=UNet(width=8))
+    config = {"net": "UNet", "args": denoiser.net.config, "prediction": "Eps", "clip": None, "card": {}}
+    tensors = dict(denoiser.net.state_dict(), abar=denoiser.schedule.abar)
+    checkpoints.write(path, tensors, config | change)
+    with pytest.raises(ValueError, match=r"wrong\.safetensors holds no denoiser"):
+        checkpoints.load(path)
+    checkpoints.write(path, dict(tensors, abar=torch.tensor([1.0, 2.0])), config)
+    with pytest.raises(ValueError, match="abar must decrease"):
+        checkpoints.load(path)
+
+
+def test_only_nets_that_can_be_built_again_are_saved(tmp_path):
+    with pytest.raises(TypeError, match="UNet and MLP"):
+        checkpoints.save(Denoiser(torch.nn.Linear(2, 2), linear(9), Eps()), tmp_path / "x")
+
+
+def test_what_ships_is_named_and_loads():
+    denoiser = checkpoints.pretrained("digits")
+    assert denoiser(torch.zeros(2, 1, 8, 8), 500).shape == (2, 1, 8, 8)
+    with pytest.raises(ValueError, match=r"no denoiser called 'cats'.*digits"):
+        checkpoints.pretrained("cats")
+    assert json.dumps(checkpoints.card(checkpoints.shipped("digits")))

@@ -1,0 +1,96 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from ddpm_core.__main__ import main
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A folder with a model that was trained for a moment."""
+    out = tmp_path_factory.mktemp("runs") / "digits é"
+    assert main(["train", "--data", "digits", "--images", "256", "--seed", "1", "--out", str(out)]) == 0
+    assert [p.name for p in out.iterdir()] == ["model.safetensors"]
+    return out
+
+
+def images(path):
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def test_samples_are_pictures_and_the_seed_fixes_them(run, tmp_path):
+    outs = []
+    for k, seed in enumerate(("5", "5", "6")):
+        out = tmp_path / f"{k}.npz"
+        args = ["sample", "--from", str(run), "--n", "7", "--steps", "4", "--seed", seed, "--out", str(out)]
+        assert main([*args, "--batch", "3"]) == 0
+        outs.append(images(out)["images"])
+    assert outs[0].shape == (7, 1, 8, 8)
+    assert outs[0].dtype == np.float32
+    assert np.abs(outs[0]).max() <= 1
+    assert (outs[0] == outs[1]).all()
+    assert not (outs[0] == outs[2]).all()
+
+
+def test_what_ships_can_be_sampled_by_name(tmp_path):
+    assert main(["sample", "--from", "digits", "--n", "2", "--steps", "2", "--out", str(tmp_path / "a")]) == 0
+    assert list(images(tmp_path / "a")) == ["images"]
+
+
+def test_a_module_run_as_a_command(run, tmp_path):
+    command = [sys.executable, "-m", "ddpm_core", "sample", "--from", str(run / "model.safetensors")]
+    command += ["--n", "2", "--steps", "2", "--out", str(tmp_path / "x.npz"), "--device", "cpu"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "x.npz" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ("sample --from nowhere --out {tmp}/a", "no denoiser called 'nowhere'"),
+        ("sample --from {tmp} --out {tmp}/a", "missing"),
+        ("sample --from digits --n 0 --out {tmp}/a", "--n must be at least 1, got 0"),
+        ("sample --from digits --steps 1001 --out {tmp}/a", "steps must be in 1..1000, got 1001"),
+        ("sample --from digits --labels balanced --out {tmp}/a", "without labels"),
+        ("sample --from digits --seed -1 --out {tmp}/a", "seed must be at least 0"),
+        ("sample --from digits --batch 0 --out {tmp}/a", "--batch must be at least 1"),
+        ("sample --from digits --out {tmp}", "is a folder"),
+        ("train --images 0 --out {tmp}/r", "images must be at least 1, got 0"),
+        ("train --batch 0 --out {tmp}/r", "batch must be at least 1, got 0"),
+        ("train --lr -1 --out {tmp}/r", "lr must lie strictly between 0"),
+        ("train --ema 1 --out {tmp}/r", "ema must lie"),
+        ("train --data mnist --out {tmp}/r", "DDPM_DATA"),
+        ("train --out {tmp}/file/r", "file"),
+    ],
+)
+def test_bad_wishes_end_at_once_with_one_line(args, message, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("DDPM_DATA", str(tmp_path / "empty"))
+    (tmp_path / "file").write_text("")
+    assert main(args.format(tmp=tmp_path).split()) == 2
+    err = capsys.readouterr().err.strip()
+    assert err.startswith("error: ")
+    assert message in err
+    assert "\n" not in err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_a_device_that_is_not_there_is_named(tmp_path, capsys):
+    assert main(["train", "--device", "cuda", "--out", str(tmp_path)]) == 2
+    assert "no such device" in capsys.readouterr().err
+
+
+def test_labels(tmp_path):
+    from ddpm_core import Denoiser, Eps, UNet, checkpoints, cosine
+
+    net = Denoiser(UNet(width=8, classes=10), cosine(20), Eps(), clip=1.0)
+    checkpoints.save(net, tmp_path / "model.safetensors", shape=[1, 8, 8])
+    for wish, labels in (("balanced", [*range(10), 0, 1]), ("7", [7] * 12)):
+        args = ["sample", "--from", str(tmp_path), "--n", "12", "--steps", "2", "--labels", wish]
+        assert main([*args, "--out", str(tmp_path / "a")]) == 0
+        assert images(tmp_path / "a")["labels"].tolist() == labels
+    assert main([*args[:-1], "10", "--out", str(tmp_path / "a")]) == 2

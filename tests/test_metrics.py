@@ -1,0 +1,64 @@
+import math
+
+import pytest
+import torch
+from oracles import normal
+
+from ddpm_core import classifier, digits
+from ddpm_core.metrics import entropy, frechet, nearest, report
+
+
+def exactly(mean: torch.Tensor, cov_root: torch.Tensor, n: int = 400) -> torch.Tensor:
+    """n points with exactly this mean and covariance cov_root @ cov_root.T."""
+    x = normal(n, len(mean), seed=3)
+    x = x - x.mean(0)
+    white = x @ torch.linalg.inv(torch.linalg.cholesky(x.T.cov())).T
+    return white @ cov_root.T + mean
+
+
+def test_frechet_of_known_gaussians():
+    one, zero = torch.eye(3).double(), torch.zeros(3).double()
+    a = exactly(zero, torch.diag(torch.tensor([1.0, 2.0, 3.0]).double()))
+    b = exactly(torch.tensor([1.0, -2.0, 0.5]).double(), torch.diag(torch.tensor([2.0, 2.0, 1.0]).double()))
+    assert frechet(a, b) == pytest.approx(1 + 4 + 0.25 + 1 + 0 + 4, abs=1e-8)
+    assert frechet(a, a) == pytest.approx(0, abs=1e-8)
+    assert frechet(a, b) == pytest.approx(frechet(b, a), abs=1e-8)
+    root = normal(3, 3, seed=5)  # no common axes: tr (C)^(1/2) against the general formula
+    c, d = exactly(zero, root), exactly(zero, one)
+    spectrum = torch.linalg.eigvalsh(root @ root.T)
+    assert frechet(c, d) == pytest.approx(((spectrum.sqrt() - 1) ** 2).sum().item(), abs=1e-7)
+
+
+def test_frechet_refuses_what_can_not_be_compared():
+    with pytest.raises(ValueError, match=r"\(N, d\) and \(M, d\)"):
+        frechet(normal(5, 2), normal(5, 3))
+
+
+def test_entropy():
+    assert entropy(torch.arange(1000) % 10) == pytest.approx(math.log(10), abs=1e-6)
+    assert entropy(torch.zeros(9, dtype=torch.long)) == 0
+    assert entropy(torch.tensor([0, 0, 1, 2])) == pytest.approx(1.5 * math.log(2), abs=1e-6)
+
+
+def test_nearest():
+    x = torch.tensor([[0.0, 0.0], [3.0, 4.0]])
+    assert nearest(x, torch.tensor([[0.0, 1.0], [3.0, 0.0]])).tolist() == [1.0, 4.0]
+
+
+def test_the_classifier_reads_digits_it_has_not_seen():
+    _, test = digits()
+    right = (classifier("digits").classes(test.images) == test.labels).double().mean().item()
+    assert right >= 0.99
+
+
+def test_a_report_knows_copies_noise_and_a_lost_class():
+    train, test = digits()
+    judge = classifier("digits")
+    real = report(train.images, train.images, test.images, judge)
+    assert real.ratio == 1
+    assert real.nearest == real.closest == 0
+    noise = report(normal(400, 1, 8, 8, dtype=torch.float32).clamp(-1, 1), train.images, test.images, judge)
+    assert noise.ratio > 20
+    lost = report(train.images[train.labels != 3], train.images, test.images, judge)
+    assert lost.ratio > 3
+    assert lost.entropy < 0.985 * math.log(10)

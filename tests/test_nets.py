@@ -1,0 +1,86 @@
+import pytest
+import torch
+from oracles import normal
+from torch import nn
+
+from ddpm_core import MLP, UNet
+
+
+def woken(net: nn.Module) -> nn.Module:
+    """The net with the layers that start at 0 filled, so that everything matters."""
+    g = torch.Generator().manual_seed(0)
+    for p in net.parameters():
+        if not p.any():
+            nn.init.normal_(p, std=0.1, generator=g)
+    return net.eval()
+
+
+def picture(*shape: int, seed: int = 0) -> torch.Tensor:
+    return normal(*shape, seed=seed, dtype=torch.float32)
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 7, 5), (2, 9, 16)])
+@pytest.mark.parametrize("mults", [(1,), (1, 2), (1, 2, 2)])
+def test_a_unet_takes_pictures_of_any_size(shape, mults):
+    net = UNet(channels=shape[0], width=8, mults=mults)
+    for n in (0, 1, 3):
+        assert net(picture(n, *shape), torch.full((n,), 3)).shape == (n, *shape)
+
+
+NETS = {
+    "unet": (UNet(width=8, classes=10), (1, 8, 8)),
+    "unet without labels": (UNet(width=8), (1, 8, 8)),
+    "mlp": (MLP(2, 16, classes=10), (2,)),
+}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_a_batch_is_the_stack_of_its_items(name):
+    net, shape = NETS[name]
+    net = woken(net)
+    x, t = picture(4, *shape), torch.tensor([1, 10, 500, 1000])
+    y = torch.tensor([3, -1, 0, 9]) if net.config["classes"] else None
+    whole = net(x, t, y)
+    for i in range(4):
+        j = slice(i, i + 1)
+        torch.testing.assert_close(
+            whole[j], net(x[j], t[j], None if y is None else y[j]), rtol=1e-4, atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_one_time_for_all_is_embedded_once_with_the_same_result(name):
+    net, shape = NETS[name]
+    net = woken(net)
+    x = picture(4, *shape)
+    assert torch.allclose(net(x, torch.tensor([7]).expand(4)), net(x, torch.full((4,), 7)), atol=1e-6)
+    if net.config["classes"]:
+        y = torch.tensor([1, 2, -1, 4])
+        assert torch.allclose(
+            net(x, torch.tensor([7]).expand(4), y), net(x, torch.full((4,), 7), y), atol=1e-6
+        )
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_time_label_and_every_weight_matter(name):
+    net, shape = NETS[name]
+    net = woken(net)
+    x, t = picture(4, *shape), torch.tensor([5, 5, 900, 900])
+    assert not torch.allclose(net(x, t), net(x, t + 50), atol=1e-4)
+    labelled = net.config["classes"] is not None
+    y = torch.tensor([1, 2, 3, -1]) if labelled else None
+    if labelled:
+        assert not torch.allclose(net(x, t, y)[:3], net(x, t)[:3], atol=1e-4)
+        assert torch.equal(net(x, t, y)[3], net(x, t)[3])  # -1 is "no label"
+    net.zero_grad()
+    net(x, t, y).square().sum().backward()
+    assert all(p.grad is not None and p.grad.any() for p in net.parameters())
+
+
+def test_a_new_net_puts_out_zero():
+    assert not UNet(width=8)(picture(2, 1, 8, 8), torch.tensor([1, 2])).any()
+
+
+def test_a_net_without_classes_refuses_labels():
+    with pytest.raises(ValueError, match="without classes"):
+        UNet(width=8)(picture(2, 1, 8, 8), torch.tensor([1, 2]), torch.tensor([1, 2]))

@@ -1,0 +1,146 @@
+from itertools import pairwise
+
+import pytest
+import torch
+from oracles import GaussianWorld, close, normal
+
+from ddpm_core import X0, Denoiser, ancestral, ancestral_beta, cosine, ddim, linear, q_sample, sample
+
+RULES = {"tilde": ancestral, "beta": ancestral_beta, "none": ddim}
+each_rule = pytest.mark.parametrize("variance", RULES)
+
+
+@each_rule
+@pytest.mark.parametrize("steps", [1, 7, 60])
+@pytest.mark.parametrize("schedule", [linear(60, 1e-3, 0.3), cosine(60)], ids=["linear", "cosine"])
+def test_the_loop_has_the_law_of_its_closed_recursion(variance, steps, schedule):
+    """Data N(0.7, 0.4^2): mean and variance of many samples are those of the affine recursion."""
+    n, world = 100_000, GaussianWorld(schedule, 0.7, 0.16)
+    times = schedule.times(steps)
+    mean, var = world.law(times, variance)
+    g = torch.Generator().manual_seed(steps)
+    *_, last = sample(world, torch.randn(n, 1, dtype=torch.float64, generator=g), times, RULES[variance], g)
+    assert abs(last.xt.mean().item() - mean) < 5 * (var / n) ** 0.5 + 1e-12
+    assert abs(last.xt.var().item() - var) < 5 * var * (2 / n) ** 0.5 + 1e-12
+
+
+def test_the_paper_s_chain_returns_the_data():
+    """linear(1000): mean 1, and the standard deviations of the two choices of variance, for N(1, 0.5^2)."""
+    world = GaussianWorld(linear(), 1.0, 0.25)
+    for variance, std in (("beta", 0.5008), ("tilde", 0.4961)):
+        mean, var = world.law(linear().times(), variance)
+        assert mean == pytest.approx(1, abs=1e-4)
+        assert var**0.5 == pytest.approx(std, abs=5e-5)
+
+
+@each_rule
+def test_error_falls_as_one_over_the_steps(variance):
+    """Twice the steps, half the error, for a schedule whose limit exists: first order."""
+    errors = []
+    for T in (64, 128, 256, 512, 1024):
+        world = GaussianWorld(linear(T, 0.1 / T, 20 / T), 0.7, 0.16)
+        errors.append(abs(world.law(world.schedule.times(), variance)[1] - 0.16))
+    log = torch.tensor(errors).log2()
+    assert -1.3 < log.diff().mean() < -0.7
+    assert (log.diff() < 0).all()
+
+
+def test_frames_are_the_walk():
+    world, x_T = GaussianWorld(linear(50), 0.7, 0.16), normal(5, 2)
+    times = [50, 31, 30, 4, 0]
+    frames = list(sample(world, x_T, times, generator=torch.Generator().manual_seed(0)))
+    assert [f.t for f in frames] == times
+    assert frames[0].xt is x_T
+    assert frames[0].x0 is None
+    assert frames[0].noise is None
+    for before, now in pairwise(frames):
+        s, t = world.schedule.level(now.t), world.schedule.level(before.t)
+        close(now.x0, world(before.xt, torch.full((5,), before.t)), 0)
+        close(now.xt, ancestral(now.x0, before.xt, s, t, now.noise), 0)
+    close(frames[-1].xt, frames[-1].x0)
+    assert len(list(sample(world, x_T))) == 51
+
+
+@each_rule
+def test_a_rule_returns_its_mean_at_0(variance):
+    s, t = linear(50).level(0), linear(50).level(20)
+    x0, xt, noise = (normal(4, 2, seed=i) for i in range(3))
+    close(RULES[variance](x0, xt, s, t, noise), x0)
+    batch = linear(50).level(torch.zeros(4, dtype=torch.long), x0), linear(50).level(torch.tensor([20]), x0)
+    close(RULES[variance](x0, xt, *batch, noise), x0)
+
+
+@pytest.mark.parametrize("variance", ["tilde", "beta"])
+def test_a_rule_mid_chain_has_the_mean_and_variance_of_the_paper(variance):
+    schedule, t, n = linear(), 500, 400_000
+    abar, beta = schedule.abar, schedule.betas[t]
+    x0, xt = 0.7, -0.4
+    mean = abar[t - 1].sqrt() * beta / (1 - abar[t]) * x0
+    mean += (1 - beta).sqrt() * (1 - abar[t - 1]) / (1 - abar[t]) * xt
+    var = beta if variance == "beta" else beta * (1 - abar[t - 1]) / (1 - abar[t])
+    full = lambda v: torch.full((n, 1), v, dtype=torch.float64)  # noqa: E731
+    xs = RULES[variance](full(x0), full(xt), schedule.level(t - 1), schedule.level(t), normal(n, 1))
+    assert abs(xs.mean() - mean) < 5 * (var / n) ** 0.5
+    assert abs(xs.var() - var) < 5 * var * (2 / n) ** 0.5
+
+
+def test_the_two_variances_differ_where_they_should():
+    """In a jump of many steps beta and beta-tilde are far apart: a factor (1 - abar_s) / (1 - abar_t)."""
+    schedule, zero, one = linear(), torch.zeros(1, 1).double(), torch.ones(1, 1).double()
+    s, t = schedule.level(2), schedule.level(300)
+    tilde, beta = (rule(zero, zero, s, t, one).item() ** 2 for rule in (ancestral, ancestral_beta))
+    assert tilde / beta == pytest.approx(s.noise**2 / t.noise**2, rel=1e-9)
+
+
+def test_ddim_jumps_compose_and_keep_to_the_line():
+    """With one estimate of x0 all along, t -> s -> r is t -> r, and every state keeps the same noise."""
+    schedule, x0, eps = linear(), normal(3, 2), normal(3, 2, seed=1)
+    t, s, r = (schedule.level(k) for k in (800, 333, 40))
+    xt = q_sample(x0, eps, t)
+    xs = ddim(x0, xt, s, t, xt)
+    close(xs, q_sample(x0, eps, s))
+    close(ddim(x0, xs, r, s, xt), ddim(x0, xt, r, t, xt))
+
+
+def test_randomness_is_the_generator_s():
+    world, x = GaussianWorld(linear(20), 0.7, 0.16), normal(3, 2)
+    run = lambda seed: [f.xt for f in sample(world, x, generator=torch.Generator().manual_seed(seed))]  # noqa: E731
+    state = torch.get_rng_state()
+    a, b, c = run(0), run(0), run(1)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(p, q) for p, q in zip(a, b, strict=True))
+    assert not torch.equal(a[5], c[5])
+
+
+def test_the_caller_keeps_its_grad_mode_and_its_input():
+    net = torch.nn.Linear(2, 2)
+    net.forward = lambda x, t: x * net.weight.sum()
+    x = normal(3, 2, dtype=torch.float32)
+    before = x.clone()
+    for frame in sample(Denoiser(net, linear(5), X0()), x):
+        assert torch.is_grad_enabled()
+        assert not frame.xt.requires_grad
+    assert torch.equal(x, before)
+    with torch.no_grad():
+        for _ in sample(Denoiser(net, linear(5), X0()), x):
+            assert not torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_dtype_follows_the_data(dtype):
+    frames = list(sample(GaussianWorld(linear(9), 0.7, 0.16), normal(3, 2, dtype=dtype)))
+    assert {f.xt.dtype for f in frames} == {dtype}
+
+
+def test_a_batch_at_one_time_is_given_a_time_for_each():
+    class Net(torch.nn.Module):
+        def forward(self, x, t):
+            assert t.shape == (len(x),)
+            assert t.dtype == torch.int64
+            return torch.cat([x[:, :1], t[:, None].to(x.dtype)], 1)
+
+    denoiser = Denoiser(Net(), linear(9), X0())
+    walk = [
+        f.x0[:, 1].unique().item() for f in sample(denoiser, normal(4, 2), [9, 5, 2, 0]) if f.x0 is not None
+    ]
+    assert walk == [9, 5, 2]

@@ -1,0 +1,159 @@
+import copy
+import itertools
+
+import pytest
+import torch
+from oracles import normal
+
+from ddpm_core import MLP, X0, Denoiser, Eps, cosine, linear, train
+from ddpm_core.training import order, rate, watch
+
+
+def small(seed=0, classes=None):
+    torch.manual_seed(seed)
+    return Denoiser(MLP(2, 16, 1, classes=classes), cosine(50), Eps())
+
+
+DATA = 0.5 * normal(300, 2, dtype=torch.float32)
+
+
+def test_the_loss_falls_to_what_a_linear_predictor_reaches():
+    """Data N(0, 1/4): the best eps is linear in x_t, and its mean squared error over t is known."""
+    T = 50
+    abar = cosine(T).abar[1:]
+    floor = (abar * 0.25 / (abar * 0.25 + 1 - abar)).mean().item()
+    losses = [s.loss for s in train(small(), DATA, images=60_000, batch=256, lr=1e-2)]
+    late = sum(losses[-60:]) / 60
+    assert losses[0] > 0.9
+    assert late < 1.15 * floor
+
+
+def test_a_step_says_what_was_seen():
+    steps = list(train(small(), DATA, images=100, batch=32))
+    assert [s.images for s in steps] == [32, 64, 96, 100]
+    assert [len(s.t) for s in steps] == [32, 32, 32, 4]
+    assert all(s.errors.shape == s.t.shape and not s.errors.requires_grad for s in steps)
+    assert min(s.t.min() for s in train(small(), DATA, images=3000)) == 1
+    assert max(s.t.max() for s in train(small(), DATA, images=3000)) == 50
+
+
+def test_times_are_uniform():
+    t = torch.cat([s.t for s in train(small(), DATA, images=50_000, batch=2000)])
+    share = t.bincount(minlength=51)[1:] / len(t)
+    assert (share - 1 / 50).abs().max() < 5 * (1 / 50 / len(t)) ** 0.5
+
+
+def test_the_same_seed_is_the_same_run_and_another_is_not():
+    weights = []
+    for seed in (0, 0, 1):
+        denoiser = small()
+        state = torch.get_rng_state()
+        for _ in train(denoiser, DATA, images=2000, seed=seed):
+            pass
+        assert torch.equal(torch.get_rng_state(), state)  # the global generator is left alone
+        weights.append(torch.cat([p.flatten() for p in denoiser.parameters()]))
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_the_denoiser_holds_the_moving_average_at_every_step():
+    denoiser = small()
+    expected = [p.detach().clone() for p in denoiser.parameters()]
+    for n, step in enumerate(train(denoiser, DATA, images=3000, ema=0.9), 1):
+        decay = min(0.9, n / (n + 9))
+        expected = [
+            decay * e + (1 - decay) * p.detach()
+            for e, p in zip(expected, step.run.online.parameters(), strict=True)
+        ]
+    for e, p in zip(expected, denoiser.parameters(), strict=True):
+        torch.testing.assert_close(e, p.detach(), rtol=1e-4, atol=1e-6)
+
+
+def test_a_run_can_be_left_at_any_step():
+    denoiser = small()
+    before = copy.deepcopy(denoiser.state_dict())
+    for _ in itertools.islice(train(denoiser, DATA, images=10**9), 20):
+        pass
+    assert any(not torch.equal(before[k], v) for k, v in denoiser.state_dict().items())
+    assert torch.isfinite(denoiser(DATA, 25)).all()
+
+
+def test_every_round_sees_every_image_once_from_wherever_it_starts():
+    n = 7
+    stream = torch.cat([order(seen, 1, n, 3) for seen in range(5 * n)])
+    for k in range(5):
+        assert sorted(stream[k * n : (k + 1) * n].tolist()) == list(range(n))
+    assert torch.equal(torch.cat([order(0, 10, n, 3), order(10, 25, n, 3)]), stream)
+    assert not torch.equal(stream[:n], stream[n : 2 * n])
+    assert not torch.equal(stream[:n], order(0, n, n, 4))
+
+
+def test_labels_are_dropped_as_often_as_asked():
+    seen = []
+
+    class Spy(MLP):
+        def forward(self, x, t, y=None):
+            if y is not None:
+                seen.append(y)
+            return super().forward(x, t, y)
+
+    y = torch.arange(300) % 10
+    for _ in train(Denoiser(Spy(2, 8, 1, classes=10), linear(9), Eps()), DATA, y, images=30_000, batch=500):
+        pass
+    labels = torch.cat(seen)
+    share = (labels == -1).float().mean().item()
+    assert share == pytest.approx(0.1, abs=5 * (0.09 / 30_000) ** 0.5)
+    assert set(labels.tolist()) == {-1, *range(10)}
+
+
+def test_the_rate_rises_then_falls_to_0():
+    rates = [rate(k / 1000) for k in range(1001)]
+    assert 0 < rates[0] < 0.05
+    assert max(rates) == pytest.approx(1)
+    assert rates[-1] == pytest.approx(0, abs=1e-12)
+    peak = rates.index(max(rates))
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_with_the_step_and_keeps_the_average():
+    denoiser = small()
+    steps = train(denoiser, DATA, images=10_000)
+    run = next(steps).run
+    with torch.no_grad():
+        next(run.online.parameters()).fill_(float("nan"))
+    with pytest.raises(FloatingPointError, match=r"nan at step 2.*lower lr"):
+        next(steps)
+    assert all(torch.isfinite(p).all() for p in denoiser.parameters())
+
+
+def test_watching_passes_every_step_on(capsys):
+    steps = list(watch(train(small(), DATA, images=640), 640))
+    assert steps[-1].images == 640
+    bar = capsys.readouterr().err
+    assert "640" in bar
+    assert "loss" in bar
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here: the GPU path was not run")
+def test_a_gpu_trains_and_samples_too():
+    from ddpm_core import sample
+
+    denoiser = small().cuda()
+    for step in train(denoiser, DATA, images=2000):
+        assert step.errors.is_cuda
+    *_, last = sample(denoiser, torch.randn(4, 2, device="cuda"), generator=torch.Generator().manual_seed(0))
+    assert last.xt.is_cuda
+
+
+def test_the_net_is_what_is_checked_first():
+    class Wrong(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, x, t):
+            return (self.w * x)[:, :1]
+
+    with pytest.raises(ValueError, match=r"network's output.*\(1, 2\).*got \(1, 1\)"):
+        train(Denoiser(Wrong(), linear(9), X0()), DATA, images=100)
