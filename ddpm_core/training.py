@@ -49,7 +49,7 @@ def train(
     *,
     images: int,
     batch: int = 64,
-    lr: float = 3e-3,
+    lr: float = 4e-3,
     ema: float = 0.999,
     drop: float = 0.1,
     seed: int = 0,

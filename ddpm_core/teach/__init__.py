@@ -1,0 +1,5 @@
+"""What a lesson needs and a GPU doesn't: pictures, for now."""
+
+from .plots import show, strip
+
+__all__ = ["show", "strip"]

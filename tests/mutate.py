@@ -1,0 +1,158 @@
+"""Break a formula, see a test die.  Run from the repository's root: python tests/mutate.py [number ...]
+
+Each mutant replaces one piece of one file, in a copy of the repository, and runs the law tests there until
+the first failure.  The faults E01 to E09 are formulas that circulate in lecture notes.  Prints a table;
+the exit status is the number of survivors.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+
+
+class Mutant(NamedTuple):
+    fault: str
+    file: str
+    right: str
+    wrong: str
+
+
+MEAN = "mean = (s.signal * var * x0 + scale * s.noise**2 * xt) / t.noise**2"
+EPS_X0 = "return (xt - t.noise * out) / t.signal"
+STEP = "return posterior(x0, xt, s, t).sample(noise)"
+# the ancestral mean written with eps: (x_t - beta / root * eps) / front, eps implied by x0
+DIRECT = (
+    "scale, var = between(s, t); eps = (xt - t.signal * x0) / t.noise; "
+    "return (xt - var / {root} * eps) / {front} + (var * s.noise**2 / t.noise**2) ** 0.5 * noise"
+)
+
+MUTANTS = [
+    Mutant("E01 posterior mean: abar_t for alpha_t", "process.py", MEAN, MEAN.replace("scale *", "t.signal *")),
+    Mutant("E02 mu: 1/sqrt(abar_t) in front", "sampling.py", STEP, DIRECT.format(root="t.noise", front="t.signal")),
+    Mutant("E03/E04 mu: sqrt(1-alpha_t) inside", "sampling.py", STEP, DIRECT.format(root="var**0.5", front="scale")),
+    Mutant(
+        "E05 loss weighted by 1/(1-abar_t)",
+        "denoiser.py",
+        "return per_example((self.prediction.target(x0, eps, xt, s, now) - out) ** 2)",
+        "return per_example((self.prediction.target(x0, eps, xt, s, now) - out) ** 2 / now.noise**2)",
+    ),
+    Mutant(
+        "E06 x_t: sqrt(alpha_t) x_0 + sqrt(1-abar_t) eps",
+        "denoiser.py",
+        "xt = q_sample(x0, eps, now)",
+        "xt = now.signal / s.signal * x0 + now.noise * eps",
+    ),
+    Mutant(
+        "E07 x_t: sqrt(alpha_t) x_0 + sqrt(1-alpha_t) eps",
+        "denoiser.py",
+        "xt = q_sample(x0, eps, now)",
+        "xt = now.signal / s.signal * x0 + (1 - (now.signal / s.signal) ** 2) ** 0.5 * eps",
+    ),
+    Mutant("E08 mean: no denominator", "process.py", MEAN, "mean = s.signal * x0 + scale * s.noise**2 * xt"),
+    Mutant("E09 mean without x_0", "process.py", MEAN, MEAN.replace(" * x0", " + 0 * x0")),
+    Mutant("x_t: variance for standard deviation", "process.py", "t.noise * eps", "t.noise**2 * eps"),
+    Mutant("x_t: abar_t without its root", "process.py", "t.signal * x0 + t.noise", "t.signal**2 * x0 + t.noise"),
+    Mutant("jump: scale not squared", "process.py", "scale**2 * s.noise**2", "scale * s.noise**2"),
+    Mutant("beta-tilde: beta_t instead", "process.py", "var * s.noise**2 / t.noise**2)", "var)"),
+    Mutant("beta-tilde: noise not squared", "process.py", "/ t.noise**2)\n", "/ t.noise)\n"),
+    Mutant("beta-tilde upside down", "process.py", "var * s.noise**2 / t.noise**2", "var * t.noise**2 / s.noise**2"),
+    Mutant("x0 from eps: noise squared", "prediction.py", EPS_X0, EPS_X0.replace("t.noise", "t.noise**2")),
+    Mutant("v: sign", "prediction.py", "t.signal * xt - t.noise * out", "t.signal * xt + t.noise * out"),
+    Mutant("v target: sign", "prediction.py", "t.signal * eps - t.noise * x0", "t.signal * eps + t.noise * x0"),
+    Mutant("mu: t for s", "prediction.py", "out - scale * s.noise**2", "out - scale * t.noise**2"),
+    Mutant("score: sign", "prediction.py", "return -eps / t.noise", "return eps / t.noise"),
+    Mutant("score: not squared", "prediction.py", "xt + t.noise**2 * out", "xt + t.noise * out"),
+    Mutant("sample: variance for deviation", "gaussian.py", "self.var**0.5", "self.var"),
+    Mutant("kl: sign of the logarithm", "gaussian.py", "- 1 - _log(ratio)", "- 1 + _log(ratio)"),
+    Mutant("kl: arguments exchanged", "gaussian.py", "ratio = self.var / other.var", "ratio = other.var / self.var"),
+    Mutant("log_prob: a half lost", "gaussian.py", "-0.5 * (square", "-1.0 * (square"),
+    Mutant("schedule: one entry too many", "schedule.py", "torch.ones(1, dtype", "torch.ones(2, dtype"),
+    Mutant("cosine: half the angle", "schedule.py", "torch.cos(u * math.pi / 2)", "torch.cos(u * math.pi / 4)"),
+    Mutant("cosine: not squared", "schedule.py", "(u * math.pi / 2) ** 2", "(u * math.pi / 2)"),
+    Mutant("linear: wrong end", "schedule.py", "beta_max: float = 0.02", "beta_max: float = 0.2"),
+    Mutant("level: off by one", "schedule.py", "signal[t].reshape", "signal[(t - 1).clamp(min=0)].reshape"),
+    Mutant("at: off by one", "schedule.py", "Level(signal[t], noise[t])", "Level(signal[t], noise[t - 1])"),
+    Mutant("table in float32", "schedule.py", "torch.cumprod(1 - betas, 0)", "torch.cumprod(1 - betas.float(), 0)"),
+    Mutant("walk: not down to 0", "schedule.py", "range(steps, -1, -1)]", "range(steps, 0, -1)]"),
+    Mutant("ddim: noise not rescaled", "sampling.py", "(xt - t.signal * x0) / t.noise", "(xt - t.signal * x0)"),
+    Mutant("rule: noise at the last step", "sampling.py", "var * (s.noise > 0)", "var"),
+    Mutant("rule: beta-tilde for beta", "sampling.py", "var * (s.noise > 0)", "posterior(x0, xt, s, t).var"),
+    Mutant("loop: level of t for s", "sampling.py", "t, schedule.at(s), sch", "t, schedule.at(max(t - 1, 0)), sch"),
+    Mutant("loop: uniform noise", "sampling.py", "return torch.randn(like.shape", "return torch.rand(like.shape"),
+    Mutant("loop: noise of global generator", "sampling.py", "noise = randn(x, generator)", "noise = randn(x)"),
+    Mutant("loop: gradients on", "sampling.py", "@torch.no_grad()", ""),
+    Mutant("denoiser: clip dropped", "denoiser.py", "x0 if self.clip is None", "x0 if True"),
+    Mutant("denoiser: one-sided clip", "denoiser.py", "clamp(-self.clip, self.clip)", "clamp(max=self.clip)"),
+    Mutant("denoiser: t-1 for t", "denoiser.py", "self.schedule.at(t - 1), self.schedule.at(t))", "*[self.schedule.at(t - 1)] * 2)"),
+    Mutant("loss: mean for sum", "gaussian.py", "return x.sum(", "return x.mean("),
+    Mutant("training: t never T", "training.py", "randint(1, T + 1", "randint(1, T"),
+    Mutant("training: t never 1", "training.py", "randint(1, T + 1", "randint(2, T + 1"),
+    Mutant("training: the same noise each step", "training.py", "eps = torch.randn(x0.shape, generator=g, ", "eps = torch.randn(x0.shape, generator=torch.Generator().manual_seed(0), "),
+    Mutant("training: average frozen", "training.py", "decay = min(ema,", "decay = max(1.0,"),
+    Mutant("training: order never changes", "training.py", "seed * 1_000_003 + r", "seed * 1_000_003"),
+    Mutant("training: labels all dropped", "training.py", ">= drop", "< 0"),
+    Mutant("net: time ignored", "nets.py", "self.time(embed(t, self.width))", "self.time(embed(t * 0, self.width))"),
+    Mutant("net: labels shifted", "nets.py", "else y + 1)", "else y.clamp(min=0))"),
+    Mutant("frechet: means ignored", "metrics.py", "gap @ gap + cov_a", "cov_a"),
+    Mutant("checkpoint: sum not compared", "checkpoints.py", "hexdigest() == told", "hexdigest() != ''"),
+]  # fmt: skip
+
+LAWS = [
+    "gaussian",
+    "schedule",
+    "process",
+    "prediction",
+    "sampling",
+    "training",
+    "nets",
+    "metrics",
+    "checkpoints",
+]
+
+
+def survives(mutant: Mutant) -> str | None:
+    """The name of the test that dies, or None."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "repo"
+        shutil.copytree(
+            ROOT, copy, ignore=shutil.ignore_patterns(".venv", ".git", "runs", "notebooks", ".*_cache")
+        )
+        path = copy / "ddpm_core" / mutant.file
+        text = path.read_text("utf-8")
+        if text.count(mutant.right) < 1:
+            raise SystemExit(f"{mutant.fault}: {mutant.file} no longer holds {mutant.right!r}")
+        path.write_text(text.replace(mutant.right, mutant.wrong, 1), "utf-8")
+        tests = [f"tests/test_{name}.py" for name in LAWS]
+        command = [sys.executable, "-m", "pytest", "-xq", "-p", "no:cacheprovider", *tests]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=copy, check=False, env=_env(copy))
+    if done.returncode == 0:
+        return None
+    found = re.search(r"^(?:FAILED|ERROR) tests/(\S+)", done.stdout, re.M)
+    return found[1] if found else f"exit {done.returncode}"
+
+
+def _env(copy: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"}
+
+
+def main() -> int:
+    chosen = [int(a) - 1 for a in sys.argv[1:]] or range(len(MUTANTS))
+    survivors = 0
+    print("| | fault | file | the test that dies |\n|---|---|---|---|")
+    for i in chosen:
+        test = survives(MUTANTS[i])
+        survivors += test is None
+        print(f"| {i + 1} | {MUTANTS[i].fault} | {MUTANTS[i].file} | {test or '**survives**'} |", flush=True)
+    print(f"\n{len(chosen) - survivors} of {len(chosen)} die")
+    return survivors
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,140 @@
+"""The house itself: its rooms, its two package lists, its notebooks, its README, what it ships."""
+
+import ast
+import hashlib
+import itertools
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from rattler import MatchSpec
+
+ROOT = Path(__file__).parents[1]
+CORE = sorted(p for p in (ROOT / "ddpm_core").glob("*.py"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+OUTSIDE = {"matplotlib", "sympy", "ipywidgets", "IPython", "anywidget", "tqdm"}
+
+
+def imports(path: Path):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda p: p.name)
+def test_the_core_knows_nothing_of_the_lessons(path):
+    names = set(imports(path))
+    assert not {n for n in names if "teach" in n}
+    allowed = {"tqdm"} if path.name in ("training.py", "__main__.py") else set()
+    assert not {n.split(".")[0] for n in names} & (OUTSIDE - allowed)
+
+
+def test_one_import_is_light():
+    heavy = "matplotlib sympy ipywidgets IPython anywidget"
+    code = f"import sys, ddpm_core; print([m for m in {heavy.split()} if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    # torch itself may bring sympy; what counts is what the package adds
+    torch_only = subprocess.run(
+        [sys.executable, "-c", code.replace("ddpm_core", "torch")], capture_output=True, text=True, check=True
+    ).stdout
+    assert out == torch_only
+
+
+def test_everything_public_is_exported_once_and_told():
+    import ddpm_core
+
+    assert len(set(ddpm_core.__all__)) == len(ddpm_core.__all__)
+    for name in ddpm_core.__all__:
+        thing = getattr(ddpm_core, name)
+        assert (thing.__doc__ or "").strip(), name
+        assert thing.__module__.startswith("ddpm_core"), name
+
+
+CONDA_NAMES = {"torch": "pytorch"}
+
+
+def test_environment_yml_names_what_pyproject_names():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"].values()
+    wanted = [*project["dependencies"], *itertools.chain.from_iterable(extras)]
+    ranges = {
+        CONDA_NAMES.get(r.name, r.name): set(str(r.specifier).split(",")) for r in map(Requirement, wanted)
+    }
+    listed = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))["dependencies"]
+    conda = {}
+    for line in listed:
+        if isinstance(line, dict):
+            assert line == {"pip": ["-e ."]}
+        else:
+            spec = MatchSpec(line, strict=True)
+            conda[spec.name.normalized] = set(str(spec.version).split(",")) if spec.version else set()
+    assert conda.pop("python") == {project["requires-python"]}
+    assert {conda.pop(name) == set() for name in ("pip", "make")} == {True}
+    assert conda == ranges
+
+
+def test_workflow_is_yaml_and_runs_the_command_of_the_readme():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text("utf-8"))
+    assert [step.get("run") for step in workflow["jobs"]["test"]["steps"]][-1] == "make test"
+    assert True in workflow  # `on`, as YAML 1.1 reads it
+    assert "make test" in (ROOT / ".ci/run").read_text("utf-8")
+
+
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def test_the_readme_s_code_runs_as_it_stands(tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    assert 5 <= len(code.strip().splitlines()) <= 15
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300, cwd=tmp_path, capture_output=True)
+
+
+def test_the_readme_maps_every_lesson_and_every_link_leads_somewhere():
+    for path in NOTEBOOKS:
+        assert f"(notebooks/{path.name})" in README
+    for page in [ROOT / "README.md", *(ROOT / "data").glob("*.md")]:
+        for link in re.findall(r"\]\(([^)#]+?)\)", page.read_text("utf-8")):
+            assert link.startswith("https://") or (page.parent / link).exists(), (page.name, link)
+
+
+def test_what_ships_has_a_card_with_its_sum():
+    shipped = [p for p in (ROOT / "data").iterdir() if p.suffix in (".npz", ".safetensors")]
+    assert len(shipped) >= 3
+    for path in shipped:
+        card = path.with_suffix(".md").read_text("utf-8")
+        assert hashlib.sha256(path.read_bytes()).hexdigest() in card, path.name
+        assert f"({path.stem}.md)" in (ROOT / "data/README.md").read_text("utf-8")
+        for word in ("Source", "Licence", "sha256", "How made"):
+            assert word in card, (path.name, word)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
+def test_a_notebook_is_small_and_was_run_from_top_to_bottom(path):
+    raw = path.read_text("utf-8")
+    assert len(raw) < 1_500_000
+    cells = json.loads(raw)["cells"]
+    code = [c for c in cells if c["cell_type"] == "code"]
+    assert [c["execution_count"] for c in code] == list(range(1, len(code) + 1))
+    outputs = [o for c in code for o in c["outputs"]]
+    assert not [o for o in outputs if o["output_type"] == "error"]
+    unexpected = [
+        o["text"]
+        for c in code
+        for o in c["outputs"]
+        if o.get("name") == "stderr" and "nbval-ignore-output" not in c["metadata"].get("tags", [])
+    ]
+    assert not unexpected
+    assert not json.loads(raw)["metadata"].get("widgets")
+    assert "](http://" not in raw
+    for link in re.findall(
+        r"\]\(([^)#:]+?)\)", "".join("".join(c["source"]) for c in cells if c not in code)
+    ):
+        assert (path.parent / link).exists(), link
