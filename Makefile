@@ -2,6 +2,7 @@
 #
 #   make lab PORT=9000 FLAGS="--no-browser"     another port, any flags of JupyterLab
 #   make test FLAGS="-k schedule"               any flags of pytest
+#   make notebooks                              run every lesson and keep its outputs
 #   make setup TORCH="..."                      torch as pytorch.org/get-started/locally says, after "pip install"
 
 PYTHON ?= python3
@@ -13,10 +14,10 @@ PY    := .venv/bin/python
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test
+.PHONY: help setup lab test notebooks
 
 help:
-	@sed -n 's/^# *//p' Makefile | head -5
+	@sed -n 's/^# *//p' Makefile | head -6
 
 setup: $(STAMP)
 
@@ -35,6 +36,10 @@ lab: setup
 	@cd notebooks && exec ../$(PY) -m jupyter lab --port=$(PORT) \
 	  $$(test "$$(id -u)" != 0 || echo --allow-root) \
 	  $$(test "$$(uname)" != Linux || test -n "$$DISPLAY$$WAYLAND_DISPLAY" || echo --no-browser) $(FLAGS)
+
+notebooks: setup
+	$(PY) -m jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \
+	  --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 test: setup
 	$(PY) -m ruff check .

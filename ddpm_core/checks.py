@@ -66,13 +66,19 @@ def descending(path: Sequence[int] | Tensor, T: int) -> list[int]:
     return walk
 
 
-def batch(x: object, name: str) -> Tensor:
-    """Real-valued data (B, ...) with finite entries, or TypeError / ValueError."""
+def floating(x: object, name: str) -> Tensor:
+    """A tensor of floating-point numbers, or TypeError."""
     if not isinstance(x, Tensor):
         raise TypeError(f"{name} must be a tensor of shape (B, ...), got {show(x)}")
     if not x.is_floating_point():
         hint = "; map bytes to [-1, 1] first: x.float() / 127.5 - 1" if x.dtype == torch.uint8 else ""
         raise TypeError(f"{name} must be floating point, got {x.dtype}{hint}")
+    return x
+
+
+def batch(x: object, name: str) -> Tensor:
+    """Floating-point data (B, ...) with finite entries, or TypeError / ValueError."""
+    x = floating(x, name)
     if x.ndim < 2:
         raise ValueError(f"{name} must have shape (B, ...) with a batch axis first, got {tuple(x.shape)}")
     if x.numel() and not bool(torch.isfinite(x).all()):
@@ -106,23 +112,25 @@ def same_shape(x: Tensor, like: Tensor, name: str, other: str) -> None:
         )
 
 
-def one_shape(formula: Callable[P, R]) -> Callable[P, R]:
-    """Data that meet in a formula have one shape; only a batch of 1 stands for any batch.
+def formula(arithmetic: Callable[P, R]) -> Callable[P, R]:
+    """Tensors that meet in a formula are floating point and of one shape; a batch of 1 stands for any.
 
-    Anything that is no tensor with axes passes: numbers, and sympy's symbols.
+    Anything that is no tensor with axes passes: levels, numbers, and sympy's symbols.
     """
+    name = arithmetic.__name__
 
-    @wraps(formula)
+    @wraps(arithmetic)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        shapes = [a.shape for a in (*args, *kwargs.values()) if isinstance(a, Tensor) and a.ndim]
-        for shape in shapes[1:]:
-            first = shapes[0]
-            if shape[1:] != first[1:] or (shape[0] != first[0] and 1 not in (shape[0], first[0])):
+        data = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor) and a.ndim]
+        for x in data:
+            floating(x, f"what goes into {name}")
+            one, other = data[0].shape, x.shape
+            if one[1:] != other[1:] or (one[0] != other[0] and 1 not in (one[0], other[0])):
                 raise ValueError(
-                    f"{formula.__name__} got data of shapes {tuple(first)} and {tuple(shape)}; "
+                    f"{name} got data of shapes {tuple(one)} and {tuple(other)}; "
                     "they must agree (a batch of 1 stands for any)"
                 )
-        return formula(*args, **kwargs)
+        return arithmetic(*args, **kwargs)
 
     return checked
 

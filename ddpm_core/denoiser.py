@@ -35,6 +35,7 @@ class Denoiser(nn.Module):
 
         xt: (B, ...), floating point; t: whole times in 1..T, (B,) or (1,), or one int for the whole batch.
         """
+        checks.floating(xt, "xt")
         if not isinstance(t, Tensor):
             return self.at(xt, checks.whole(t, "t", 1, self.schedule.T))
         t = checks.times(t, self.schedule.T, 1, len(xt)).to(xt.device)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from .checks import one_shape
+from .checks import formula
 from .process import between, posterior
 from .schedule import Level
 
@@ -26,12 +26,12 @@ class Prediction(Protocol):
 class Eps:
     """The noise in x_t.  Ho et al. 2020, eq. 12 to 15."""
 
-    @one_shape
+    @formula
     def target(self, x0: Tensor, eps: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
         """The noise eps: (B, ...)."""
         return eps
 
-    @one_shape
+    @formula
     def x0(self, out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
         """x_t less its noise, rescaled: (B, ...)."""
         return (xt - t.noise * out) / t.signal
@@ -40,12 +40,12 @@ class Eps:
 class X0:
     """The clean image itself."""
 
-    @one_shape
+    @formula
     def target(self, x0: Tensor, eps: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
         """The clean image x_0: (B, ...)."""
         return x0
 
-    @one_shape
+    @formula
     def x0(self, out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
         """The output as it is: (B, ...)."""
         return out
@@ -54,12 +54,12 @@ class X0:
 class V:
     """The velocity: x_t turned by a right angle in the plane of x_0 and eps.  Salimans & Ho 2022, app. D."""
 
-    @one_shape
+    @formula
     def target(self, x0: Tensor, eps: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
         """Signal times noise less noise times signal: (B, ...)."""
         return t.signal * eps - t.noise * x0
 
-    @one_shape
+    @formula
     def x0(self, out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
         """x_t turned back: (B, ...)."""
         return t.signal * xt - t.noise * out
@@ -68,12 +68,12 @@ class V:
 class Mu:
     """The mean of the posterior of the step t-1 <- t.  Ho et al. 2020, eq. 7 and 8."""
 
-    @one_shape
+    @formula
     def target(self, x0: Tensor, eps: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
         """The posterior mean: (B, ...)."""
         return posterior(x0, xt, s, t).mean
 
-    @one_shape
+    @formula
     def x0(self, out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
         """The posterior mean, solved for x_0: (B, ...)."""
         scale, var = between(s, t)
@@ -83,12 +83,12 @@ class Mu:
 class Score:
     """The gradient of log q(x_t | x_0) with respect to x_t.  Song et al. 2021, section 3.3."""
 
-    @one_shape
+    @formula
     def target(self, x0: Tensor, eps: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
         """The noise, scaled and turned round: (B, ...)."""
         return -eps / t.noise
 
-    @one_shape
+    @formula
     def x0(self, out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
         """Tweedie's formula: (B, ...)."""
         return (xt + t.noise**2 * out) / t.signal

@@ -6,12 +6,12 @@ a lesson proves is the one that runs.
 
 from torch import Tensor
 
-from .checks import one_shape
+from .checks import formula
 from .gaussian import Gaussian
 from .schedule import Level
 
 
-@one_shape
+@formula
 def q_sample(x0: Tensor, eps: Tensor, t: Level) -> Tensor:
     """x_t ~ q(x_t | x_0), from eps ~ N(0, I).  x0, eps: (B, ...).  Ho et al. 2020, eq. 4."""
     return t.signal * x0 + t.noise * eps
@@ -23,14 +23,14 @@ def between(s: Level, t: Level) -> tuple[Tensor | float, Tensor | float]:
     return scale, t.noise**2 - scale**2 * s.noise**2
 
 
-@one_shape
+@formula
 def transition(xs: Tensor, s: Level, t: Level) -> Gaussian:
     """q(x_t | x_s), the kernel of k = t - s steps at once.  xs: (B, ...).  Ho et al. 2020, eq. 2."""
     scale, var = between(s, t)
     return Gaussian(scale * xs, var)
 
 
-@one_shape
+@formula
 def posterior(x0: Tensor, xt: Tensor, s: Level, t: Level) -> Gaussian:
     """q(x_s | x_t, x_0); at s = 0 the point mass on x0.  x0, xt: (B, ...).  Ho et al. 2020, eq. 6, 7."""
     scale, var = between(s, t)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from . import checks
-from .checks import one_shape
+from .checks import formula
 from .denoiser import Denoiser
 from .gaussian import Gaussian
 from .process import between, posterior
@@ -41,20 +41,20 @@ class Estimator(Protocol):
         """The estimate of x_0: (B, ...)."""
 
 
-@one_shape
+@formula
 def ancestral(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
     """x_s ~ q(x_s | x_t, x_0): the variance is the posterior's.  Ho et al. 2020, section 3.2."""
     return posterior(x0, xt, s, t).sample(noise)
 
 
-@one_shape
+@formula
 def ancestral_beta(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
     """The same mean, the variance of the forward jump: beta_t for s = t-1.  Ho et al. 2020, section 3.2."""
     _, var = between(s, t)
     return Gaussian(posterior(x0, xt, s, t).mean, var * (s.noise > 0)).sample(noise)
 
 
-@one_shape
+@formula
 def ddim(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
     """Keep the noise that x_t implies, change its level; draws none.  Song et al. 2021 (DDIM), eq. 12."""
     return s.signal * x0 + s.noise * (xt - t.signal * x0) / t.noise

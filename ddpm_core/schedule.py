@@ -78,8 +78,7 @@ class Schedule:
         """
         if not isinstance(t, Tensor):
             return self.at(checks.whole(t, "t", 0, self.T))
-        if not isinstance(like, Tensor) or not like.is_floating_point() or like.ndim < 1:
-            raise TypeError(f"level(t, like) needs floating-point data (B, ...), got {checks.show(like)}")
+        like = checks.floating(like, "like, the data that the level is for,")
         return self.gather(checks.times(t, self.T, 0, len(like)), like)
 
     def at(self, t: int) -> Level:

@@ -75,6 +75,8 @@ def train(
     checks.real(lr, "lr", 0, math.inf)
     checks.real(ema, "ema", -1e-9, 1)
     checks.real(drop, "drop", -1e-9, 1 + 1e-9)
+    if not any(True for _ in denoiser.parameters()):
+        raise ValueError("the network has no weights to train")
     run = Run(denoiser, seed)
     device = run.generator.device
     with torch.no_grad():  # one example through the network: its shape is right before time is spent

@@ -90,8 +90,8 @@ CASES = {
     "ts too many": (lambda: S.level(torch.arange(3), x), ValueError, "shape (4,) or (1,), got (3,)"),
     "ts 0-dim": (lambda: S.level(torch.tensor(3), x), ValueError, "shape (4,) or (1,), got ()"),
     "ts 4-dim": (lambda: S.level(t4.reshape(4, 1, 1, 1), x), ValueError, "got (4, 1, 1, 1)"),
-    "like missing": (lambda: S.level(t4), TypeError, "needs floating-point data"),
-    "like bytes": (lambda: S.level(t4, x.byte()), TypeError, "needs floating-point data"),
+    "like missing": (lambda: S.level(t4), TypeError, "the data that the level is for"),
+    "like bytes": (lambda: S.level(t4, x.byte()), TypeError, "floating point, got torch.uint8"),
     "times up": (
         lambda: sample(D, x, [50, 20, 30, 0]),
         ValueError,
@@ -158,6 +158,21 @@ CASES = {
     "denoise at 0s": (lambda: D(x, t4 * 0), ValueError, "times must lie in 1..50, got 0..0"),
     "denoise bool": (lambda: D(x, True), TypeError, "t must be a whole number, got bool True"),
     "given floats": (lambda: D.given(torch.zeros(4)), TypeError, "labels must be an integer tensor"),
+    "q bytes": (
+        lambda: q_sample(x.byte(), x, level),
+        TypeError,
+        "what goes into q_sample must be floating point",
+    ),
+    "denoise bytes": (
+        lambda: D(x.byte(), 3),
+        TypeError,
+        "xt must be floating point, got torch.uint8; map bytes",
+    ),
+    "train no weights": (
+        lambda: train(Denoiser(torch.nn.Identity(), S, X0()), x, images=9),
+        ValueError,
+        "no weights",
+    ),
     "no schedule": (
         lambda: Denoiser(Net(), "cosine", Eps()),
         TypeError,

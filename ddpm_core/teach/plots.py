@@ -22,11 +22,12 @@ def tile(images: Tensor, columns: int, gap: int = 1) -> np.ndarray:
 def show(images: Tensor, columns: int = 16, title: str = "", width: float = 9) -> Figure:
     """A sheet of pictures (N, C, H, W) in [-1, 1]; values beyond are shown black or white."""
     sheet = tile(images, min(columns, len(images)))
-    figure, axes = plt.subplots(figsize=(width, width * sheet.shape[0] / sheet.shape[1] + 0.3 * bool(title)))
+    picture, head = width * sheet.shape[0] / sheet.shape[1], 0.3 * bool(title)
+    figure = plt.figure(figsize=(width, picture + head))
+    axes = figure.add_axes((0, 0, 1, picture / (picture + head)))
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axes.set_axis_off()
-    axes.set_title(title)
-    figure.tight_layout(pad=0.3)
+    axes.set_title(title, fontsize=11)
     plt.close(figure)
     return figure
 
