@@ -66,7 +66,7 @@ def frechet(a: Tensor, b: Tensor) -> float:
 def entropy(classes: Tensor, of: int = 10) -> float:
     """Entropy of the frequencies of classes (N,), in nats: log(of) if all are equally frequent."""
     share = classes.bincount(minlength=of) / len(classes)
-    return -torch.special.xlogy(share, share).sum().item()
+    return torch.special.entr(share).sum().item()
 
 
 def nearest(x: Tensor, to: Tensor) -> Tensor:
