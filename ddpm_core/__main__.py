@@ -82,8 +82,8 @@ def _train(args: argparse.Namespace) -> None:
 
 
 def _sample(args: argparse.Namespace) -> None:
-    if args.seed < 0:
-        raise ValueError(f"--seed must be at least 0, got {args.seed}")
+    for name, lowest in (("n", 1), ("batch", 1), ("seed", 0)):
+        checks.whole(getattr(args, name), f"--{name}", lowest)
     target, device = Path(args.out), pick(args.device)
     _writable(target)
     source = Path(args.source)
@@ -92,7 +92,6 @@ def _sample(args: argparse.Namespace) -> None:
     elif not source.is_file():
         source = checkpoints.shipped(args.source)
     card, denoiser = checkpoints.card(source), checkpoints.load(source).to(device)
-    checks.whole(args.n, "--n", 1)
     times = denoiser.schedule.times(args.steps)
     classes = cast(UNet | MLP, denoiser.net).config["classes"]
     labels = _labels(args.labels, args.n, classes)
