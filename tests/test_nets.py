@@ -72,6 +72,7 @@ def test_time_label_and_every_weight_matter(name):
     if labelled:
         assert not torch.allclose(net(x, t, y)[:3], net(x, t)[:3], atol=1e-4)
         assert torch.equal(net(x, t, y)[3], net(x, t)[3])  # -1 is "no label"
+        assert not torch.allclose(net(x, t, 0 * y), net(x, t), atol=1e-4)  # 0 is a label
     net.zero_grad()
     net(x, t, y).square().sum().backward()
     assert all(p.grad is not None and p.grad.any() for p in net.parameters())

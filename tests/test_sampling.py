@@ -4,7 +4,21 @@ import pytest
 import torch
 from oracles import GaussianWorld, close, normal
 
-from ddpm_core import X0, Denoiser, ancestral, ancestral_beta, cosine, ddim, linear, q_sample, sample
+from ddpm_core import (
+    X0,
+    Denoiser,
+    Eps,
+    Mu,
+    Score,
+    V,
+    ancestral,
+    ancestral_beta,
+    cosine,
+    ddim,
+    linear,
+    q_sample,
+    sample,
+)
 
 RULES = {"tilde": ancestral, "beta": ancestral_beta, "none": ddim}
 each_rule = pytest.mark.parametrize("variance", RULES)
@@ -124,6 +138,28 @@ def test_the_caller_keeps_its_grad_mode_and_its_input():
     with torch.no_grad():
         for _ in sample(Denoiser(net, linear(5), X0()), x):
             assert not torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize("prediction", [Eps(), X0(), V(), Mu(), Score()], ids=lambda p: type(p).__name__)
+def test_a_network_that_knows_the_answer_samples_the_law_in_any_parametrisation(prediction):
+    """The exact estimate, told as eps, v, mu or score, goes through a Denoiser and comes out the same."""
+    schedule = linear(60, 1e-3, 0.3)
+    world, abar = GaussianWorld(schedule, 0.7, 0.16), schedule.abar
+
+    class Knowing(torch.nn.Module):
+        def forward(self, xt, t):
+            x0, k = world(xt, t), int(t[0])
+            eps = (xt - abar[k].sqrt() * x0) / (1 - abar[k]).sqrt()
+            return prediction.target(x0, eps, xt, schedule.level(k - 1), schedule.level(k))
+
+    denoiser, x = Denoiser(Knowing(), schedule, prediction), normal(50, 1)
+    for t in (1, 2, 30, 60):
+        close(denoiser(x, t), world(x, torch.full((50,), t)), 1e-8)
+        close(denoiser(x, torch.full((50,), t)), world(x, torch.full((50,), t)), 1e-8)
+        close(denoiser(x, torch.tensor([t])), world(x, torch.full((50,), t)), 1e-8)
+    walk = schedule.times(12)
+    a, b = (list(sample(d, x, walk, generator=torch.Generator().manual_seed(0))) for d in (denoiser, world))
+    close(a[-1].xt, b[-1].xt, 1e-7)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -43,6 +43,24 @@ def test_times_are_uniform():
     assert (share - 1 / 50).abs().max() < 5 * (1 / 50 / len(t)) ** 0.5
 
 
+def test_the_noise_is_new_in_every_step_standard_and_in_the_target():
+    """On data that are all 0, x_t shows its noise: noise * eps."""
+    schedule, seen = cosine(50), []
+
+    class Spy(MLP):
+        def forward(self, x, t, y=None):
+            seen.append(x.detach() / schedule.level(t, x).noise)
+            return super().forward(x, t, y)
+
+    for _ in train(Denoiser(Spy(2, 8, 1), schedule, Eps()), 0 * DATA, images=40_000, batch=400):
+        pass
+    eps = torch.cat(seen[1:])  # the first call is the look at the network's shape
+    n = eps.numel()
+    assert len(eps[:, 0].unique()) > 0.99 * len(eps)
+    assert abs(eps.mean()) < 5 / n**0.5
+    assert abs(eps.var() - 1) < 5 * (2 / n) ** 0.5
+
+
 def test_the_same_seed_is_the_same_run_and_another_is_not():
     weights = []
     for seed in (0, 0, 1):
