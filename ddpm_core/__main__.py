@@ -56,6 +56,8 @@ def _train(args: argparse.Namespace) -> None:
     recipe, target = RECIPES[args.data], Path(args.out) / "model.safetensors"
     device = pick(args.device)
     _writable(target)
+    if args.save_every is not None:
+        checks.whole(args.save_every, "--save-every", 1)
     images, labels, levels = recipe.read()[0]
     torch.manual_seed(args.seed)  # the network's first weights
     net = recipe.net()
@@ -70,15 +72,34 @@ def _train(args: argparse.Namespace) -> None:
     weights = sum(p.numel() for p in net.parameters())
     print(f"{len(images):,} images, {weights:,} weights, on {device}", flush=True)
     start = time.perf_counter()
-    steps = train(denoiser, images, labels if net.config["classes"] else None, **settings)
+    save = target.with_name("run.safetensors")
+    told = {"data": args.data, "net": net.config, **settings}
+    resume = _resumed(save, told) if args.resume and save.is_file() else None
+    steps = train(denoiser, images, labels if net.config["classes"] else None, **settings, resume=resume)
+    last = int(resume["counts"][0]) if resume else 0
+    if last:
+        print(f"resumed at {last} images", flush=True)
     for step in watch(steps, args.images):
-        last = step
+        if args.save_every and step.images // args.save_every > last // args.save_every:
+            checkpoints.write(save, step.run.tensors(), told)
+        last = step.images
     seconds = time.perf_counter() - start
     shape = list(images.shape[1:])
     checkpoints.save(
         denoiser, target, data=args.data, shape=shape, levels=levels, seconds=round(seconds, 1), **settings
     )
-    print(f"{last.images:,} images in {seconds:.0f} s ({last.images / seconds:,.0f} a second): {target}")
+    save.unlink(missing_ok=True)
+    print(f"{last:,} images in {seconds:.0f} s: {target}")
+
+
+def _resumed(save: Path, told: dict[str, Any]) -> dict[str, Tensor]:
+    """The tensors of a save, or ValueError if it was made with other settings."""
+    tensors, made = checkpoints.read(save)
+    if other := [name for name in told if made.get(name) != told[name]]:
+        raise ValueError(
+            f"{save} was made with another {' and '.join(other)}; give the same, or drop --resume"
+        )
+    return tensors
 
 
 def _sample(args: argparse.Namespace) -> None:
@@ -170,6 +191,8 @@ def _parser() -> argparse.ArgumentParser:
     t.add_argument("--ema", type=float, help="how slowly the average of the weights forgets, in [0, 1)")
     t.add_argument("--seed", type=int, default=0)
     t.add_argument("--out", required=True, metavar="DIR")
+    t.add_argument("--save-every", type=int, metavar="N", help="save the whole run every N images")
+    t.add_argument("--resume", action="store_true", help="go on from the last save, if there is one")
     t.set_defaults(run=_train)
 
     s = commands.add_parser("sample", help="sample, and leave the array `images` in OUT (npz)")

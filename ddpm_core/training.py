@@ -41,6 +41,36 @@ class Run:
         self.generator = torch.Generator(device).manual_seed(seed)
         self.seed, self.images, self.steps = seed, 0, 0
 
+    def tensors(self) -> dict[str, Tensor]:
+        """All of it as named tensors, for a file: what `train` takes as `resume`."""
+        return {
+            **{f"online.{name}": t for name, t in self.online.state_dict().items()},
+            **{f"average.{name}": t for name, t in self.average.state_dict().items()},
+            **{
+                f"adam.{i}.{name}": t
+                for i, p in enumerate(self.online.parameters())
+                for name, t in self.optimizer.state[p].items()
+            },
+            "generator": self.generator.get_state(),
+            "counts": torch.tensor([self.images, self.steps]),
+        }
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from `tensors`: ValueError if they are of another network."""
+        part = lambda head: {n.removeprefix(head): t for n, t in tensors.items() if n.startswith(head)}  # noqa: E731
+        try:
+            self.online.load_state_dict(part("online."))
+            self.average.load_state_dict(part("average."))
+            for i, p in enumerate(self.online.parameters()):
+                self.optimizer.state[p] = {
+                    name: t.clone() if name == "step" else t.to(p, copy=True)
+                    for name, t in part(f"adam.{i}.").items()
+                }
+            self.generator.set_state(tensors["generator"])
+            self.images, self.steps = tensors["counts"].tolist()
+        except (RuntimeError, KeyError, TypeError) as error:
+            raise ValueError(f"the save is of another network or another version: {error}") from None
+
 
 def train(
     denoiser: Denoiser,
@@ -53,6 +83,7 @@ def train(
     ema: float = 0.999,
     drop: float = 0.1,
     seed: int = 0,
+    resume: dict[str, Tensor] | None = None,
 ) -> Iterator[Step]:
     """Minimise E ||target - output||^2 over t uniform in 1..T, and yield every step.  Ho et al. 2020, alg. 1.
 
@@ -60,7 +91,9 @@ def train(
     left, interrupted or sampled from at any step.  x0: all the data, (N, ...) in [-1, 1] where it is
     pictures; y: labels (N,), each replaced by "no label" with probability `drop`.  images: how many to
     see, in batches of `batch`, in a new random order each time round; lr: the highest rate, after a short
-    rise and before a fall to 0; ema: how slowly the average forgets; seed: of all that is drawn.
+    rise and before a fall to 0; ema: how slowly the average forgets; seed: of all that is drawn;
+    resume: `step.run.tensors()` of an earlier run with the same arguments, which then ends with the same
+    weights, bit for bit, as if it had never stopped.
 
     TypeError or ValueError for bad input, here and now; FloatingPointError if the loss is no number.
     """
@@ -78,6 +111,8 @@ def train(
     if not any(True for _ in denoiser.parameters()):
         raise ValueError("the network has no weights to train")
     run = Run(denoiser, seed)
+    if resume is not None:
+        run.restore(resume)
     device = run.generator.device
     with torch.no_grad():  # one example through the network: its shape is right before time is spent
         denoiser(x0[:1].to(device), 1)

@@ -87,6 +87,26 @@ def test_the_denoiser_holds_the_moving_average_at_every_step():
         torch.testing.assert_close(e, p.detach(), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("stop", [1, 7, 30])
+def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(stop):
+    settings = {"y": torch.arange(300) % 10, "images": 2500, "batch": 64, "seed": 5}
+    whole, half, other = small(0, 10), small(0, 10), small(1, 10)
+    for _ in train(whole, DATA, **settings):
+        pass
+    for step in itertools.islice(train(half, DATA, **settings), stop):
+        saved = {name: t.clone() for name, t in step.run.tensors().items()}
+    rest = list(train(other, DATA, **settings, resume=saved))
+    assert rest[0].images == 64 * (stop + 1)
+    for a, b in zip(whole.parameters(), other.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_save_of_another_network_is_named():
+    step = next(train(small(), DATA, images=100))
+    with pytest.raises(ValueError, match="another network"):
+        train(Denoiser(MLP(2, 32, 1), cosine(50), Eps()), DATA, images=100, resume=step.run.tensors())
+
+
 def test_a_run_can_be_left_at_any_step():
     denoiser = small()
     before = copy.deepcopy(denoiser.state_dict())
