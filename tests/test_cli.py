@@ -21,7 +21,7 @@ def test_a_run_that_was_killed_goes_on_from_its_last_save(tmp_path, capsys, monk
     from ddpm_core import __main__ as cli
     from ddpm_core import checkpoints
 
-    wish = "train --images 640 --seed 2 --save-every 128 --resume --out".split()
+    wish = ["train", "--images", "640", "--seed", "2", "--save-every", "128", "--resume", "--out"]
     assert main([*wish, str(tmp_path / "whole")]) == 0
     assert "resumed" not in capsys.readouterr().out
     write = checkpoints.write
