@@ -34,7 +34,7 @@ class Recipe(NamedTuple):
 
 RECIPES = {
     "digits": Recipe(data.digits, UNet, 64, 4e-3, 0.999),
-    "mnist": Recipe(data.mnist, lambda: UNet(width=24, mults=(1, 2, 2), classes=10), 64, 3e-3, 0.9995),
+    "mnist": Recipe(data.mnist, lambda: UNet(width=16, mults=(1, 3, 6), classes=10), 64, 3e-3, 0.9995),
 }
 
 
