@@ -1,0 +1,228 @@
+// What the scrubbers share: bytes to numbers, a sheet of pictures, and the player that moves through them.
+// Put before noise.js, frames.js and shape.js, each of which exports one `render`.
+
+const element = (name, attributes = {}, ...children) => {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+};
+
+const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
+
+// A DataView of little-endian float64, float16 or bytes -> a typed array.
+const doubles = (view) =>
+  Float64Array.from({ length: view.byteLength / 8 }, (_, i) => view.getFloat64(8 * i, true));
+
+const halves = (view) =>
+  Float32Array.from({ length: view.byteLength / 2 }, (_, i) => {
+    const bits = view.getUint16(2 * i, true);
+    const exponent = (bits >> 10) & 31;
+    const fraction = bits & 1023;
+    const size = exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24;
+    return bits >> 15 ? -size : size;
+  });
+
+const bytes = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+
+// The grey level of a value in [-1, 1]: 0..255, what lies outside goes to the nearest end.
+const grey = (x) => {
+  const level = (x * 127.5 + 128) | 0;
+  return level < 0 ? 0 : level > 255 ? 255 : level;
+};
+
+// n pictures (h, w, c) on one canvas, one transparent pixel between them.  `draw(source)` asks source(i)
+// for the grey level of entry i of (n, h, w, c); `fit` sets the size on the screen.
+function sheet(n, h, w, c, columns, name) {
+  const rows = Math.ceil(n / columns);
+  const width = columns * (w + 1) - 1;
+  const height = rows * (h + 1) - 1;
+  const canvas = element("canvas", { width, height, role: "img", "aria-label": name });
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(width, height);
+  const pixels = new Uint32Array(image.data.buffer);
+  const place = new Uint32Array(n * h * w);
+  for (let i = 0, k = 0; k < n; k++)
+    for (let y = 0; y < h; y++)
+      for (let x = 0; x < w; x++)
+        place[i++] = (Math.floor(k / columns) * (h + 1) + y) * width + (k % columns) * (w + 1) + x;
+  return {
+    canvas,
+    draw(source) {
+      if (c === 1)
+        for (let i = 0; i < place.length; i++) pixels[place[i]] = (255 << 24) | (source(i) * 0x010101);
+      else
+        for (let i = 0; i < place.length; i++)
+          pixels[place[i]] = (255 << 24) | (source(3 * i + 2) << 16) | (source(3 * i + 1) << 8) | source(3 * i);
+      context.putImageData(image, 0, 0);
+    },
+    clear() {
+      context.clearRect(0, 0, width, height);
+    },
+    // As large as the room allows; from twofold on by whole device pixels, so that all pixels are equal.
+    // Returns the width.
+    fit(room, tallest) {
+      const ratio = window.devicePixelRatio || 1;
+      const scale = Math.min(room / width, tallest / height) * ratio;
+      const across = (width * (scale >= 2 ? Math.floor(scale) : scale)) / ratio;
+      canvas.style.width = `${across}px`;
+      return across;
+    },
+  };
+}
+
+const ICONS = {
+  back: "M15 5 7 12l8 7z M5 5v14",
+  play: "M8 5v14l11-7z",
+  pause: "M8 5v14 M16 5v14",
+  forward: "M9 5l8 7-8 7z M19 5v14",
+  loop: "M17 3l3 3-3 3 M20 6H8a4 4 0 0 0-4 4v2 M7 21l-3-3 3-3 M4 18h12a4 4 0 0 0 4-4v-2",
+};
+
+const icon = (name) => {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  svg.classList.add(name);
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  return svg;
+};
+
+const button = (name, label, ...icons) =>
+  element("button", { type: "button", class: "scrub-button", title: name, "aria-label": label }, ...icons.map(icon));
+
+const SWALLOWED = new Set(["Tab", "Escape", "Enter"]);
+
+// A position in 0..last.  root: the scrubber; name: what the slider moves; describe(k): its value in words;
+// moved(k): called when a hand, a key or time has moved it (not by `place`); seconds(): a whole sweep.
+function player(root, { last, name, describe, moved, seconds }) {
+  const back = button("Step back (←)", "step back", "back");
+  const play = button("Play (space)", "play", "play", "pause");
+  const forward = button("Step forward (→)", "step forward", "forward");
+  const loop = button("Loop", "loop", "loop");
+  loop.setAttribute("aria-pressed", "false");
+  const slider = element("input", { type: "range", class: "scrub-time", min: 0, max: last, step: 1, value: 0, "aria-label": name });
+  const bar = element("div", { class: "scrub-bar" }, back, play, forward, loop, slider);
+  let k = -1;
+  let running = 0;
+
+  const place = (to) => {
+    k = to;
+    if (slider.valueAsNumber !== k) slider.value = k;
+    slider.style.setProperty("--done", last ? k / last : 0);
+    slider.setAttribute("aria-valuetext", describe(k));
+  };
+  const go = (to) => {
+    to = clamp(to, 0, last);
+    if (to === k) return;
+    place(to);
+    moved(to);
+  };
+  const stop = () => {
+    cancelAnimationFrame(running);
+    running = 0;
+    root.classList.remove("scrub-playing");
+    play.setAttribute("aria-label", "play");
+    play.title = "Play (space)";
+  };
+  const byHand = (to) => {
+    stop();
+    go(to);
+  };
+  const toggle = () => {
+    if (running) return stop();
+    if (k === last) go(0);
+    let from = k;
+    let began = 0;
+    const tick = (now) => {
+      began ||= now;
+      let to = from + Math.floor(((now - began) / 1000 / seconds()) * last);
+      if (to > last && loop.getAttribute("aria-pressed") === "true") {
+        from = to = 0;
+        began = now;
+      }
+      go(to);
+      if (to < last || loop.getAttribute("aria-pressed") === "true") running = requestAnimationFrame(tick);
+      else stop();
+    };
+    running = requestAnimationFrame(tick);
+    root.classList.add("scrub-playing");
+    play.setAttribute("aria-label", "pause");
+    play.title = "Pause (space)";
+  };
+  const keys = {
+    ArrowRight: () => k + 1,
+    ArrowUp: () => k + 1,
+    ArrowLeft: () => k - 1,
+    ArrowDown: () => k - 1,
+    PageUp: () => k + Math.max(1, Math.round(last / 10)),
+    PageDown: () => k - Math.max(1, Math.round(last / 10)),
+    Home: () => 0,
+    End: () => last,
+  };
+
+  slider.addEventListener("input", () => byHand(slider.valueAsNumber));
+  back.addEventListener("click", () => byHand(k - 1));
+  forward.addEventListener("click", () => byHand(k + 1));
+  play.addEventListener("click", toggle);
+  loop.addEventListener("click", () =>
+    loop.setAttribute("aria-pressed", String(loop.getAttribute("aria-pressed") !== "true")),
+  );
+  // JupyterLab takes arrow keys and letters for itself unless they end here.
+  root.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || SWALLOWED.has(event.key)) return;
+    event.stopPropagation();
+    const other = event.target.matches("input") && event.target !== slider;
+    if (!other && keys[event.key]) byHand(keys[event.key]());
+    else if (event.key === " " && !event.target.matches("button, input:not(.scrub-time)")) toggle();
+    else return;
+    event.preventDefault();
+  });
+
+  return {
+    bar,
+    place,
+    stop,
+    get k() {
+      return k;
+    },
+    resize(to) {
+      last = to;
+      slider.max = to;
+    },
+  };
+}
+
+// Draw again whenever the room in `root` changes; returns how to stop.
+function onWidth(root, draw) {
+  let width = 0;
+  const observer = new ResizeObserver(() => {
+    const room = root.clientWidth - 16; // its padding
+    if (room === width || room <= 0) return;
+    draw((width = room));
+  });
+  observer.observe(root);
+  return () => observer.disconnect();
+}
+
+// A letter of a formula, with or without an index.
+const symbol = (letter, below) => element("i", {}, letter, ...(below ? [element("sub", {}, below)] : []));
+
+// "x_t = 0.44 x_0 + 0.90 ε", with the two amounts left open: two text nodes to write into.
+function mixture() {
+  const signal = document.createTextNode("");
+  const noise = document.createTextNode("");
+  const line = element("span", { class: "scrub-formula" });
+  line.append(symbol("x", "t"), " = ", signal, " ", symbol("x", "0"), " + ", noise, " ", symbol("ε"));
+  return {
+    line,
+    write(a, b) {
+      signal.data = a.toFixed(2);
+      noise.data = b.toFixed(2);
+    },
+  };
+}
+
+const amounts = (t, a, b) => `t = ${t}: ${a.toFixed(2)} of the picture, ${b.toFixed(2)} of the noise`;
