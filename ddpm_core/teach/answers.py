@@ -1,0 +1,458 @@
+"""What a student types, read by a grammar of its own: no text ever reaches an evaluator of code.
+
+    sum     := product (("+" | "-") product)*
+    product := factor (("*" | "/" | nothing) factor)*
+    factor  := ("+" | "-") factor | atom ("^" factor)?
+    atom    := number | name | density | function atom | "(" sum ")"
+
+A tree is judged by its values at random points: two formulas that agree there are the same formula.
+"""
+
+import math
+import re
+import sys
+import unicodedata
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Values = np.ndarray  # complex128, one value a point
+
+LONGEST, DEEPEST, LARGEST = 100_000, 100, 50_000  # characters, levels of nesting, nodes of a sympy tree
+
+
+class Unreadable(ValueError):
+    """What came can't be read as an answer; the message says where and why."""
+
+
+class Num(NamedTuple):
+    """A number."""
+
+    value: float
+
+
+class Name(NamedTuple):
+    """A symbol, or a density such as q(x_2|x_1), by its one true name."""
+
+    name: str
+
+
+class Sum(NamedTuple):
+    """Terms, each with its sign."""
+
+    terms: tuple[tuple[int, "Tree"], ...]
+
+
+class Product(NamedTuple):
+    """Factors, each with +1, or -1 for one that divides."""
+
+    factors: tuple[tuple[int, "Tree"], ...]
+
+
+class Power(NamedTuple):
+    """base ^ exponent."""
+
+    base: "Tree"
+    exponent: "Tree"
+
+
+class Call(NamedTuple):
+    """One of FUNCTIONS, applied."""
+
+    function: str
+    argument: "Tree"
+
+
+Tree = Num | Name | Sum | Product | Power | Call
+
+FUNCTIONS = {"sqrt": np.sqrt, "exp": np.exp, "log": np.log}
+SPELLINGS = {"sqrt": "sqrt", "√": "sqrt", "exp": "exp", "log": "log", "ln": "log"}
+
+# --- names -----------------------------------------------------------------------------------------
+
+LETTERS = {
+    "ᾱ": "abar",
+    "α\u0305": "abar",
+    "α": "alpha",
+    "β\u0303": "betatilde",
+    "β": "beta",
+    "ε": "eps",
+    "ϵ": "eps",
+    "σ": "sigma",
+    "μ": "mu",
+    "θ": "theta",
+    "\u0302": "hat",
+    "\u0303": "tilde",
+}
+BASES = {
+    "alpha": ("alpha",),
+    "abar": ("abar", "alphabar", "baralpha"),
+    "beta": ("beta",),
+    "beta_tilde": ("betatilde", "tildebeta"),
+    "sigma": ("sigma",),
+    "eps": (
+        "eps",
+        "epsilon",
+        "varepsilon",
+        "epshat",
+        "hateps",
+        "epstheta",
+        "epsilontheta",
+        "varepsilontheta",
+    ),
+    "z": ("z",),
+    "mu": ("mu", "mutheta", "mutilde"),
+}
+SPELLED = {spelled + end: name for name, all_ in BASES.items() for spelled in all_ for end in ("", "t")}
+SPELLED |= {s + end: "abar_prev" for s in BASES["abar"] for end in ("prev", "tprev", "t-1", "tm1")}
+SPELLED |= {s + "s": "abar_s" for s in BASES["abar"]}
+SPELLED |= dict.fromkeys(("epshattheta", "epsthetahat", "epst"), "eps") | {"xt": "x_t"}
+SPELLED |= dict.fromkeys(("x0", "x0hat", "xhat0", "hatx0"), "x_0")
+SPELLED |= dict.fromkeys(("xt-1", "xprev", "xtm1"), "x_prev")
+
+NETWORKS = {"eps", "mu"}  # may carry their arguments: eps_theta(x_t, t)
+
+
+@lru_cache(1000)
+def spelled(name: str) -> tuple[str, ...]:
+    """The symbols that a written name stands for; more than one if they were written without a space."""
+    plain = unicodedata.normalize("NFC", name).lower()
+    for letter, word in LETTERS.items():
+        plain = plain.replace(letter, word)
+    plain = re.sub(r"[\\{}_\s]", "", plain).replace("−", "-")
+    if plain in SPELLED:
+        return (SPELLED[plain],)
+    for cut in range(min(len(plain) - 1, 20), 0, -1):
+        head = SPELLED.get(plain[:cut])
+        if head and len(plain) <= 40:
+            try:
+                return (head, *spelled(plain[cut:]))
+            except Unreadable:
+                continue
+    raise Unreadable(f"I don't know the name {short(name)}.")
+
+
+# --- text to tokens --------------------------------------------------------------------------------
+
+SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
+SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋ₜₛ", "0123456789+-ts")
+LETTER = r"[^\W\d_][\u0300-\u036f]*"
+AT = r"x_?\{?([0-9])\}?"
+TOKEN = re.compile(
+    rf"(?P<space>\s+|\\[,;!:]|\\left|\\right|\\quad)"
+    rf"|(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
+    rf"|(?P<density>[pq](?:_?\{{?\\?(?:theta|θ)\}}?)?\s*[(]\s*{AT}\s*(?:[|∣]\s*{AT}\s*(?:,\s*{AT}\s*)?)?[)])"
+    rf"|(?P<name>\\?{LETTER}(?:{LETTER}|[\d_])*(?:(?<=_)\{{[^{{}}]{{1,12}}\}})?)"
+    rf"|(?P<sign>\*\*|[-+*/^()\[\]{{}},√])"
+)
+SAME = str.maketrans({"−": "-", "–": "-", "·": "*", "×": "*", "⋅": "*", "÷": "/", "µ": "μ", "∣": "|"})
+LATEX = [
+    (re.compile(r"\\?\bbar\s*\{?\s*(?:\\?alpha|α)\s*\}?"), "abar"),
+    (re.compile(r"\\?\btilde\s*\{?\s*(?:\\?beta|β)\s*\}?"), "betatilde"),
+    (re.compile(r"\\?\bhat\s*\{\s*([^{}]{1,12})\s*\}"), r"\1"),
+    (re.compile(r"\\(?:hat|tilde)\b\s*"), ""),
+    (re.compile(r"_\s*\{?\s*\\theta\s*\}?"), "_theta"),
+    (re.compile(r"\\(?:cdot|times)\b"), "*"),
+    (re.compile(r"\\mid\b"), "|"),
+]
+PAIRS = {"(": ")", "[": "]", "{": "}"}
+
+
+class Token(NamedTuple):
+    """A piece of the text: its kind, itself, and where it starts."""
+
+    kind: str
+    text: str
+    at: int
+
+
+def tokens(text: str) -> list[Token]:
+    """The pieces of a text, without the spaces.  Unreadable for a sign that means nothing here."""
+    found, at = [], 0
+    while at < len(text):
+        match = TOKEN.match(text, at)
+        if match is None:
+            raise Unreadable(f"I can't read {text[at]!r} in {around(text, at)}.")
+        kind = str(match.lastgroup)
+        if kind == "density":
+            first, *given = re.findall(AT, match["density"])
+            bar = "|" * bool(given) + ",".join(f"x_{digit}" for digit in sorted(given))
+            found.append(Token(kind, f"{match['density'][0]}(x_{first}{bar})", at))
+        elif kind != "space":
+            found.append(Token(kind, match.group(), at))
+        at = match.end()
+    return found
+
+
+def plain(text: str) -> str:
+    """The text with look-alikes, raised and lowered digits, and the commonest LaTeX made plain."""
+    text = unicodedata.normalize("NFC", text).translate(SAME)
+    text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+", lambda m: f"^({m.group().translate(SUPER)})", text)
+    text = re.sub("[₀₁₂₃₄₅₆₇₈₉₊₋ₜₛ]+", lambda m: "_{" + m.group().translate(SUB) + "}", text)
+    for pattern, word in LATEX:
+        text = pattern.sub(word, text)
+    head, equals, tail = text.strip().strip("$").partition("=")
+    return (
+        tail if equals and len(head) <= 20 and not re.search(r"[-+*/^()]", head.replace("t-1", "")) else text
+    )
+
+
+def short(text: str, most: int = 40) -> str:
+    """A text in quotes, cut if it is long."""
+    return repr(text if len(text) <= most else text[: most - 1] + "…")
+
+
+def around(text: str, at: int) -> str:
+    """The neighbourhood of a place, in quotes."""
+    low, high = max(0, at - 12), at + 13
+    return repr("…" * (low > 0) + text[low:high] + "…" * (high < len(text)))
+
+
+# --- tokens to a tree ------------------------------------------------------------------------------
+
+
+def parse(text: str) -> Tree:
+    """The tree of a typed formula.  Unreadable, with the place, if it is none."""
+    if len(text) > LONGEST:
+        raise Unreadable(f"That is {len(text)} characters long; I read up to {LONGEST}.")
+    readable = plain(text)
+    if not readable.strip():
+        raise Unreadable("There is nothing to read.")
+    level = 0
+    for sign in re.findall(r"[()\[\]{}]", readable):
+        level += 1 if sign in PAIRS else -1
+        if level > DEEPEST:
+            raise Unreadable("That is nested too deeply to read; write it flatter.")
+    reader = _Reader(readable)
+    tree = reader.sum()
+    if reader.now.kind != "end":
+        raise reader.lost()
+    return tree
+
+
+class _Reader:
+    """A recursive descent over the tokens; `depth` bounds it."""
+
+    def __init__(self, text: str):
+        self.text, self.place, self.depth = text, 0, 0
+        self.tokens = [*tokens(text), Token("end", "", len(text))]
+
+    @property
+    def now(self) -> Token:
+        return self.tokens[self.place]
+
+    def take(self, *signs: str) -> str | None:
+        if self.now.kind == "sign" and self.now.text in signs:
+            self.place += 1
+            return self.tokens[self.place - 1].text
+        return None
+
+    def lost(self) -> Unreadable:
+        if self.now.kind == "end":
+            return Unreadable("The formula ends too early; something is missing at its end.")
+        return Unreadable(f"I don't understand {self.now.text!r} in {around(self.text, self.now.at)}.")
+
+    def deeper(self) -> None:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise Unreadable("That is nested too deeply to read; write it flatter.")
+
+    def sum(self) -> Tree:
+        terms = [(1, self.product())]
+        while sign := self.take("+", "-"):
+            terms.append((1 if sign == "+" else -1, self.product()))
+        return terms[0][1] if len(terms) == 1 else Sum(tuple(terms))
+
+    def product(self) -> Tree:
+        factors = [(1, self.factor())]
+        while True:
+            if sign := self.take("*", "/"):
+                factors.append((1 if sign == "*" else -1, self.factor()))
+            elif self.now.kind in ("name", "density") or self.now.text in ("(", "[", "{", "√"):
+                factors.append((1, self.factor()))
+            elif self.now.kind == "number":
+                raise Unreadable(f"A sign is missing before the number in {around(self.text, self.now.at)}.")
+            else:
+                return factors[0][1] if len(factors) == 1 else Product(tuple(factors))
+
+    def factor(self) -> Tree:
+        self.deeper()
+        if sign := self.take("+", "-"):
+            inner = self.factor()
+            tree: Tree = inner if sign == "+" else Sum(((-1, inner),))
+        else:
+            tree = self.raised(self.atom())
+        self.depth -= 1
+        return tree
+
+    def raised(self, base: Tree) -> Tree:
+        return Power(base, self.factor()) if self.take("^", "**") else base
+
+    def atom(self) -> Tree:
+        token = self.now
+        if token.kind == "number":
+            self.place += 1
+            return Num(float(token.text))
+        if token.kind == "density":
+            self.place += 1
+            return Name(token.text)
+        if token.kind == "name":
+            self.place += 1
+            return self.named(token)
+        if self.take("√"):
+            return self.called("sqrt")
+        return self.bracketed()
+
+    def bracketed(self) -> Tree:
+        self.deeper()
+        opened = self.take("(", "[", "{")
+        if opened is None:
+            raise self.lost()
+        tree = self.sum()
+        if self.take(PAIRS[opened]) is None:
+            if self.now.kind == "end":
+                raise Unreadable(f"A bracket {opened!r} is never closed.")
+            raise self.lost()
+        self.depth -= 1
+        return tree
+
+    def named(self, token: Token) -> Tree:
+        word = token.text.lstrip("\\")
+        if word in ("frac", "dfrac"):
+            above = self.bracketed()
+            return Product(((1, above), (-1, self.bracketed())))
+        if word in SPELLINGS:
+            return self.called(SPELLINGS[word])
+        names = spelled(token.text)
+        if names[-1] in NETWORKS:
+            self.skip_arguments()
+        return Name(names[0]) if len(names) == 1 else Product(tuple((1, Name(n)) for n in names))
+
+    def called(self, function: str) -> Tree:
+        self.deeper()
+        argument = self.atom()
+        self.depth -= 1
+        return Call(function, argument)
+
+    def skip_arguments(self) -> None:
+        kinds = [(t.kind, t.text.replace("_", "")) for t in self.tokens[self.place : self.place + 5]]
+        if kinds[:1] == [("sign", "(")] and kinds[1:2] == [("name", "xt")]:
+            if kinds[2:5] == [("sign", ","), ("name", "t"), ("sign", ")")]:
+                self.place += 5
+            elif kinds[2:3] == [("sign", ")")]:
+                self.place += 3
+
+
+# --- a tree in use ---------------------------------------------------------------------------------
+
+
+def names(tree: Tree) -> set[str]:
+    """The symbols in a tree."""
+    return {node.name for node in nodes(tree) if isinstance(node, Name)}
+
+
+def nodes(tree: Tree) -> Iterator[Tree]:
+    """Every node of a tree, itself first."""
+    todo = [tree]
+    while todo:
+        node = todo.pop()
+        yield node
+        match node:
+            case Sum(parts) | Product(parts):
+                todo.extend(part for _, part in parts)
+            case Power(base, exponent):
+                todo += [base, exponent]
+            case Call(_, argument):
+                todo.append(argument)
+
+
+def evaluate(tree: Tree, values: Mapping[str, Values | float]) -> Values:
+    """The values of a tree where its names have `values`: complex, infinite or NaN where it has none."""
+    with np.errstate(all="ignore"):
+        return np.asarray(_value(tree, values), dtype=np.complex128)
+
+
+def _value(tree: Tree, values: Mapping[str, Any]) -> Any:
+    match tree:
+        case Num(value):
+            return np.complex128(value)
+        case Name(name):
+            return np.asarray(values[name], dtype=np.complex128)
+        case Sum(terms):
+            return sum(_value(t, values) if sign > 0 else -_value(t, values) for sign, t in terms)
+        case Product(factors):
+            product = np.complex128(1)
+            for sign, factor in factors:
+                product = product * _value(factor, values) if sign > 0 else product / _value(factor, values)
+            return product
+        case Power(base, exponent):
+            return _value(base, values) ** _value(exponent, values)
+        case Call(function, argument):
+            return FUNCTIONS[function](_value(argument, values))
+
+
+def same(a: Values, b: Values, rel: float = 1e-8) -> bool:
+    """Whether two lists of values agree at every point."""
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return False
+    scale = np.abs(b) + np.abs(b).mean()
+    return bool((np.abs(a - b) <= rel * scale).all())
+
+
+def write(tree: Tree) -> str:
+    """A text that `parse` reads as this tree."""
+    match tree:
+        case Num(value):
+            return f"{value:.17g}" if math.isfinite(value) else "(1/0)"
+        case Name(name):
+            return name
+        case Sum(terms):
+            first, *rest = terms
+            head = ("-" if first[0] < 0 else "") + _tight(first[1])
+            return head + "".join((" + " if sign > 0 else " - ") + _tight(term) for sign, term in rest)
+        case Product(factors):
+            text = "".join(("*" if sign > 0 else "/") + _tight(factor) for sign, factor in factors)
+            return text[1:] if text.startswith("*") else "1" + text
+        case Power(base, exponent):
+            return f"{_tight(base)}^{_tight(exponent)}"
+        case Call(function, argument):
+            return f"{function}({write(argument)})"
+
+
+def _tight(tree: Tree) -> str:
+    bare = isinstance(tree, Name | Call) or (isinstance(tree, Num) and tree.value >= 0)
+    return write(tree) if bare else f"({write(tree)})"
+
+
+def from_sympy(expression: Any) -> Tree:
+    """The tree of a sympy expression, made of sums, products, powers, roots, exp and log.  Else "
+    "Unreadable."""
+    sp = sys.modules["sympy"]  # whoever made the expression has imported it
+    left = [LARGEST]
+
+    def walk(e: Any, depth: int) -> Tree:
+        left[0] -= 1
+        if depth > DEEPEST or left[0] < 0:
+            raise Unreadable("That expression is too large to read.")
+        if isinstance(e, sp.Symbol):
+            return parse(e.name)
+        if isinstance(e, sp.Rational) and not isinstance(e, sp.Integer):
+            return Product(((1, Num(float(e.p))), (-1, Num(float(e.q)))))
+        if isinstance(e, sp.Number | sp.NumberSymbol):
+            return Num(float(e))
+        if isinstance(e, sp.Add):
+            return Sum(tuple((1, walk(a, depth + 1)) for a in e.args))
+        if isinstance(e, sp.Mul):
+            return Product(tuple((1, walk(a, depth + 1)) for a in e.args))
+        if isinstance(e, sp.Pow):
+            return Power(walk(e.base, depth + 1), walk(e.exp, depth + 1))
+        if isinstance(e, sp.exp | sp.log):
+            return Call("exp" if isinstance(e, sp.exp) else "log", walk(e.args[0], depth + 1))
+        raise Unreadable(f"I can't read a sympy {type(e).__name__} here.")
+
+    try:
+        return walk(expression, 0)
+    except OverflowError:
+        raise Unreadable("A number in that expression is too large.") from None

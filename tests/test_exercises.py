@@ -1,0 +1,724 @@
+"""Every exercise judges what it should: nothing, right answers, each mistake, garbage, and records."""
+
+import contextlib
+import io
+import json
+import math
+import random
+import threading
+import time
+
+import numpy as np
+import pytest
+import sympy as sp
+import torch
+
+from ddpm_core.process import q_sample
+from ddpm_core.teach import answers
+from ddpm_core.teach.answers import Name, Num, Power, Product, Sum
+from ddpm_core.teach.check import (
+    Choice,
+    Function,
+    Mistake,
+    Number,
+    Outcome,
+    Prose,
+    Symbolic,
+    Verdict,
+)
+from ddpm_core.teach.exercises import bank, exercise
+
+PASSED, NOT_YET, NOT_ATTEMPTED = Outcome.PASSED, Outcome.NOT_YET, Outcome.NOT_ATTEMPTED
+
+each = pytest.mark.parametrize("e", bank.values(), ids=list(bank))
+each_function = pytest.mark.parametrize("e", [e for e in bank.values() if isinstance(e, Function)], ids=str)
+SYMBOLIC = [e for e in bank.values() if isinstance(e, Symbolic)]
+
+
+def judged(e, answer, marks=None):
+    """The verdict, after everything that must hold of any verdict was asserted."""
+    start = time.perf_counter()
+    verdict = e.judge(answer, marks)
+    assert time.perf_counter() - start < 2
+    assert isinstance(verdict, Verdict)
+    assert verdict.message.strip()
+    assert verdict == e.judge(answer, marks)
+    data = json.loads(json.dumps(e.record(answer, marks), allow_nan=False))
+    assert e.recheck(data) == verdict
+    return verdict
+
+
+# --- every exercise ---------------------------------------------------------------------------------
+
+
+@each
+def test_it_is_complete(e):
+    assert e.kind in ("number", "choice", "function", "symbolic", "prose")
+    assert e.id == next(k for k, v in bank.items() if v is e)
+    assert all(s.strip() for s in (e.title, e.prompt, e.worked, e.right, *e.hints))
+    assert e.hints
+    assert e.mistakes
+    names = [m.name for m in e.mistakes]
+    assert len(set(names)) == len(names)
+    text = " ".join([e.prompt, e.worked, e.right, *e.hints, *(m.message for m in e.mistakes)])
+    assert "!" not in text.replace("!=", "")
+    assert text.count("$") % 2 == 0
+
+
+@each
+def test_the_blank_is_no_attempt(e):
+    assert judged(e, ...).outcome is NOT_ATTEMPTED
+
+
+@each
+def test_right_answers_pass_in_every_form(e):
+    assert len(e.references) >= 4
+    for answer in e.references:
+        verdict = judged(e, answer)
+        assert verdict.outcome is PASSED, (answer, verdict.message)
+
+
+@each
+def test_each_mistake_gets_its_own_message(e):
+    for mistake in e.mistakes:
+        verdict = judged(e, mistake.example)
+        assert verdict.outcome is NOT_YET, mistake.name
+        assert mistake.message in verdict.message, (mistake.name, verdict.message)
+        others = [m for m in e.mistakes if m is not mistake and m.message in verdict.message]
+        assert not others, (mistake.name, others)
+
+
+@each
+def test_a_mistake_is_met_with_a_number(e):
+    """Formulas and functions show numbers of their own; elsewhere most messages bring one."""
+    if e.kind in ("symbolic", "function"):
+        for mistake in e.mistakes:
+            message = judged(e, mistake.example).message
+            assert "expected" in message, (mistake.name, message)
+    else:
+        with_number = [m for m in e.mistakes if any(c.isdigit() for c in m.message)]
+        assert len(with_number) >= len(e.mistakes) - 1
+
+
+class Hostile:
+    """An object whose every method raises."""
+
+    def refuse(self, *args, **kwargs):
+        raise RuntimeError("no")
+
+    __eq__ = __ne__ = __repr__ = __str__ = __float__ = __len__ = __bool__ = __iter__ = refuse
+    __hash__ = None
+
+    def __getattr__(self, name):
+        raise RuntimeError("no")
+
+
+class HostileText(str):
+    def strip(self, *args):
+        raise RuntimeError("no")
+
+    __eq__ = __len__ = __repr__ = __str__ = strip
+    __hash__ = str.__hash__
+
+
+class SlowNumber(float):
+    def __float__(self):
+        time.sleep(60)
+
+    __repr__ = __eq__ = __float__
+    __hash__ = float.__hash__
+
+
+class FalseSympy:
+    __module__ = "sympy.core"
+    args = property(lambda self: time.sleep(60))
+
+
+GARBAGE = {
+    "None": None,
+    "bool": True,
+    "nan": math.nan,
+    "inf": -math.inf,
+    "huge": 10**5000,
+    "complex": 3 + 4j,
+    "text": "I really do not know what to say to this.",
+    "empty": "",
+    "nonsense": "§$%&",
+    "code": "__import__('os').system('true')",
+    "tower": "9**9**9**9",
+    "long": "x_0 + " * 10_000 + "x_0",
+    "deep": "(" * 10_000,
+    "list": [1, [2, [3]]],
+    "self": bank,
+    "type": int,
+    "tensor": torch.ones(3, 3),
+    "array": np.array(["a", None], dtype=object),
+    "hostile": Hostile(),
+    "hostile text": HostileText("x_0"),
+    "slow": SlowNumber(1),
+    "false sympy": FalseSympy(),
+    "sympy": sp.Symbol("unknown") ** sp.Symbol("x_0"),
+    "sympy huge": sp.Integer(7) ** 20_000,
+    "print": print,
+    "lambda": lambda *args: "garbage",
+    "raises": lambda *args: 1 / 0,
+    "exits": lambda *args: exit(3),
+    "wrong arguments": lambda a, b, c, d, e, f, g: a,
+}
+
+
+@each
+def test_garbage_is_not_yet_and_nothing_raises(e):
+    for name, thing in GARBAGE.items():
+        start = time.perf_counter()
+        with contextlib.redirect_stdout(io.StringIO()):
+            verdict = e.judge(thing)
+        assert time.perf_counter() - start < 2.1, name
+        assert verdict.outcome is (NOT_ATTEMPTED if name == "empty" and e.kind != "function" else NOT_YET), (
+            name
+        )
+        assert verdict.message.strip(), name
+
+
+DATA = [0, -1.5, "", "x", [], {}, [[]], {"text": 1}, {"outputs": 3}, {"outputs": [[["a"]]]}, {"fault": {}}]
+DATA += [{"text": "a b c d e f", "marks": {}}, {"unreadable": [1]}, {"outputs": [[[1e999]]] * 4}, True]
+DATA += [{"outputs": [[1] * 100_000]}, "(" * 99_999, "9^" * 40 + "9", {"text": ["a"], "marks": [True]}]
+
+
+@each
+def test_hostile_records_are_judged_and_never_pass(e):
+    for data in DATA:
+        start = time.perf_counter()
+        assert e.recheck(data).outcome is not PASSED, data
+        assert time.perf_counter() - start < 1
+
+
+@each
+def test_hints_tell_more_and_the_solution_shows(e, capsys, monkeypatch):
+    monkeypatch.setattr(e, "_told", 0)
+    for i, hint in enumerate(e.hints, 1):
+        e.hint()
+        assert capsys.readouterr().out == f"Hint {i} of {len(e.hints)}. {hint}\n"
+    e.hint()
+    assert e.hints[-1] in capsys.readouterr().out
+    e.solution()
+    assert e.worked in capsys.readouterr().out
+
+
+@each
+def test_it_shows_its_prompt(e):
+    shown = e._repr_markdown_()
+    assert e.prompt in shown
+    assert all(text in shown for text in getattr(e, "options", {}).values())
+
+
+@each
+def test_check_shows_the_verdict_and_notes_it(e, capsys, monkeypatch):
+    notes = []
+    progress = type("Progress", (), {"note": lambda self, *args: notes.append(args)})()
+    monkeypatch.setattr("importlib.import_module", lambda name: progress)
+    verdict = e.check(e.references[0])
+    assert capsys.readouterr().out == f"Passed. {verdict.message}\n"
+    ((id, outcome, data),) = notes
+    assert (id, outcome) == (e.id, "PASSED")
+    assert e.recheck(json.loads(json.dumps(data))) == verdict
+
+
+def test_in_a_notebook_a_verdict_is_shown_once_as_text_and_as_markdown(monkeypatch):
+    from IPython.core.formatters import DisplayFormatter
+
+    shown = []
+    monkeypatch.setattr("IPython.get_ipython", lambda: object())
+    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: shown.append(bundle))
+    monkeypatch.setattr("importlib.import_module", lambda name: None)
+    verdict = exercise("02.1").check(0.81)
+    (bundle,) = shown
+    assert bundle["text/plain"] == f"Not yet. {verdict.message}"
+    assert bundle["text/markdown"] == f"**Not yet.** {verdict.message}"
+    assert DisplayFormatter().format(verdict) == ({}, {})
+
+
+def test_a_failing_progress_is_no_concern_of_the_check(capsys, monkeypatch):
+    def broken(name):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("importlib.import_module", broken)
+    assert exercise("02.1").check(0.9).outcome is PASSED
+
+
+def test_an_unknown_id_is_told_its_neighbours():
+    with pytest.raises(ValueError, match=r"'99\.9'.*near it are"):
+        exercise("99.9")
+    with pytest.raises(ValueError, match=r"02\.1\b"):
+        exercise("2.1")
+    with pytest.raises(ValueError, match="no exercise"):
+        exercise(None)
+    assert exercise("02.4") is bank["02.4"]
+
+
+def test_the_bank_covers_the_course():
+    ids = {(int(i[:2]), int(i[3:])) for i in bank}
+    for lesson, least in {0: 5, 1: 5, 2: 8, 3: 5, 4: 5, 5: 6}.items():
+        numbers = sorted(n for le, n in ids if le == lesson)
+        assert numbers == list(range(1, len(numbers) + 1))
+        assert len(numbers) >= least
+    assert {e.kind for i, e in bank.items() if i.startswith("00.")} == {
+        "number",
+        "choice",
+        "function",
+        "symbolic",
+        "prose",
+    }
+
+
+# --- numbers, choices, prose ------------------------------------------------------------------------
+
+NUMBER = Number(id="t", title="t", prompt="p", worked="w", answer=0.25, unit="nats", rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "text", ["0.25", ".25", "1/4", "2^-2", "sqrt(1/16)", "0,25", "25e-2", "0.25 nats", "0.25 nat", "1/4 nats"]
+)
+def test_a_number_may_be_typed_in_many_ways(text):
+    assert judged(NUMBER, text).outcome is PASSED
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        (-0.25, "sign"),
+        (0.0625, "square"),
+        (0.5, "square root"),
+        (4, "reciprocal"),
+        (0.75, "1 minus"),
+        (25, "percentage"),
+        (0.251, "close"),
+        (0, "not 0"),
+        (2.6, "10.4 times too large"),
+        (-7, "wrong sign"),
+        ("0.25 bits", "in nats"),
+        ("25%", "in nats"),
+        ("0.25 x_0", "symbol"),
+        ("abar/4", "symbol"),
+        ("nan", "finite"),
+        (math.inf, "finite"),
+        ("1/0", "finite"),
+        (torch.ones(2), "shape"),
+        (lambda: 1, "call it"),
+    ],
+)
+def test_a_wrong_number_is_told_how_it_is_wrong(answer, word):
+    verdict = judged(NUMBER, answer)
+    assert verdict.outcome is NOT_YET
+    assert word in verdict.message
+
+
+def test_thousands_may_be_separated():
+    for text in ("3,072,000", "3 072 000", "3_072_000", "3072e3", "3072000 numbers"):
+        assert judged(bank["01.4"], text).outcome is PASSED
+
+
+def test_prose_is_marked_by_its_author():
+    e = next(e for e in bank.values() if isinstance(e, Prose) and len(e.rubric) == 4)
+    text = e.models[0]
+    assert all(point in judged(e, text).message for point in e.rubric)
+    assert judged(e, text, [True] * 4).outcome is PASSED
+    partly = judged(e, text, [True, False, True, True])
+    assert partly.outcome is NOT_YET
+    assert e.rubric[1] in partly.message
+    assert e.rubric[0] not in partly.message
+    for marks in ([True] * 3, [True] * 5, [], "all", [2, 1, 1, 1], 7, [[True]] * 4, Hostile()):
+        assert judged(e, text, marks).outcome is NOT_YET
+    assert judged(e, "yes.", [True] * 4).outcome is NOT_YET
+    assert judged(e, "   ", [True] * 4).outcome is NOT_ATTEMPTED
+
+
+# --- formulas ---------------------------------------------------------------------------------------
+
+BINDINGS = {
+    "beta": ["1 - alpha", "(1 - alpha*abar_prev/abar_prev)"],
+    "alpha": ["1 - beta", "abar/abar_prev"],
+    "abar": ["alpha*abar_prev", "(1-beta)*abar_prev"],
+    "abar_prev": ["abar/alpha", "abar/(1-beta)"],
+}
+
+
+def positions(tree):
+    """Every place in a tree, as a path of child numbers."""
+    yield ()
+    for i, child in enumerate(children(tree)):
+        for rest in positions(child):
+            yield (i, *rest)
+
+
+def children(tree):
+    match tree:
+        case Sum(parts) | Product(parts):
+            return [p for _, p in parts]
+        case Power(base, exponent):
+            return [base, exponent]
+        case answers.Call(_, argument):
+            return [argument]
+    return []
+
+
+def rebuilt(tree, kids):
+    match tree:
+        case Sum(parts) | Product(parts):
+            return type(tree)(tuple((s, k) for (s, _), k in zip(parts, kids, strict=True)))
+        case Power():
+            return Power(*kids)
+        case answers.Call(function, _):
+            return answers.Call(function, kids[0])
+    return tree
+
+
+def changed(tree, path, change):
+    """The tree with `change` done at a place."""
+    if not path:
+        return change(tree)
+    kids = list(children(tree))
+    kids[path[0]] = changed(kids[path[0]], path[1:], change)
+    return rebuilt(tree, kids)
+
+
+def rewriting(dice, given):
+    """A random change of a subtree that keeps its value."""
+    bound = [
+        n for n in BINDINGS if n in given and all(m in given for m in ("alpha", "beta", "abar", "abar_prev"))
+    ]
+    some = answers.parse(
+        dice.choice(["abar", "abar_s + 2", "3", "1 + abar"] if "abar" in given else ["2", "x_9"][:1])
+    )
+    some = some if answers.names(some) <= set(given) else Num(2.0)
+
+    def rename(node):
+        if isinstance(node, Name) and node.name in bound:
+            return answers.parse(dice.choice(BINDINGS[node.name]))
+        return node
+
+    def reorder(node):
+        if isinstance(node, Sum | Product):
+            return type(node)(tuple(dice.sample(list(children_pairs(node)), len(children(node)))))
+        return node
+
+    def expand(node):
+        match node:
+            case Product(factors):
+                for i, (sign, factor) in enumerate(factors):
+                    if sign > 0 and isinstance(factor, Sum):
+                        rest = factors[:i] + factors[i + 1 :]
+                        return Sum(tuple((s, Product(((1, term), *rest))) for s, term in factor.terms))
+        return node
+
+    def split_root(node):
+        match node:
+            case answers.Call("sqrt", argument):
+                return dice.choice([Power(argument, Num(0.5)), Product(((1, argument), (-1, node)))])
+        return node
+
+    def split_log(node):
+        match node:
+            case answers.Call("log", argument):
+                return Product(((-1, Num(2.0)), (1, answers.Call("log", Power(argument, Num(2.0))))))
+        return node
+
+    keep = [
+        lambda node: Product(((1, node), (1, some), (-1, some))),
+        lambda node: Sum(((1, some), (1, node), (-1, some))),
+        lambda node: Sum(((-1, Sum(((-1, node),))),)),
+        lambda node: Product(((1, Sum(((1, node), (1, node)))), (-1, Num(2.0)))),
+        lambda node: Product(((-1, Product(((-1, node),))),)),
+        lambda node: Sum(
+            ((1, Product(((1, Num(0.25)), (1, node)))), (1, Product(((1, Num(0.75)), (1, node)))))
+        ),
+    ]
+    return dice.choice(
+        [rename, rename, rename, reorder, reorder, expand, expand, split_root, split_log, *keep]
+    )
+
+
+def children_pairs(node):
+    return node.terms if isinstance(node, Sum) else node.factors
+
+
+def perturbation(dice, given):
+    """A random change of a subtree that mostly changes its value."""
+
+    def scale(node):
+        return Product(((1, Num(dice.choice([2.0, 0.5, 1.01, 3.0]))), (1, node)))
+
+    def swap(node):
+        return Name(dice.choice(sorted(given))) if isinstance(node, Name) else node
+
+    def root(node):
+        match node:
+            case answers.Call(_, argument):
+                return argument
+        return node
+
+    def flip(node):
+        if isinstance(node, Sum | Product):
+            pairs = list(children_pairs(node))
+            i = dice.randrange(len(pairs))
+            pairs[i] = (-pairs[i][0], pairs[i][1])
+            return type(node)(tuple(pairs))
+        return node
+
+    def drop(node):
+        if isinstance(node, Sum | Product) and len(pairs := list(children_pairs(node))) > 1:
+            pairs.pop(dice.randrange(len(pairs)))
+            return type(node)(tuple(pairs))
+        return node
+
+    return dice.choice([scale, swap, swap, root, root, flip, flip, drop])
+
+
+def exact(tree, given):
+    """Values at other points than the checker's, drawn here: an opinion of our own on whether two differ."""
+    dice = np.random.default_rng(7)
+    n = 8
+    v = {name: dice.uniform(-2, 2, n) for name in ("x_t", "x_0", "eps", "z", "mu", "x_prev")}
+    v |= {name: dice.uniform(0.3, 1.7, n) for name in given if name[0] in "pq"}
+    v |= {
+        "sigma": dice.uniform(0.1, 1, n),
+        "alpha": dice.uniform(0.1, 0.9, n),
+        "abar_prev": dice.uniform(0.1, 0.9, n),
+    }
+    v["abar"], v["beta"] = v["alpha"] * v["abar_prev"], 1 - v["alpha"]
+    v["beta_tilde"] = v["beta"] * (1 - v["abar_prev"]) / (1 - v["abar"])
+    v["abar_s"] = v["abar"] + dice.uniform(0.1, 0.9, n) * (1 - v["abar"])
+    return answers.evaluate(tree, v)
+
+
+def test_random_rewritings_pass():
+    dice, done = random.Random(1), 0
+    while done < 700:
+        e = SYMBOLIC[done % len(SYMBOLIC)]
+        reference = tree = answers.parse(dice.choice([r for r in e.references if isinstance(r, str)]))
+        for _ in range(dice.randint(1, 6)):
+            place = dice.choice(list(positions(tree)))
+            tree = changed(tree, place, rewriting(dice, e.given))
+        if not np.allclose(exact(tree, e.given), exact(reference, e.given), rtol=1e-9):
+            raise AssertionError(("the rewriter is wrong", answers.write(reference), answers.write(tree)))
+        verdict = e.judge(answers.write(tree))
+        assert verdict.outcome is PASSED, (e.id, answers.write(tree), verdict.message)
+        done += 1
+
+
+def test_random_perturbations_never_pass_and_are_told_something():
+    dice, done, named = random.Random(2), 0, 0
+    while done < 700:
+        e = SYMBOLIC[done % len(SYMBOLIC)]
+        tree = answers.parse(dice.choice([r for r in e.references if isinstance(r, str)]))
+        right = exact(tree, e.given)
+        for _ in range(dice.choice([1, 1, 1, 2])):
+            tree = changed(tree, dice.choice(list(positions(tree))), perturbation(dice, e.given))
+        if np.allclose(exact(tree, e.given), right, rtol=1e-6):
+            continue
+        verdict = e.judge(answers.write(tree))
+        assert verdict.outcome is NOT_YET, (e.id, answers.write(tree))
+        assert len(verdict.message) > 20
+        assert any(c.isdigit() for c in verdict.message), verdict.message
+        named += any(m.message in verdict.message for m in e.mistakes)
+        done += 1
+    assert named > 30
+
+
+@pytest.mark.parametrize(
+    ("id", "text", "word"),
+    [
+        ("02.3", "-(sqrt(abar)*x_0 + sqrt(1-abar)*eps)", "sign"),
+        ("02.3", "2*sqrt(abar)*x_0 + 2*sqrt(1-abar)*eps", "constant factor: yours is 2"),
+        ("02.3", "sqrt(abar_prev)*x_0 + sqrt(1-abar_prev)*eps", "off by one"),
+        ("02.3", "sqrt(abar)*x_0 + 0.5*sqrt(1-abar)*eps", "The part with x_0 is right. Look at ε"),
+        ("02.3", "sqrt(abar)*x_t", "x_t is not among"),
+        ("02.3", "sqrt(abar_t)*x_0 + sqrt(1-abar_t)*epsilonn", "don't know the name"),
+        ("02.3", "sqrt(abar*x_0", "never closed"),
+        ("02.3", "sqrt(abar)*x_0 + ", "ends too early"),
+        ("02.3", "x_0/0", "no finite value"),
+        ("02.9", "(1 - abar/abar_s)^2", "square"),
+        ("03.3", "(sqrt(alpha)*(1-abar_t-1)*x_t + sqrt(abar_t-1)*beta*x_0)/(1-abar)", "abar_t minus 1"),
+        ("03.6", "beta*(1-abar)/(1-abar)*1", "variance of the step"),
+        ("02.10", "sqrt(abar/(1-abar))", "amplitudes"),
+    ],
+)
+def test_a_wrong_formula_is_told_how_it_is_wrong(id, text, word):
+    verdict = judged(bank[id], text)
+    assert verdict.outcome is NOT_YET
+    assert word in verdict.message, verdict.message
+
+
+def test_sympy_expressions_are_read():
+    a, abar, x_t, eps = sp.symbols(r"alpha \bar{\alpha}_t x_t epsilon", positive=True)
+    right = (x_t - (1 - a) / sp.sqrt(1 - abar) * eps) / sp.sqrt(a)
+    for form in (right, sp.expand(right), sp.together(right), sp.factor(right), sp.simplify(right)):
+        assert judged(bank["04.9"], form).outcome is PASSED
+    wrong = right * sp.sqrt(a / abar)
+    assert "prefactor is 1/√ᾱ_t" in judged(bank["04.9"], wrong).message
+
+
+def test_ten_thousand_terms_are_judged_in_time():
+    term = "sqrt(abar)*x_0/10000"
+    long = " + ".join([term] * 10_000).replace("sqrt(abar)", "a")  # as short as it can be written
+    start = time.perf_counter()
+    assert judged(bank["02.3"], long).outcome is NOT_YET
+    many = "sqrt(abar)*x_0 + sqrt(1-abar)*eps" + "+beta-beta" * 5000
+    assert bank["02.3"].judge(many).outcome is PASSED
+    assert time.perf_counter() - start < 6
+
+
+# --- functions --------------------------------------------------------------------------------------
+
+
+@each_function
+def test_the_reference_is_the_library_s_and_the_solution_its_source(e, capsys):
+    assert e.reference.__module__.startswith("ddpm_core.")
+    assert ".teach" not in e.reference.__module__
+    e.solution()
+    assert f"def {e.reference.__name__}(" in capsys.readouterr().out
+
+
+@each_function
+def test_stubs_are_no_attempt(e):
+    def dots(*args): ...
+
+    def passing(*args):
+        pass
+
+    def documented(*args):
+        """What it should do."""
+
+    def returning(*args):
+        return ...
+
+    def later(*args):
+        raise NotImplementedError
+
+    for stub in (dots, passing, documented, returning, later):
+        assert judged(e, stub).outcome is NOT_ATTEMPTED
+
+
+def right(x0, eps, t):
+    return t.signal * x0 + t.noise * eps
+
+
+def in_place(x0, eps, t):
+    x0 *= t.signal
+    return x0 + t.noise * eps
+
+
+def in_place_level(x0, eps, t):
+    if isinstance(t.signal, torch.Tensor):
+        t.signal.mul_(1.0)
+        out = t.signal * x0 + t.noise * eps
+        t.signal.zero_()
+        return out
+    return right(x0, eps, t)
+
+
+def forever(x0, eps, t):
+    while True:
+        pass
+
+
+def no_return(x0, eps, t):
+    t.signal * x0 + t.noise * eps
+
+
+@pytest.mark.parametrize(
+    ("function", "word"),
+    [
+        (in_place, "changes its input x0"),
+        (in_place_level, "changes its input t"),
+        (forever, "longer than"),
+        (lambda x0, eps, t: time.sleep(60), "longer than"),
+        (no_return, "`return` missing"),
+        (lambda x0, eps, t: right(x0, eps, t).sum(), "shape ()"),
+        (lambda x0, eps, t: right(x0, eps, t).float(), "torch.float32"),
+        (lambda x0, eps, t: right(x0, eps, t)[None], "shape (1, 1, 1)"),
+        (lambda x0, eps, t: right(x0, eps, t).numpy(), "A tensor is expected"),
+        (lambda x0, eps, t: x0, "expected"),
+        (lambda x0, eps, t: 2 * right(x0, eps, t), "factor: yours is 2"),
+        (lambda x0, eps, t: -right(x0, eps, t), "sign"),
+        (lambda x0, eps, t: right(x0, eps, t) * math.nan, "NaN or infinity"),
+        (lambda x0, eps, t: x0[5], "IndexError"),
+        (lambda x0: x0, "TypeError"),
+        (lambda x0, eps, t: t.sigma * x0, "x0 (1, 1), eps (1, 1), t Level of two numbers"),
+        (lambda x0, eps, t: exit(), "SystemExit"),
+        (
+            q_sample(torch.ones(1, 1), torch.ones(1, 1), *[type("L", (), {"signal": 1.0, "noise": 0.0})]),
+            "a tensor",
+        ),
+    ],
+)
+def test_a_wrong_function_is_told_how_it_is_wrong(function, word):
+    verdict = judged(bank["02.4"], function)
+    assert verdict.outcome is NOT_YET
+    assert word in verdict.message, verdict.message
+
+
+def test_a_function_that_swallows_everything_is_left_behind():
+    over = threading.Event()
+
+    def stubborn(x0, eps, t):
+        while not over.is_set():
+            with contextlib.suppress(BaseException):
+                time.sleep(0.01)
+
+    start = time.perf_counter()
+    assert "longer than" in bank["02.4"].judge(stubborn).message
+    assert time.perf_counter() - start < 2
+    over.set()
+
+
+def test_random_numbers_are_left_as_they_were():
+    def noisy(x0, eps, t):
+        torch.manual_seed(3)
+        torch.randn(3)
+        return right(x0, eps, t)
+
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    assert bank["02.4"].judge(noisy).outcome is PASSED
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_record_keeps_source_and_outputs_and_runs_nothing():
+    data = bank["02.4"].record(right)
+    assert "def right" in data["source"]
+    assert set(data) == {"source", "outputs"}
+    data["source"] = "import os; os._exit(1)"
+    assert bank["02.4"].recheck(data).outcome is PASSED
+    data["outputs"][2][0][1][1] += 1e-3
+    assert "[1, 1]" in bank["02.4"].recheck(data).message
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_function_that_leaves_the_gpu_is_caught():
+    for e in bank.values():
+        if isinstance(e, Function):
+            assert all(e.judge(answer).outcome is PASSED for answer in e.references)
+    assert "cpu" in bank["02.4"].judge(lambda x0, eps, t: right(x0, eps, t).cpu()).message
+
+
+# --- what an author may not do ----------------------------------------------------------------------
+
+
+def test_a_choice_must_speak_of_every_wrong_option():
+    with pytest.raises(AssertionError):
+        Choice(
+            id="t",
+            title="",
+            prompt="",
+            worked="",
+            options={"a": "", "b": "", "c": ""},
+            answer="a",
+            why={"b": ""},
+        )
+
+
+def test_mistakes_are_found_by_name():
+    assert bank["02.3"].mistake("lost root").example == "sqrt(abar)*x_0 + (1-abar)*eps"
+    assert isinstance(bank["02.3"].mistakes[0], Mistake)
