@@ -35,7 +35,8 @@ $(STAMP): pyproject.toml
 lab: setup
 	@cd notebooks && exec ../$(PY) -m jupyter lab --port=$(PORT) \
 	  $$(test "$$(id -u)" != 0 || echo --allow-root) \
-	  $$(test "$$(uname)" != Linux || test -n "$$DISPLAY$$WAYLAND_DISPLAY" || echo --no-browser) $(FLAGS)
+	  $$(test "$$(uname)" != Linux || test -n "$$DISPLAY$$WAYLAND_DISPLAY" || echo --no-browser) $(FLAGS) \
+	  00_start_here.ipynb
 
 notebooks: setup
 	$(PY) -m jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \

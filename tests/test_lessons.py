@@ -49,10 +49,8 @@ def solved(notebook: nbformat.NotebookNode) -> tuple[nbformat.NotebookNode, list
             if bank[id].kind in ("choice", "prose") and "quiz(" in cell.source:
                 cell.source += f"\n_solve({id!r}, ...)"
                 ids.append(id)
-        if match := re.search(r"^(\w+)\.check\((\w+)\)", cell.source, re.M):
-            cell.source = cell.source.replace(
-                match[0], f"{match[2]} = _solve({current!r}, {match[2]})\n{match[0]}"
-            )
+        if match := re.search(r"^(\w+)\.check\((\w+|\.\.\.)\)", cell.source, re.M):
+            cell.source = cell.source.replace(match[0], f"_solve({current!r}, {match[2]})")
             ids.append(current)
     notebook.cells.insert(0, nbformat.v4.new_code_cell(SOLVE))
     return notebook, ids

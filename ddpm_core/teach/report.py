@@ -1,0 +1,265 @@
+"""A class's progress files, each answer in them judged again, as a table."""
+
+import csv
+import importlib
+import multiprocessing
+import os
+import re
+import stat
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from . import progress
+from .progress import NOT_YET, PASSED, Entry
+
+LIMIT = 1.0  # seconds for one recheck
+CUTS = 3  # rechecks of one student that may be cut before the rest is left alone
+BANK = "ddpm_core.teach.exercises:bank"
+
+
+class Row(NamedTuple):
+    """One line of the report; rechecked is "" where nothing could be rechecked, and remark says why."""
+
+    student: str
+    exercise: str
+    claimed: str
+    rechecked: str
+    attempts: int
+    remark: str = ""
+
+    @property
+    def unconfirmed(self) -> bool:
+        """A pass that is claimed and isn't found again."""
+        return self.claimed == PASSED and self.rechecked != PASSED
+
+
+def report(folder: Path, out: Path, source: str = BANK) -> list[Row]:
+    """Recheck a class's files, write the rows as CSV to `out`, print the summary and every problem.
+
+    OSError if the folder can't be read or `out` not written.  source: where the exercises are, module:name.
+    """
+    problems: list[str] = []
+    books: dict[str, dict[str, Entry]] = {}
+    for student, entries, name in collect(folder, problems):
+        books[f"{student} ({name})" if student in books else student] = entries
+    if not books:
+        problems.append(f"no progress files in {folder}")
+    bank = load(source)
+    rows: list[Row] = []
+    with Rechecker(source) as rechecker:
+        for student, entries in books.items():
+            rows += recheck(student, entries, bank, rechecker)
+    write(out, rows)
+    print(summary(rows, list(books), len(bank)))
+    for problem in problems:
+        print(clean(f"problem: {problem}"))
+    print(clean(f"{len(rows)} lines in {out}"))
+    return rows
+
+
+def collect(folder: Path, problems: list[str]) -> Iterator[tuple[str, dict[str, Entry], str]]:
+    """(student, entries, file) of every progress file in the folder and its subfolders, one level down.
+
+    Links aren't followed.  What can't be read adds a line to `problems`.
+    """
+    for path in _files(folder, problems):
+        name = path.relative_to(folder).as_posix()
+        try:
+            entries, broken = progress.parse(_bytes(path))
+        except (OSError, ValueError) as error:
+            problems.append(f"{name}: {getattr(error, 'strerror', None) or error}")
+            continue
+        if broken:
+            problems.append(f"{name}: {len(broken)} entries can't be read")
+        yield _student(path.relative_to(folder)), entries, name
+
+
+def _files(folder: Path, problems: list[str], deeper: bool = True) -> Iterator[Path]:
+    entries = sorted((e for e in os.scandir(folder) if not e.name.startswith(".")), key=lambda e: e.name)
+    for entry in entries:
+        path = folder / entry.name
+        is_json = entry.name.lower().endswith(".json")
+        if entry.is_symlink():
+            if is_json or deeper:
+                problems.append(f"{path}: a link, not followed")
+        elif entry.is_dir(follow_symlinks=False):
+            if deeper:
+                try:
+                    yield from _files(path, problems, deeper=False)
+                except OSError as error:
+                    problems.append(f"{path}: {error.strerror}")
+        elif is_json:
+            yield path
+
+
+def _bytes(path: Path) -> bytes:
+    """The bytes of a plain file, at most one more than a progress file may have."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    with open(os.open(path, flags | getattr(os, "O_BINARY", 0)), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("no plain file")
+        return file.read(progress.LARGEST + 1)
+
+
+def _student(path: Path) -> str:
+    """anna.json and anna/progress.json are anna's; anna/second.json is anna/second's."""
+    stem = path.with_suffix("")
+    return str(stem.parent if stem.name == "progress" and len(stem.parts) > 1 else stem.as_posix())
+
+
+def recheck(
+    student: str, entries: Mapping[str, Entry], bank: Mapping[str, Any], rechecker: "Rechecker"
+) -> Iterator[Row]:
+    """The rows of one student, in the order of the course and unknown exercises last."""
+    cuts = 0
+    order = {name: k for k, name in enumerate(bank)}
+    for name in sorted(entries, key=lambda n: (order.get(n, len(order)), n)):
+        entry = entries[name]
+        found, remark = "", ""
+        if name not in bank:
+            remark = "unknown exercise"
+        elif entry.data is None:
+            remark = "no answer in the file"
+        elif cuts >= CUTS:
+            remark = f"not rechecked: {CUTS} rechecks of this student were cut already"
+        else:
+            found, remark = rechecker(name, entry.data)
+            if found == NOT_YET and entry.outcome == PASSED:
+                found, remark = rechecker(
+                    name, entry.data
+                )  # no claim is denied on one look, which may be slow
+            cuts += not found
+            if found and bank[name].kind == "prose":
+                remark = "marked by the student"
+        yield Row(student, name, entry.outcome, found, entry.attempts, remark)
+
+
+class Rechecker:
+    """Judges answers in a process of its own, which is ended when it takes too long over one."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.context = multiprocessing.get_context("spawn")
+        self.process: Any = None
+        self.pipe: Connection | None = None
+
+    def __enter__(self) -> "Rechecker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def __call__(self, name: str, data: object) -> tuple[str, str]:
+        """(outcome, "") of the recheck, or ("", why there is none)."""
+        pipe = self.pipe or self.start()
+        try:
+            pipe.send((name, data))
+            if pipe.poll(LIMIT):
+                outcome, why = pipe.recv()
+                return str(outcome), str(why)
+            why = f"recheck cut after {LIMIT:g} s"
+        except (EOFError, OSError):
+            why = "recheck ended its process"
+        self.end()
+        return "", why
+
+    def start(self) -> Connection:
+        """A new process, ready to judge."""
+        self.pipe, theirs = self.context.Pipe()
+        self.process = self.context.Process(target=serve, args=(theirs, self.source), daemon=True)
+        self.process.start()
+        theirs.close()
+        try:
+            ready = self.pipe.poll(120) and self.pipe.recv() == "ready"
+        except EOFError:
+            ready = False
+        if not ready:
+            self.end()
+            raise OSError("the process that rechecks does not start")
+        return self.pipe
+
+    def end(self) -> None:
+        """End the process, if there is one."""
+        if self.pipe is not None:
+            self.pipe.close()
+            self.process.kill()
+            self.process.join()
+        self.pipe = None
+
+
+def serve(pipe: Connection, source: str) -> None:
+    """The other process: judge what comes until nobody asks any more."""
+    bank = load(source)
+    pipe.send("ready")
+    while True:
+        try:
+            name, data = pipe.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            pipe.send((bank[name].recheck(data).outcome.name, ""))
+        except Exception as error:  # by contract there is none; a report goes on all the same
+            pipe.send(("", f"recheck failed: {type(error).__name__}"))
+
+
+def load(source: str) -> Mapping[str, Any]:
+    """The exercises at "module:name"."""
+    module, _, name = source.partition(":")
+    bank: Mapping[str, Any] = getattr(importlib.import_module(module), name)
+    return bank
+
+
+def write(out: Path, rows: Sequence[Row]) -> None:
+    """The rows as CSV that a spreadsheet opens and doesn't calculate."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        with open(part, "w", encoding="utf-8-sig", newline="") as file:  # Excel needs the mark for é
+            table = csv.writer(file)
+            table.writerow(Row._fields)
+            table.writerows([[cell(value) for value in row] for row in rows])
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def cell(value: object) -> str:
+    """A value as the text of a cell; what a spreadsheet would take for a formula gets a ' in front."""
+    text = re.sub(r"[;\t|]", " ", clean(str(value)))
+    return f"'{text}" if text.lstrip()[:1] in tuple("=+-@＝＋－＠") else text
+
+
+def clean(text: str) -> str:
+    """One line of at most 200 characters, with nothing in it that steers a terminal."""
+    line = "".join(c if c.isprintable() else "�" for c in text)
+    return line if len(line) <= 200 else line[:199] + "…"
+
+
+def summary(rows: Sequence[Row], students: Sequence[str], total: int) -> str:
+    """The class as a table: what is passed on recheck, and claims that weren't confirmed."""
+    width = max([7, *(min(len(clean(s)), 40) for s in students)])
+    lines = [f"{'student':{width}}   passed"]
+    for student in students:
+        own = [row for row in rows if row.student == student]
+        passed = sum(row.rechecked == PASSED for row in own)
+        flags = []
+        for why, names in _flags(own):
+            flags.append(f"{why}: {', '.join(map(clean, names[:8]))}{', …' if len(names) > 8 else ''}")
+        name = textwrap.shorten(clean(student), 40, placeholder="…")
+        lines.append(f"{name:{width}}   {passed:3d} of {total}   {'; '.join(flags)}".rstrip())
+    return "\n".join(lines)
+
+
+def _flags(rows: Sequence[Row]) -> Iterator[tuple[str, list[str]]]:
+    known = [row for row in rows if row.remark != "unknown exercise"]
+    groups = {
+        "! claimed, not confirmed": [row.exercise for row in known if row.unconfirmed],
+        "passes, though not claimed": [
+            r.exercise for r in known if (r.claimed, r.rechecked) == (NOT_YET, PASSED)
+        ],
+        "unknown": [row.exercise for row in rows if row.remark == "unknown exercise"],
+    }
+    return ((why, names) for why, names in groups.items() if names)
