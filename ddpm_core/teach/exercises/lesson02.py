@@ -320,7 +320,8 @@ EXERCISES = [
         "\\sqrt{\\beta_t}\\,\\varepsilon_t$”. What goes wrong with linear(1000)?",
         options={
             "a": "Nothing: the noise wins in the end.",
-            "b": "The mean never fades, and the variance grows by $\\sum_t\\beta_t \\approx 10$ instead of settling at 1.",
+            "b": "The mean never fades, and the variance grows by $\\sum_t\\beta_t \\approx 10$ "
+            "instead of settling at 1.",
             "c": "The state becomes deterministic.",
             "d": "The states shrink to 0.",
         },
