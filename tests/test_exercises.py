@@ -27,6 +27,7 @@ from ddpm_core.teach.check import (
     Verdict,
 )
 from ddpm_core.teach.exercises import bank, exercise
+from ddpm_core.teach.markup import plain, typeset
 
 PASSED, NOT_YET, NOT_ATTEMPTED = Outcome.PASSED, Outcome.NOT_YET, Outcome.NOT_ATTEMPTED
 
@@ -198,18 +199,18 @@ def test_hints_tell_more_and_the_solution_shows(e, capsys, monkeypatch):
     monkeypatch.setattr(e, "_told", 0)
     for i, hint in enumerate(e.hints, 1):
         e.hint()
-        assert capsys.readouterr().out == f"Hint {i} of {len(e.hints)}. {hint}\n"
+        assert capsys.readouterr().out == f"Hint {i} of {len(e.hints)}. {plain(hint)}\n"
     e.hint()
-    assert e.hints[-1] in capsys.readouterr().out
+    assert plain(e.hints[-1]) in capsys.readouterr().out
     e.solution()
-    assert e.worked in capsys.readouterr().out
+    assert plain(e.worked) in capsys.readouterr().out
 
 
 @each
 def test_it_shows_its_prompt(e):
     shown = e._repr_markdown_()
-    assert e.prompt in shown
-    assert all(text in shown for text in getattr(e, "options", {}).values())
+    assert typeset(e.prompt) in shown
+    assert all(typeset(text) in shown for text in getattr(e, "options", {}).values())
 
 
 @each
@@ -218,7 +219,7 @@ def test_check_shows_the_verdict_and_notes_it(e, capsys, monkeypatch):
     progress = type("Progress", (), {"note": lambda self, *args: notes.append(args)})()
     monkeypatch.setattr("importlib.import_module", lambda name: progress)
     verdict = e.check(e.references[0])
-    assert capsys.readouterr().out == f"Passed. {verdict.message}\n"
+    assert capsys.readouterr().out == f"Passed. {plain(verdict.message)}\n"
     ((id, outcome, data),) = notes
     assert (id, outcome) == (e.id, "PASSED")
     assert e.recheck(json.loads(json.dumps(data))) == verdict
@@ -233,8 +234,8 @@ def test_in_a_notebook_a_verdict_is_shown_once_as_text_and_as_markdown(monkeypat
     monkeypatch.setattr("importlib.import_module", lambda name: None)
     verdict = exercise("02.1").check(0.81)
     (bundle,) = shown
-    assert bundle["text/plain"] == f"Not yet. {verdict.message}"
-    assert bundle["text/markdown"] == f"**Not yet.** {verdict.message}"
+    assert bundle["text/plain"] == f"Not yet. {plain(verdict.message)}"
+    assert bundle["text/markdown"] == f"**Not yet.** {typeset(verdict.message)}"
     assert DisplayFormatter().format(verdict) == ({}, {})
 
 

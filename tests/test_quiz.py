@@ -8,7 +8,8 @@ import pytest
 
 from ddpm_core.teach import progress
 from ddpm_core.teach.check import Choice, Number, Prose
-from ddpm_core.teach.markup import formula, inline, markup, plain
+from ddpm_core.teach.exercises import bank
+from ddpm_core.teach.markup import formula, inline, markup, plain, typeset
 from ddpm_core.teach.quiz import Quiz, quiz
 
 CHOICE = Choice(
@@ -331,3 +332,29 @@ def test_in_a_browser_without_python_it_says_so(tab):
     tab.keyboard.press("a")
     tab.keyboard.press("Enter")
     tab.get_by_text("Run the cell above first").wait_for(timeout=15_000)
+
+
+@pytest.mark.parametrize(
+    ("typed", "set"),
+    [
+        ("x_0 and √ᾱ_t x_0", "$x_{0}$ and $\\sqrt{\\bar\\alpha_{t}}$ $x_{0}$"),
+        (
+            "√(1−ᾱ_t) ε, σ_t², x_{t−1}",
+            "$\\sqrt{1−\\bar\\alpha_{t} }$ $\\varepsilon$, $\\sigma_{t}^2$, $x_{t-1}$",
+        ),
+        ("μ_θ by ε̂, β̃_t", "$\\mu_{\\theta}$ by $\\hat{\\varepsilon}$, $\\tilde{\\beta}_{t}$"),
+        ("`x_t`, $x_0$, file_name, abar_prev, a word", "`x_t`, $x_0$, file_name, abar_prev, a word"),
+    ],
+)
+def test_bare_symbols_are_typeset(typed, set):
+    assert typeset(typed) == set
+    assert typeset(set) == set
+
+
+@pytest.mark.parametrize("id", bank)
+def test_every_text_of_an_exercise_is_understood(id):
+    e = bank[id]
+    texts = [e.prompt, *e.hints, *(m.message for m in e.mistakes), *getattr(e, "options", {}).values()]
+    for text in texts:
+        for span in re.findall(r"\$([^$]+)\$", typeset(text)):
+            formula(span)  # ValueError if not

@@ -33,6 +33,7 @@ from torch import Tensor
 from ..schedule import Level, linear
 from . import answers
 from .answers import Unreadable
+from .markup import plain, typeset
 
 R = TypeVar("R")
 
@@ -148,7 +149,7 @@ class Exercise:
         return f"exercise({self.id!r}): {self.title}"
 
     def _repr_markdown_(self) -> str:
-        return f"**{self.id} · {self.title}.** {self.prompt}"
+        return typeset(f"**{self.id} · {self.title}.** {self.prompt}")
 
     @property
     def references(self) -> Sequence[object]:
@@ -227,10 +228,10 @@ def show(text: str, head: str) -> None:
     """Show a text in the notebook, or print it where there is none."""
     shell = sys.modules.get("IPython")
     if shell is not None and shell.get_ipython() is not None:
-        bundle = {"text/plain": f"{head}. {text}", "text/markdown": f"**{head}.** {text}"}
+        bundle = {"text/plain": f"{head}. {plain(text)}", "text/markdown": f"**{head}.** {typeset(text)}"}
         shell.display.display(bundle, raw=True)
     else:
-        print(f"{head}. {text}")
+        print(f"{head}. {plain(text)}")
 
 
 def named(error: BaseException) -> str:
@@ -391,7 +392,7 @@ class Choice(Exercise):
         self.mistakes = [Mistake(key, message, key) for key, message in self.why.items()]
 
     def _repr_markdown_(self) -> str:
-        options = "".join(f"\n- **{key}** {text}" for key, text in self.options.items())
+        options = "".join(f"\n- **{key}** {typeset(text)}" for key, text in self.options.items())
         return f"{super()._repr_markdown_()}\n{options}"
 
     @property

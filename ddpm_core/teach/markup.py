@@ -14,9 +14,39 @@ _BOLD = re.compile(r"\*\*([^\s*](?:[^*]*[^\s*])?)\*\*")
 _EMPHASIS = re.compile(r"(?<![\w*])[*_]([^\s*_<>](?:[^*_<>]*[^\s*_<>])?)[*_](?![\w*])")
 
 
+# a symbol as one types it in a sentence: x_0, ᾱ_t, σ_t², √ᾱ_t, x_{t−1}; a Latin letter needs its index
+_SYMBOL = re.compile(
+    r"(?<![A-Za-z0-9_\\])(√?)(?:([A-Za-z])([\u0302\u0303\u0304]?)(?=_)|([α-ω\u1fb1])([\u0302\u0303\u0304]?))"
+    r"(?:_(\{[^{}$]*\}|[A-Za-z0-9θ]))?(²?)(?![\w_])"
+)
+_ROOT = re.compile(r"√\(([^()$]*)\)")
+_HATS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar"}
+
+
+def typeset(text: str) -> str:
+    """The same Markdown with the symbols that stand bare in it, as √ᾱ_t does, put into formulas."""
+    spans = re.split(r"(```.*?```|\$\$.+?\$\$|\$[^$\n]+?\$|`[^`\n]+`)", text, flags=re.S)
+    for i in range(0, len(spans), 2):
+        bare = _ROOT.sub(lambda m: f"$\\sqrt{{{_SYMBOL.sub(_latex, m[1])}}}$", spans[i])
+        parts = re.split(r"(\$[^$]*\$)", bare)
+        parts[::2] = [_SYMBOL.sub(lambda m: f"${_latex(m).strip()}$", part) for part in parts[::2]]
+        spans[i] = "".join(parts)
+    return "".join(spans)
+
+
+def _latex(symbol: re.Match[str]) -> str:
+    root, latin, hat, greek, hat_too, index, square = (part or "" for part in symbol.groups())
+    letter = "\\bar\\alpha" if greek == "\u1fb1" else latin or f"\\{_NAME_OF.get(greek, greek)}"
+    if mark := _HATS.get(hat or hat_too):
+        letter = f"\\{mark}{{{letter}}}"
+    below = "_{" + index.strip("{}").replace("−", "-").replace("θ", "\\theta") + "}" if index else ""
+    whole = letter + below + ("^2" if square else "")
+    return f"\\sqrt{{{whole}}}" if root else f"{whole} "
+
+
 def markup(text: str) -> str:
     """A little Markdown as HTML: paragraphs, lists with -, fenced code, and what `inline` knows."""
-    blocks = re.split(r"(```.*?```)|\n\s*\n", text.strip(), flags=re.S)
+    blocks = re.split(r"(```.*?```)|\n\s*\n", typeset(text.strip()), flags=re.S)
     return "".join(_block(block) for block in blocks if block and block.strip())
 
 
@@ -83,6 +113,7 @@ _TOKENS = re.compile(r"\\[A-Za-z]+|\\.|[0-9]+(?:[.,][0-9]+)*|\S")
 _NAMES = """alpha beta gamma delta epsilon varepsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau
 phi varphi chi psi omega Gamma Delta Theta Lambda Pi Sigma Phi Psi Omega"""
 _GREEK = dict(zip(_NAMES.split(), "αβγδϵεζηθκλμνξπρστϕφχψωΓΔΘΛΠΣΦΨΩ", strict=True))
+_NAME_OF = {letter: name for name, letter in _GREEK.items()}
 _OPERATORS = {
     "cdot": "·", "times": "×", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "ne": "≠", "neq": "≠",
     "approx": "≈", "sim": "∼", "to": "→", "mid": "∣", "|": "‖", "infty": "∞", "sum": "∑", "prod": "∏",

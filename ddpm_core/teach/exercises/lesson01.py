@@ -167,7 +167,8 @@ EXERCISES = [
         ],
         hints=["Three parts: what, how measured, what for.", "What is learned goes from x_t to x_{t−1}."],
         worked="It learns the reverse kernels $p_\\theta(x_{t-1}\\mid x_t)$, $t = T, \\dots, 1$, through "
-        "one network. The criterion is the ELBO, in practice the re-weighted regression $L_{\\rm simple}$. "
+        "one network. The criterion is the ELBO, in practice the re-weighted regression "
+        "$L_{\\text{simple}}$. "
         "The end is a sampler: from $x_T\\sim\\mathcal N(0,I)$ back to an $x_0$ that is distributed like "
         "the data.",
         right="Good: what, by which measure, and what for.",

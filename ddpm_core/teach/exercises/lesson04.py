@@ -115,7 +115,7 @@ EXERCISES = [
         worked="The target is $\\mathcal N(0,I)$ at every $t$; pairs are made on the spot for any $t$; the "
         "loss is a plain squared error; the output is the score up to a factor. Given $x_t$, the mean, "
         "$x_0$ and $\\varepsilon$ differ by an affine map, so it is the same regression up to a weight. "
-        "Dropping the weight is a choice: $L_{\\rm simple}$ gives better pictures and a slightly worse "
+        "Dropping the weight is a choice: $L_{\\text{simple}}$ gives better pictures and a slightly worse "
         "likelihood. And at small $t$ the noise is hardly predictable, while at large $t$ an error in it is "
         "magnified in $\\hat x_0$.",
         right="Good: what is gained, what stays the same, and what it costs.",
@@ -250,7 +250,7 @@ EXERCISES = [
         title="The weight of the noise",
         prompt="In the bound, $L_{t-1} = \\frac{1}{2\\sigma_t^2}\\|\\tilde\\mu_t-\\mu_\\theta\\|^2 + "
         "\\text{const}$. Written with the noise it is $w_t\\|\\varepsilon-\\hat\\varepsilon_\\theta\\|^2 + "
-        "\\text{const}$. What is $w_t$, the part that $L_{\\rm simple}$ drops? Use `sigma`, `alpha`, "
+        "\\text{const}$. What is $w_t$, the part that $L_{\\text{simple}}$ drops? Use `sigma`, `alpha`, "
         "`abar`, `beta`.",
         answer="beta^2/(2*sigma^2*alpha*(1-abar))",
         given=("sigma", *SCHEDULE),
@@ -295,7 +295,8 @@ EXERCISES = [
                 "beta^2/(2*sigma*alpha*(1-abar))",
             ),
         ],
-        worked="$w_t = \\frac{\\beta_t^2}{2\\sigma_t^2\\,\\alpha_t(1-\\bar\\alpha_t)}$. $L_{\\rm simple} = "
+        worked="$w_t = \\frac{\\beta_t^2}{2\\sigma_t^2\\,\\alpha_t(1-\\bar\\alpha_t)}$. "
+        "$L_{\\text{simple}} = "
         "\\mathbb E_{t,x_0,\\varepsilon}\\|\\varepsilon-\\hat\\varepsilon_\\theta(x_t,t)\\|^2$ sets it to "
         "1: another weighting of the same terms, not the bound. Its $t=1$ stands in for $L_0$.",
         right="Right. Setting it to 1 is a choice, and lesson 04 shows what it buys.",
