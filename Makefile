@@ -35,8 +35,8 @@ $(STAMP): pyproject.toml
 lab: setup
 	@cd notebooks && exec ../$(PY) -m jupyter lab --port=$(PORT) \
 	  $$(test "$$(id -u)" != 0 || echo --allow-root) \
-	  $$(test "$$(uname)" != Linux || test -n "$$DISPLAY$$WAYLAND_DISPLAY" || echo --no-browser) $(FLAGS) \
-	  00_start_here.ipynb
+	  $$(test "$$(uname)" != Linux || test -n "$$DISPLAY$$WAYLAND_DISPLAY" || echo --no-browser) \
+	  --LabApp.default_url=/lab/tree/00_start_here.ipynb $(FLAGS)
 
 notebooks: setup
 	$(PY) -m jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \
