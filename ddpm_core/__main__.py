@@ -1,6 +1,7 @@
 """The package from the command line: python -m ddpm_core train | sample."""
 
 import argparse
+import io
 import os
 import sys
 import time
@@ -170,13 +171,9 @@ def _writable(target: Path) -> None:
 
 
 def _write_npz(target: Path, arrays: dict[str, np.ndarray]) -> None:
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with open(part, "wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    file = io.BytesIO()
+    np.savez_compressed(file, allow_pickle=False, **arrays)
+    data.store(target, file.getvalue())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,10 +4,8 @@ The header carries the configuration and a sha256 of the whole file (its own 64 
 file is refused before any tensor is built from it unless that sum is right.
 """
 
-import contextlib
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from safetensors.torch import save as write_tensors
 from torch import Tensor
 
 from . import prediction
-from .data import SHIPPED
+from .data import SHIPPED, store
 from .denoiser import Denoiser
 from .metrics import Classifier
 from .nets import MLP, UNet
@@ -87,22 +85,11 @@ def shipped(name: str, kind: str = "denoiser") -> Path:
 
 
 def write(path: str | Path, tensors: dict[str, Tensor], config: dict[str, Any]) -> None:
-    """Tensors and a JSON configuration with their sum, under a temporary name first."""
-    path = Path(path)
+    """Tensors and a JSON configuration with their sum, all or nothing."""
     tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     raw = write_tensors(tensors, {"config": json.dumps(config, sort_keys=True), "sha256": BLANK})
     raw = raw.replace(BLANK.encode(), hashlib.sha256(raw).hexdigest().encode(), 1)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+    store(Path(path), raw)
 
 
 def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

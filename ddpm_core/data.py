@@ -1,5 +1,6 @@
 """The data of the course: what ships in data/, and MNIST by verified download or from a folder."""
 
+import contextlib
 import hashlib
 import os
 import struct
@@ -154,15 +155,24 @@ def download(remote: Remote, hosts: tuple[str, ...], folder: Path) -> bytes:
         if len(raw) != remote.size or hashlib.sha256(raw).hexdigest() != remote.sha256:
             failures.append(f"{url}: its content is not the known one (sha256 differs)")
             continue
-        folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f"{remote.name}.gz.{os.getpid()}.part"
-        try:
-            part.write_bytes(packed)
-            part.replace(folder / f"{remote.name}.gz")
-        finally:
-            part.unlink(missing_ok=True)
+        store(folder / f"{remote.name}.gz", packed)
         return raw
     raise ConnectionError(f"could not download {remote.name}: {'; '.join(failures)}{way_out}")
+
+
+def store(path: Path, raw: bytes) -> None:
+    """Write a file whole or not at all: under a temporary name first.  OSError leaves what was there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def _unpack(packed: bytes, source: object, limit: int = 1 << 28) -> bytes:
