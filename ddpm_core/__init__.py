@@ -15,7 +15,7 @@ from .denoiser import Denoiser
 from .gaussian import Gaussian
 from .nets import MLP, UNet
 from .prediction import X0, Eps, Mu, Score, V
-from .process import posterior, q_sample, transition
+from .process import posterior, posterior_beta, q_sample, transition
 from .sampling import ancestral, ancestral_beta, ddim, sample
 from .schedule import Level, Schedule, cosine, from_betas, linear
 from .training import train, watch
@@ -43,6 +43,7 @@ __all__ = [
     "load",
     "mnist",
     "posterior",
+    "posterior_beta",
     "pretrained",
     "q_sample",
     "sample",

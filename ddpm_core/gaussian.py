@@ -6,6 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from . import checks
+
 
 class Gaussian(NamedTuple):
     """N(mean, var I).
@@ -26,12 +28,34 @@ class Gaussian(NamedTuple):
         square = (x - self.mean) ** 2 / self.var  # (B, ...)
         return per_example(-0.5 * (square + _log(self.var) + math.log(2 * math.pi)))
 
+    def log_mass(self, x: Tensor, levels: int) -> Tensor:
+        """Log probability of x (B, ...) in nats: (B,), where x is one of `levels` even steps from -1 to 1.
+
+        Each step owns the half steps around it, the first and the last all that lies beyond, so that the
+        probabilities of all steps sum to one.  Ho et al. 2020, eq. 13.
+        """
+        _needs_density(self.var)
+        half = 1 / (checks.whole(levels, "levels", 2) - 1)
+        low = ((x - half - self.mean) / self.var**0.5).masked_fill(x < half - 1, -math.inf)  # (B, ...)
+        high = ((x + half - self.mean) / self.var**0.5).masked_fill(x > 1 - half, math.inf)
+        mirror = low > 0  # the tables of Phi are exact in the lower tail
+        low, high = torch.where(mirror, -high, low), torch.where(mirror, -low, high)
+        below, upto = torch.special.log_ndtr(low), torch.special.log_ndtr(high)
+        return per_example(upto + torch.log(-torch.expm1(below - upto)))
+
     def kl(self, other: "Gaussian") -> Tensor:
         """KL(self || other) in nats: (B,).  Infinite for a point mass against a density."""
         _needs_density(other.var)
-        ratio = self.var / other.var
-        gap = (self.mean - other.mean) ** 2 / other.var  # (B, ...)
-        return per_example(0.5 * (gap + ratio - 1 - _log(ratio)))
+        ratio = self.ratio(other)
+        return per_example(0.5 * (self.gap(other) + ratio - 1 - _log(ratio)))
+
+    def ratio(self, other: "Gaussian") -> Tensor | float:
+        """The two variances, self over other: one half of `kl`, arithmetic only."""
+        return self.var / other.var
+
+    def gap(self, other: "Gaussian") -> Tensor:
+        """The squared distance of the means in units of other's variance: the other half of `kl`."""
+        return (self.mean - other.mean) ** 2 / other.var
 
 
 def per_example(x: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Networks (x_t, t) or (x_t, t, y) -> output of x_t's shape."""
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -29,7 +29,7 @@ class Embedding(nn.Module):
         """t: (B,); y: (B,) with -1 for "no label", or None -> (B, width), or (1, width) for one time."""
         if len(t) > 1 and t.stride(0) == 0:  # one time, expanded: embed it once
             t = t[:1]
-        e: Tensor = self.time(embed(t, self.width))
+        e: Tensor = self.time(embed(t, self.width).to(cast(nn.Linear, self.time[0]).weight.dtype))
         if self.label is None:
             if y is not None:
                 raise ValueError("this network was made without classes: it takes no labels")

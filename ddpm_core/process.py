@@ -4,11 +4,15 @@ Arithmetic only: a sympy symbol goes through these functions as a CUDA tensor do
 a lesson proves is the one that runs.
 """
 
+from collections.abc import Callable
+
 from torch import Tensor
 
 from .checks import formula
 from .gaussian import Gaussian
 from .schedule import Level
+
+Reverse = Callable[[Tensor, Tensor, Level, Level], Gaussian]  # (estimate of x_0, x_t, s, t) -> p(x_s | x_t)
 
 
 @formula
@@ -36,3 +40,10 @@ def posterior(x0: Tensor, xt: Tensor, s: Level, t: Level) -> Gaussian:
     scale, var = between(s, t)
     mean = (s.signal * var * x0 + scale * s.noise**2 * xt) / t.noise**2
     return Gaussian(mean, var * s.noise**2 / t.noise**2)
+
+
+@formula
+def posterior_beta(x0: Tensor, xt: Tensor, s: Level, t: Level) -> Gaussian:
+    """The posterior's mean with the variance of the jump s -> t: beta_t for s = t-1.  Ho et al. 2020, 3.2."""
+    _, var = between(s, t)
+    return Gaussian(posterior(x0, xt, s, t).mean, var)

@@ -14,8 +14,7 @@ from torch import Tensor
 from . import checks
 from .checks import formula
 from .denoiser import Denoiser
-from .gaussian import Gaussian
-from .process import between, posterior
+from .process import posterior, posterior_beta
 from .schedule import Level, Schedule
 
 Rule = Callable[[Tensor, Tensor, Level, Level, Tensor], Tensor]
@@ -50,8 +49,7 @@ def ancestral(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tens
 @formula
 def ancestral_beta(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
     """The same mean, the variance of the forward jump: beta_t for s = t-1.  Ho et al. 2020, section 3.2."""
-    _, var = between(s, t)
-    return Gaussian(posterior(x0, xt, s, t).mean, var * (s.noise > 0)).sample(noise)
+    return posterior_beta(x0, xt, s, t).sample(noise * (s.noise > 0))
 
 
 @formula
@@ -94,11 +92,16 @@ def _walk(
 def _step(
     denoiser: Estimator, xt: Tensor, t: int, s: Level, now: Level, noise: Tensor, rule: Rule
 ) -> tuple[Tensor, Tensor]:
-    if isinstance(denoiser, Denoiser):
-        x0 = denoiser.at(xt, t)
-    else:
-        x0 = denoiser(xt, torch.full((len(xt),), t, device=xt.device))
+    x0 = estimate(denoiser, xt, t)
     return x0, rule(x0, xt, s, now, noise)
+
+
+@torch.no_grad()
+def estimate(denoiser: Estimator, xt: Tensor, t: int) -> Tensor:
+    """The estimate of x_0 for a batch that is all at one time t: (B, ...), without gradients."""
+    if isinstance(denoiser, Denoiser):
+        return denoiser.at(xt, t)
+    return denoiser(xt, torch.full((len(xt),), t, device=xt.device))
 
 
 def randn(like: Tensor, generator: torch.Generator | None = None) -> Tensor:

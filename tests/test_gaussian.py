@@ -59,3 +59,31 @@ def test_a_point_mass_is_exact_and_has_no_density():
 def test_one_number_per_example():
     assert Gaussian(torch.zeros(5), 1.0).log_prob(torch.zeros(5)).shape == (5,)
     assert Gaussian(torch.zeros(0, 3), 1.0).kl(Gaussian(torch.zeros(0, 3), 2.0)).shape == (0,)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("mean", "var"), [(0.3, 0.01), (0.9, 1e-4), (0.0, 1.0), (5.0, 1.0), (0.1, 1e-6)])
+def test_probabilities_on_the_grid_sum_to_one_and_have_a_gradient(dtype, mean, var):
+    """17 greys, narrow and wide, inside and outside: a distribution, and one that can be trained."""
+    greys = (torch.arange(17, dtype=dtype) / 8 - 1)[:, None]
+    m = torch.full_like(greys, mean, requires_grad=True)
+    v = torch.tensor(var, dtype=dtype, requires_grad=True)
+    log_p = Gaussian(m, v).log_mass(greys, 17)
+    assert log_p.exp().sum().item() == pytest.approx(1, abs=1e-6)
+    assert log_p.isfinite().all()  # ten thousand nats away is still a number
+    log_p.sum().backward()
+    assert m.grad.isfinite().all()
+    assert v.grad.isfinite()
+
+
+def test_a_probability_is_the_density_where_it_is_flat():
+    """A grey's probability is its width times the density, and the ends take all that lies beyond."""
+    x = torch.tensor([[-1.0], [-0.25], [0.5], [1.0]], dtype=torch.float64)
+    p = Gaussian(torch.full_like(x, 0.1), 4.0)
+    width = 2 / 255
+    mass = p.log_mass(x, 256).exp()
+    close(mass[1:3], p.log_prob(x)[1:3].exp() * width, 1e-5)
+    tail = torch.distributions.Normal(0.1, 2.0).cdf(torch.tensor([-1 + width / 2, 1 - width / 2]).double())
+    close(mass[[0, 3]], torch.stack([tail[0], 1 - tail[1]]), 1e-6)
+    with pytest.raises(ValueError, match="levels"):
+        p.log_mass(x, 1)

@@ -1,0 +1,185 @@
+"""Worlds where everything is known: data that are a mixture of Gaussians, and what a sampler makes of them.
+
+One component is a Gaussian, several are a mixture, and with variance 0 they are a finite set of points, such
+as a training set.  Whatever the mixture, its noisy marginals are mixtures too, so that E[x_0 | x_t], the
+score and the density are closed forms at every t.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from . import checks
+from .gaussian import Gaussian
+from .process import Reverse, posterior_beta
+from .sampling import Rule, ancestral
+from .schedule import Schedule
+
+
+class Mixture:
+    """Data sum_k w_k N(m_k, v_k I), and its exact denoiser: mixture(xt, t) = E[x_0 | x_t].
+
+    means: (K, ...), in the dtype that all is computed in; var: a number for all or (K,), 0 for points;
+    weights: (K,), positive, scaled to sum to 1, or None for equal ones.  ValueError for anything else.
+    """
+
+    def __init__(
+        self, schedule: Schedule, means: Tensor, var: Tensor | float = 0.0, weights: Tensor | None = None
+    ):
+        means = checks.batch(means, "means")
+        if not len(means):
+            raise ValueError("means is empty: a mixture needs at least one component")
+        var = torch.as_tensor(var, dtype=means.dtype, device=means.device)
+        weights = torch.ones(len(means)) if weights is None else torch.as_tensor(weights)
+        for name, x, low in (
+            ("var", var.expand(len(means)) if var.ndim == 0 else var, -1.0),
+            ("weights", weights, 0),
+        ):
+            if x.shape != (len(means),):
+                raise ValueError(
+                    f"{name} must have shape ({len(means)},), one for each mean, got {tuple(x.shape)}"
+                )
+            if not bool(((x > low) & (x >= 0) & x.isfinite()).all()):
+                raise ValueError(
+                    f"{name} must be {'positive' if low == 0 else '0 or more'}, got {x.tolist()}"
+                )
+        self.schedule, self.means, self.var = schedule, means, var.expand(len(means))  # (K, ...), (K,)
+        self.weights = (weights / weights.sum()).to(means)  # (K,)
+
+    def draw(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """n independent data points: (n, ...)."""
+        k = torch.multinomial(self.weights.cpu(), n, replacement=True, generator=generator)
+        mean = self.means[k]  # (n, ...)
+        noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype).to(mean.device)
+        return mean + self._wide(self.var[k].sqrt(), mean) * noise
+
+    def __call__(self, xt: Tensor, t: Tensor | int) -> Tensor:
+        """E[x_0 | x_t], the best estimate there is: (B, ...).  xt: (B, ...); t: (B,), or one int."""
+        signal, noise, x = self._level(xt, t)
+        spread = signal**2 * self.var + noise**2  # (B, K)
+        r = self.posterior(xt, t)  # (B, K)
+        centre = ((r * noise**2 / spread) @ self.means.flatten(1)).reshape(x.shape)
+        gain = (r * signal * self.var / spread).sum(1)  # (B,)
+        return (centre + self._wide(gain, x) * x).to(xt.dtype)
+
+    def score(self, xt: Tensor, t: Tensor | int) -> Tensor:
+        """The gradient of log q(x_t) with respect to x_t: (B, ...)."""
+        signal, noise, x = self._level(xt, t)
+        x0 = self(x, t)
+        return ((self._wide(signal[:, 0], x) * x0 - x) / self._wide(noise[:, 0], x) ** 2).to(xt.dtype)
+
+    def log_prob(self, xt: Tensor, t: Tensor | int) -> Tensor:
+        """Log density of x_t, averaged over the data, in nats: (B,).  At t = 0 that of the data."""
+        return self._joint(xt, t).logsumexp(1).to(xt.dtype)
+
+    def posterior(self, xt: Tensor, t: Tensor | int) -> Tensor:
+        """The probability that x_t came from each component: (B, K)."""
+        return self._joint(xt, t).softmax(1)
+
+    def _joint(self, xt: Tensor, t: Tensor | int) -> Tensor:
+        """log w_k + log N(x_t; signal m_k, spread_k I): (B, K)."""
+        signal, noise, x = self._level(xt, t)
+        x, m = x.flatten(1), self.means.flatten(1)
+        spread = signal**2 * self.var + noise**2  # (B, K)
+        if not bool((spread > 0).all()):
+            raise ValueError(
+                "at t = 0 points have no density: ask at t of 1 or more, or give them a variance"
+            )
+        square = (x**2).sum(1, True) - 2 * signal * (x @ m.T) + signal**2 * (m**2).sum(1)  # (B, K)
+        return self.weights.log() - 0.5 * (square / spread + m.shape[1] * (2 * math.pi * spread).log())
+
+    def _level(self, xt: Tensor, t: Tensor | int) -> tuple[Tensor, Tensor, Tensor]:
+        x = checks.floating(xt, "xt").to(self.means)
+        if x.shape[1:] != self.means.shape[1:]:
+            raise ValueError(
+                f"xt must be (B, {', '.join(map(str, self.means.shape[1:]))}), got {tuple(x.shape)}"
+            )
+        t = t if isinstance(t, Tensor) else torch.tensor([checks.whole(t, "t", 0, self.schedule.T)])
+        level = self.schedule.level(t, x.flatten(1))
+        return *(torch.as_tensor(a).expand(len(x), 1) for a in level), x  # type: ignore[return-value]
+
+    @staticmethod
+    def _wide(a: Tensor, like: Tensor) -> Tensor:
+        return a.reshape(-1, *(1,) * (like.ndim - 1))
+
+
+def gaussian(schedule: Schedule, mean: float, std: float) -> Mixture:
+    """The one-dimensional world N(mean, std^2), in float64."""
+    return Mixture(schedule, torch.tensor([[mean]], dtype=torch.float64), std**2)
+
+
+def law(world: Mixture, times: Sequence[int] | None = None, rule: Rule = ancestral) -> Gaussian:
+    """The exact law of what `sample(world, x_T, times, rule)` ends at, for x_T ~ N(0, 1): (1, 1).
+
+    For one Gaussian the estimate is affine in x_t; a rule is affine in x_t and noise.  So each step sends
+    mean and variance to mean and variance, and three calls of the rule tell how.  A rule that is at fault
+    shows its damage here to the last digit.  ValueError for a world of more than one Gaussian.
+    """
+    if world.means.shape != (1, 1):
+        raise ValueError(
+            "the law of the sampler is a Gaussian only in a world of one Gaussian in one dimension"
+        )
+    path = checks.descending(world.schedule.times() if times is None else times, world.schedule.T)
+    mean, var = torch.zeros(1, 1).to(world.means), torch.ones(1, 1).to(world.means)
+    zero, one = torch.zeros_like(mean), torch.ones_like(mean)
+    for t, s in pairwise(path):
+
+        def step(x: Tensor, noise: Tensor, s: int = s, t: int = t) -> Tensor:
+            return rule(world(x, t), x, world.schedule.at(s), world.schedule.at(t), noise)
+
+        offset = step(zero, zero)
+        slope, kick = step(one, zero) - offset, step(zero, one) - offset
+        mean, var = offset + slope * mean, slope**2 * var + kick**2
+    return Gaussian(mean, var)
+
+
+def log_likelihood(
+    world: Mixture,
+    x0: Tensor,
+    times: Sequence[int] | None = None,
+    reverse: Reverse = posterior_beta,
+    first: float | None = None,
+) -> Tensor:
+    """log p(x_0) of the sampler's own law, x_T ~ N(0, 1), x_s ~ reverse(E[x_0 | x_t], x_t, s, t): (B,) nats.
+
+    One dimension, x0: (B, 1); `reverse` and `first`, the variance of the last step, as in `elbo.bound`.  The
+    integrals over x_T, ..., x_1 are sums over grids, each finer than the kernel that it meets, and good to
+    ten digits: over an even grid, the sum of a smooth function converges faster than any power.
+    """
+    if world.means.shape[1:] != (1,):
+        raise ValueError(f"the grid is one-dimensional, the world has data of {tuple(world.means.shape[1:])}")
+    path = checks.descending(world.schedule.times() if times is None else times, world.schedule.T)
+
+    def kernel(x: Tensor, t: int, s: int) -> tuple[Tensor, float]:
+        """Mean and standard deviation of p(x_s | x_t) at every x_t."""
+        q = reverse(world(x, t), x, world.schedule.at(s), world.schedule.at(t))
+        var = float(q.var if s or first is None else first)
+        if not var > 0:
+            raise ValueError("the last step has variance 0, and so no density: give its variance as `first`")
+        return q.mean, var**0.5
+
+    def grid(low: float, high: float, width: float, t: int, s: int) -> Tensor:
+        """Even points for x_t, closer than the `width` of what comes in, and of what goes out."""
+        x = torch.linspace(low, high, 2001, dtype=torch.float64)[:, None]
+        mean, sd = kernel(x, t, s)
+        steep = (mean.diff(dim=0).abs().max() / (x[1] - x[0])).item()
+        n = 2 + int(1.6 * (high - low) / min(width, sd / steep))
+        return torch.linspace(low, high, n, dtype=torch.float64)[:, None]
+
+    x = grid(-10, 10, 1, path[0], path[1])
+    log_p = Gaussian(torch.zeros_like(x), 1.0).log_prob(x)  # (N,)
+    for t, s, r in zip(path, path[1:], [*path[2:], None], strict=False):
+        mean, sd = kernel(x, t, s)
+        seen = log_p > log_p.max() - 60  # the rest weighs less than 1e-26
+        mean, log_w = mean[seen, 0], log_p[seen] + (x[1] - x[0]).log()
+        low, high = mean.min().item() - 10 * sd, mean.max().item() + 10 * sd
+        x = x0.double() if r is None else grid(low, high, sd, s, r)
+        parts = []
+        for rows in x.split(128):
+            near = slice(None) if r is None else (mean > rows[0] - 10 * sd) & (mean < rows[-1] + 10 * sd)
+            parts.append((log_w[near] - 0.5 * ((rows - mean[near]) / sd) ** 2).logsumexp(1))
+        log_p = torch.cat(parts) - math.log(sd * math.sqrt(2 * math.pi))  # (N,)
+    return log_p
