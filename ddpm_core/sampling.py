@@ -49,7 +49,8 @@ def ancestral(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tens
 @formula
 def ancestral_beta(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
     """The same mean, the variance of the forward jump: beta_t for s = t-1.  Ho et al. 2020, section 3.2."""
-    return posterior_beta(x0, xt, s, t).sample(noise * (s.noise > 0))
+    before_last = 1 * (s.noise != 0)  # a number, also for symbols
+    return posterior_beta(x0, xt, s, t).sample(before_last * noise)
 
 
 @formula

@@ -82,7 +82,7 @@ MUTANTS = [
     Mutant("table in float32", "schedule.py", "torch.cumprod(1 - betas, 0)", "torch.cumprod(1 - betas.float(), 0)"),
     Mutant("walk: not down to 0", "schedule.py", "range(steps, -1, -1)]", "range(steps, 0, -1)]"),
     Mutant("ddim: noise not rescaled", "sampling.py", "(xt - t.signal * x0) / t.noise", "(xt - t.signal * x0)"),
-    Mutant("rule: noise at the last step", "sampling.py", "noise * (s.noise > 0)", "noise"),
+    Mutant("rule: noise at the last step", "sampling.py", "before_last * noise", "noise"),
     Mutant("rule: beta-tilde for beta", "sampling.py", "return posterior_beta(", "return posterior("),
     Mutant("loop: level of t for s", "sampling.py", "t, schedule.at(s), sch", "t, schedule.at(max(t - 1, 0)), sch"),
     Mutant("loop: uniform noise", "sampling.py", "return torch.randn(like.shape", "return torch.rand(like.shape"),

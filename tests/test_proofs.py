@@ -1,0 +1,79 @@
+"""The table "proved here, runs there" is whole: it holds, it refutes, and each function it names is run."""
+
+import inspect
+import sys
+
+import pytest
+import sympy as sp
+
+from ddpm_core import elbo, prediction, process, sampling
+from ddpm_core.gaussian import Gaussian
+from ddpm_core.teach.proofs import FAULTS, PROOFS, prove, refute, table
+from ddpm_core.teach.symbols import alpha, complete_the_square, equal, expectation, log_density, xs, z
+
+
+@pytest.mark.parametrize("name", PROOFS)
+def test_an_identity_holds(name):
+    assert prove(name)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_refuted(name):
+    assert refute(name)
+
+
+def code(function):
+    return inspect.unwrap(function).__code__
+
+
+@pytest.mark.parametrize("name", [n for n in PROOFS if PROOFS[n].runs])
+def test_a_proof_runs_the_functions_that_it_names(name):
+    called = set()
+    sys.setprofile(lambda frame, event, _: called.add(frame.f_code))
+    try:
+        list(PROOFS[name].pairs())
+    finally:
+        sys.setprofile(None)
+    absent = [run.__qualname__ for run in PROOFS[name].runs if code(run) not in called]
+    assert not absent
+
+
+def test_every_formula_of_the_core_is_proved():
+    """All arithmetic of process, prediction, the rules, the weights and the divergence is in the table."""
+    formulas = {Gaussian.gap, Gaussian.ratio, elbo.weight}
+    formulas |= {sampling.ancestral, sampling.ancestral_beta, sampling.ddim}
+    for kind in (prediction.Eps, prediction.X0, prediction.V, prediction.Mu, prediction.Score):
+        formulas |= {kind.target, kind.x0}
+    functions = inspect.getmembers(process, inspect.isfunction)
+    formulas |= {f for _, f in functions if f.__module__ == process.__name__}
+    proved = {run for proof in PROOFS.values() for run in proof.runs}
+    assert {f.__qualname__ for f in formulas - proved} == set()
+
+
+def test_the_table_says_what_was_found():
+    text = table(FAULTS)
+    assert text.count("| yes |") == len(FAULTS) >= 20
+    assert "**NO**" not in text
+    assert len(PROOFS) >= 40
+    for row in text.splitlines():
+        assert row.count("|") == 5, f"a bar inside a formula breaks the table: {row}"
+
+
+def test_equality_knows_roots_and_fractions():
+    a, b = sp.symbols("a b", positive=True)
+    assert equal(sp.sqrt(a * b), sp.sqrt(a) * sp.sqrt(b))
+    assert equal(sp.sqrt((1 - alpha) / (1 + a)), sp.sqrt(1 - alpha) / sp.sqrt(1 + a))
+    assert equal(1 / sp.sqrt(1 - a), sp.sqrt(1 - a) / (1 - a))
+    assert equal((1 - a) ** 0.5, sp.sqrt(1 - a))
+    assert equal((a**2 - b**2) / (a - b), a + b)
+    assert not equal(sp.sqrt(1 - a), 1 - sp.sqrt(a))
+    assert not equal(sp.sqrt(1 - a), -sp.sqrt(1 - a))
+    assert not equal(sp.sqrt(a + b), sp.sqrt(a) + sp.sqrt(b))
+
+
+def test_moments_and_squares():
+    assert [expectation(z**k, z) for k in range(7)] == [1, 0, 1, 0, 3, 0, 15]
+    m, v = sp.symbols("m v", positive=True)
+    mean, var = complete_the_square(log_density(xs, m, v) + 17, xs)
+    assert equal(mean, m)
+    assert equal(var, v)
