@@ -8,6 +8,7 @@ score and the density are closed forms at every t.
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +18,8 @@ from .gaussian import Gaussian
 from .process import Reverse, posterior_beta
 from .sampling import Rule, ancestral
 from .schedule import Schedule
+
+FAR = 8.5  # standard deviations: what is beyond weighs less than 1e-15
 
 
 class Mixture:
@@ -161,25 +164,43 @@ def log_likelihood(
             raise ValueError("the last step has variance 0, and so no density: give its variance as `first`")
         return q.mean, var**0.5
 
-    def grid(low: float, high: float, width: float, t: int, s: int) -> Tensor:
-        """Even points for x_t, closer than the `width` of what comes in, and of what goes out."""
-        x = torch.linspace(low, high, 2001, dtype=torch.float64)[:, None]
-        mean, sd = kernel(x, t, s)
-        steep = (mean.diff(dim=0).abs().max() / (x[1] - x[0])).item()
-        n = 2 + int(1.6 * (high - low) / min(width, sd / steep))
-        return torch.linspace(low, high, n, dtype=torch.float64)[:, None]
+    def grid(low: float, high: float, width: float) -> Tensor:
+        """Points close enough together for a sum over something as narrow as `width`."""
+        return torch.linspace(low, high, 2 + int(1.6 * (high - low) / width), dtype=torch.float64)[:, None]
 
-    x = grid(-10, 10, 1, path[0], path[1])
-    log_p = Gaussian(torch.zeros_like(x), 1.0).log_prob(x)  # (N,)
-    for t, s, r in zip(path, path[1:], [*path[2:], None], strict=False):
-        mean, sd = kernel(x, t, s)
-        seen = log_p > log_p.max() - 60  # the rest weighs less than 1e-26
-        mean, log_w = mean[seen, 0], log_p[seen] + (x[1] - x[0]).log()
-        low, high = mean.min().item() - 10 * sd, mean.max().item() + 10 * sd
-        x = x0.double() if r is None else grid(low, high, sd, s, r)
+    wide = torch.zeros(1, dtype=torch.float64)
+    p = _Mixed(wide, wide, 1.0)
+    for t, s in pairwise(path):
+        low, high = p.mean.min().item() - FAR * p.sd, p.mean.max().item() + FAR * p.sd
+        x = grid(low, high, p.sd)
+        log_p, (mean, sd) = p(x), kernel(x, t, s)
+        seen = log_p > log_p.max() - FAR**2 / 2
+        slope = (mean.diff(dim=0) / x.diff(dim=0)).abs()[seen[1:]].max().item()
+        if sd < slope * p.sd:  # what goes out is narrower than what came in
+            finer = grid(low, high, sd / slope)
+            there = seen[((finer - low) / (high - low) * (len(x) - 1)).round().long()[:, 0]]
+            x, spacing = finer[there], finer[1] - finer[0]
+            log_p, (mean, sd) = p(x), kernel(x, t, s)
+        else:
+            x, log_p, mean, spacing = x[seen], log_p[seen], mean[seen], x[1] - x[0]
+        p = _Mixed(mean[:, 0], log_p + spacing.log(), sd)
+    return p(x0.double())
+
+
+class _Mixed(NamedTuple):
+    """The density sum_j w_j N(x; mean_j, sd^2), as its logarithm, with means and weights (N,)."""
+
+    mean: Tensor
+    log_w: Tensor
+    sd: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x: (B, 1) -> (B,).  Of a few neighbours among the x, only what is near them is asked."""
+        x, order = x.sort(0)
         parts = []
-        for rows in x.split(128):
-            near = slice(None) if r is None else (mean > rows[0] - 10 * sd) & (mean < rows[-1] + 10 * sd)
-            parts.append((log_w[near] - 0.5 * ((rows - mean[near]) / sd) ** 2).logsumexp(1))
-        log_p = torch.cat(parts) - math.log(sd * math.sqrt(2 * math.pi))  # (N,)
-    return log_p
+        for rows in x.split(64):
+            near = (self.mean > rows[0] - FAR * self.sd) & (self.mean < rows[-1] + FAR * self.sd)
+            near = near if near.any() else slice(None)
+            parts.append((self.log_w[near] - 0.5 * ((rows - self.mean[near]) / self.sd) ** 2).logsumexp(1))
+        found = torch.cat(parts) - math.log(self.sd * math.sqrt(2 * math.pi))
+        return found[order[:, 0].argsort()]
