@@ -85,10 +85,11 @@ def _terms(
     for t, s in pairwise(path):
         now, then = schedule.at(t), schedule.at(s)
         xt = q_sample(x0, randn(x0, generator) if eps is None else eps, now)
-        p = reverse(estimate(denoiser, xt, t), xt, then, now)
+        xhat = estimate(denoiser, xt, t)
         if s:
-            yield Term(s, posterior(x0, xt, then, now).kl(p))
+            yield Term(s, divergence(x0, xhat, xt, then, now, reverse))
         else:
+            p = reverse(xhat, xt, then, now)
             yield Term(s, -decoder(p if first is None else Gaussian(p.mean, first), x0))
 
 
@@ -123,6 +124,13 @@ def bound(terms: Iterable[Term]) -> Bound:
 def prior(x0: Tensor, end: Level) -> Tensor:
     """L_T, the KL divergence from q(x_T | x_0) to N(0, I): (B,) nats.  Nothing in it is trained."""
     return Gaussian(end.signal * x0, end.noise**2).kl(Gaussian(torch.zeros_like(x0), 1.0))
+
+
+def divergence(
+    x0: Tensor, xhat: Tensor, xt: Tensor, s: Level, t: Level, reverse: Reverse = posterior_beta
+) -> Tensor:
+    """L_s, from q(x_s | x_t, x_0) to the model's p(x_s | x_t) with its estimate xhat of x_0: (B,) nats."""
+    return posterior(x0, xt, s, t).kl(reverse(xhat, xt, s, t))
 
 
 def weight(prediction: Prediction, s: Level, t: Level, reverse: Reverse = posterior_beta) -> Tensor:

@@ -104,7 +104,7 @@ MUTANTS = [
     Mutant("checkpoint: sum not compared", "checkpoints.py", "hexdigest() == told", "hexdigest() != ''"),
     Mutant("bound: prior with the variance of the data", "elbo.py", "end.noise**2).kl", "end.noise).kl"),
     Mutant("bound: x_t of the step's end", "elbo.py", "eps, now)\n", "eps, then)\n"),
-    Mutant("bound: KL the other way round", "elbo.py", "posterior(x0, xt, then, now).kl(p)", "p.kl(posterior(x0, xt, then, now))"),
+    Mutant("bound: KL the other way round", "elbo.py", "posterior(x0, xt, s, t).kl(reverse(xhat, xt, s, t))", "reverse(xhat, xt, s, t).kl(posterior(x0, xt, s, t))"),
     Mutant("bound: decoder without its own variance", "elbo.py", "p if first is None else", "p if True else"),
     Mutant("weight: a half lost", "elbo.py", "/ (2 * one.var)", "/ one.var"),
     Mutant("weight: not squared", "elbo.py", "(one.mean - zero.mean) ** 2", "abs(one.mean - zero.mean)"),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
 from torch import Tensor
 
 
@@ -50,3 +51,47 @@ def strip(rows: Sequence[Tensor], names: Sequence[str], heads: Sequence[str], wi
     figure.tight_layout(pad=0.3)
     plt.close(figure)
     return figure
+
+
+def chain(
+    pictures: Tensor, names: Sequence[str], forward: Sequence[str], backward: Sequence[str], width: float = 9
+) -> Figure:
+    """Pictures (N, C, H, W) in [-1, 1] as states of a chain, with names below and arrows both ways between.
+
+    forward, backward: what stands at the N-1 arrows to the right (solid, above) and to the left (dashed,
+    below); "..." stands for steps left out.  ValueError if there aren't N names and N-1 of each.
+    """
+    n, (h, w) = len(pictures), pictures.shape[-2:]
+    if (len(names), len(forward), len(backward)) != (n, n - 1, n - 1):
+        raise ValueError(
+            f"{n} pictures need {n} names and {n - 1} texts each way, "
+            f"got {len(names)}, {len(forward)} and {len(backward)}"
+        )
+    pitch = 1 / (n + 0.9 * (n - 1))  # a picture is 1 wide, the gap between two 0.9
+    size, foot = pitch * width * h / w, 0.4  # inches
+    height = size + foot
+    figure = plt.figure(figsize=(width, height))
+    for k, (picture, name) in enumerate(zip(pictures, names, strict=True)):
+        left = 1.9 * k * pitch
+        axes = figure.add_axes((left, foot / height, pitch, size / height))
+        axes.imshow(tile(picture[None], 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        axes.set_axis_off()
+        figure.text(left + pitch / 2, foot / 2 / height, name, ha="center", va="center", fontsize=13)
+    above, below = ((foot + share * size) / height for share in (0.62, 0.38))
+    for k, (there, back) in enumerate(zip(forward, backward, strict=True)):
+        near, far = ((1.9 * k + at) * pitch for at in (1.08, 1.82))
+        _arrow(figure, (near, above), (far, above), "-", there, "bottom")
+        _arrow(figure, (far, below), (near, below), "--", back, "top")
+    plt.close(figure)
+    return figure
+
+
+def _arrow(
+    figure: Figure, tail: tuple[float, float], head: tuple[float, float], line: str, text: str, side: str
+) -> None:
+    arrow = FancyArrowPatch(
+        tail, head, arrowstyle="-|>", mutation_scale=12, linestyle=line, color="#444444", shrinkA=0, shrinkB=0
+    )
+    figure.add_artist(arrow)
+    lift = 0.03 if side == "bottom" else -0.03
+    figure.text((tail[0] + head[0]) / 2, tail[1] + lift, text, ha="center", va=side, fontsize=11)
