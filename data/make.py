@@ -1,9 +1,10 @@
 """How the files in this folder were made.  From the repository's root:
 
-python data/make.py digits        needs scikit-learn, which carries the scans
-python data/make.py classifier    a minute on two cores
-python data/make.py denoiser      a minute or two on two cores
-python data/make.py picture       the picture at the head of the README
+python data/make.py digits              needs scikit-learn, which carries the scans
+python data/make.py classifier          a minute on two cores
+python data/make.py classifier mnist    ten minutes on two cores
+python data/make.py denoiser            a minute or two on two cores
+python data/make.py picture             the picture at the head of the README
 """
 
 import math
@@ -48,12 +49,13 @@ def distorted(x: torch.Tensor, g: torch.Generator) -> torch.Tensor:
     return F.grid_sample(x + 1, grid, align_corners=False) - 1  # outside is paper: -1
 
 
-def classifier(rounds: int = 80, batch: int = 64, lr: float = 2e-3, seed: int = 0) -> None:
+def classifier(name: str = "digits", batch: int = 64, lr: float = 2e-3, seed: int = 0) -> None:
     """A network that reads the digits, trained on distorted copies of the training digits."""
-    train, test = data.digits()
+    read, width, rounds = {"digits": (data.digits, 32, 80), "mnist": (data.mnist, 16, 6)}[name]
+    train, test = read()
     torch.manual_seed(seed)
     g = torch.Generator().manual_seed(seed)
-    net = Classifier()
+    net = Classifier(width)
     optimizer = torch.optim.AdamW(net.parameters(), lr, weight_decay=0.02)
     step, steps = 0, rounds * (len(train.images) // batch)
     for _ in range(rounds):
@@ -70,9 +72,9 @@ def classifier(rounds: int = 80, batch: int = 64, lr: float = 2e-3, seed: int = 
     net.eval()
     right = int((net.classes(test.images) == test.labels).sum())
     checkpoints.write(
-        data.SHIPPED / "digits-classifier.safetensors",
+        data.SHIPPED / f"{name}-classifier.safetensors",
         net.state_dict(),
-        {"args": net.config, "card": {"data": "digits", "rounds": rounds, "seed": seed, "test_right": right}},
+        {"args": net.config, "card": {"data": name, "rounds": rounds, "seed": seed, "test_right": right}},
     )
     print(f"{right} of {len(test.images)} test digits read right")
 
@@ -94,4 +96,4 @@ def picture() -> None:
 
 
 if __name__ == "__main__":
-    {f.__name__: f for f in (digits, classifier, denoiser, picture)}[sys.argv[1]]()
+    {f.__name__: f for f in (digits, classifier, denoiser, picture)}[sys.argv[1]](*sys.argv[2:])

@@ -1,4 +1,4 @@
-"""The package from the command line: python -m ddpm_core train | sample."""
+"""The package from the command line: python -m ddpm_core train | sample | evaluate."""
 
 import argparse
 import io
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from . import checkpoints, checks, data
+from . import checkpoints, checks, data, elbo
 from .denoiser import Denoiser
 from .nets import MLP, UNet
 from .prediction import Eps
@@ -108,12 +108,7 @@ def _sample(args: argparse.Namespace) -> None:
         checks.whole(getattr(args, name), f"--{name}", lowest)
     target, device = Path(args.out), pick(args.device)
     _writable(target)
-    source = Path(args.source)
-    if source.is_dir():
-        source /= "model.safetensors"
-    elif not source.is_file():
-        source = checkpoints.shipped(args.source)
-    card, denoiser = checkpoints.card(source), checkpoints.load(source).to(device)
+    card, denoiser = _model(args.source, device)
     times = denoiser.schedule.times(args.steps)
     classes = cast(UNet | MLP, denoiser.net).config["classes"]
     labels = _labels(args.labels, args.n, classes)
@@ -132,6 +127,40 @@ def _sample(args: argparse.Namespace) -> None:
         arrays["labels"] = labels.numpy()
     _write_npz(target, arrays)
     print(f"{args.n} images of {times[0]} .. 0 in {len(times) - 1} steps: {target}")
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    for name, lowest in (("n", 2), ("seed", 0)):
+        checks.whole(getattr(args, name), f"--{name}", lowest)
+    device = pick(args.device)
+    card, denoiser = _model(args.source, device)
+    test = RECIPES[card["data"]].read()[1].images
+    levels, generator = card["levels"], torch.Generator().manual_seed(args.seed)
+    pictures = test[torch.randperm(len(test), generator=generator)[: args.n]]
+    times = elbo.grey_wide(denoiser.schedule, levels, args.steps)
+    terms = elbo.terms(denoiser, pictures.to(device), times, decoder=elbo.pixels(levels), generator=generator)
+    bound = elbo.bound(tqdm(terms, total=len(times), unit=" terms"))
+    print(
+        f"{len(pictures)} test pictures of {card['data']}, times {times[0]} .. {times[-2]}, 0; bits per number"
+    )
+    for name, nats in (
+        ("L_T, the prior", bound.terms[:, 0]),
+        ("L_t, the steps", bound.terms[:, 1:-1].sum(1)),
+        ("L_0, the decoder", bound.distortion),
+        ("all", bound.total),
+    ):
+        bits = elbo.bits_per_dim(nats, pictures)
+        print(f"{name:18s}{bits.mean():9.4f} ± {bits.std() / len(bits) ** 0.5:.4f}")
+
+
+def _model(name: str, device: torch.device) -> tuple[dict[str, Any], Denoiser]:
+    """The card and the weights of a run's folder, of a file, or of a model that ships."""
+    source = Path(name)
+    if source.is_dir():
+        source /= "model.safetensors"
+    elif not source.is_file():
+        source = checkpoints.shipped(name)
+    return checkpoints.card(source), checkpoints.load(source).to(device)
 
 
 def _labels(wish: str | None, n: int, classes: int | None) -> Tensor | None:
@@ -178,7 +207,7 @@ def _write_npz(target: Path, arrays: dict[str, np.ndarray]) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ddpm_core", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="train | sample")
+    commands = parser.add_subparsers(required=True, metavar="train | sample | evaluate")
 
     t = commands.add_parser("train", help="train a denoiser and leave OUT/model.safetensors")
     t.add_argument("--data", choices=sorted(RECIPES), default="digits")
@@ -204,7 +233,16 @@ def _parser() -> argparse.ArgumentParser:
     s.add_argument("--out", required=True, metavar="FILE")
     s.set_defaults(run=_sample)
 
-    for command in (t, s):
+    e = commands.add_parser("evaluate", help="print the bound on -log p of test pictures, by term")
+    e.add_argument(
+        "--from", dest="source", required=True, metavar="NAME", help="a folder, a file, or a model that ships"
+    )
+    e.add_argument("--n", type=int, default=100, help="how many test pictures (default: %(default)s)")
+    e.add_argument("--steps", type=int, help="how many steps (default: all that are as noisy as a grey)")
+    e.add_argument("--seed", type=int, default=0)
+    e.set_defaults(run=_evaluate)
+
+    for command in (t, s, e):
         command.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     return parser
 

@@ -18,7 +18,7 @@ from .gaussian import Gaussian
 from .prediction import Prediction
 from .process import Reverse, posterior, posterior_beta, q_sample
 from .sampling import Estimator, estimate, randn
-from .schedule import Level
+from .schedule import Level, Schedule
 
 Decoder = Callable[[Gaussian, Tensor], Tensor]
 
@@ -119,6 +119,21 @@ def bound(terms: Iterable[Term]) -> Bound:
     """The terms gathered: bound(terms(denoiser, x0))."""
     times, nats = zip(*terms, strict=True)
     return Bound(list(times), torch.stack(nats, 1))
+
+
+def grey_wide(schedule: Schedule, levels: int, steps: int | None = None) -> list[int]:
+    """Times for the bound of pictures with `levels` greys: T .. t, 0, with t the first as noisy as a grey.
+
+    Noise far below the distance of two greys costs many bits and says nothing: the last step may as well jump
+    from where its standard deviation is half that distance.  steps: how many, all of them if None.
+    """
+    half = 1 / (checks.whole(levels, "levels", 2) - 1)
+    start = next((t for t in range(1, schedule.T) if schedule.at(t).noise >= half), schedule.T)
+    most = schedule.T - start + 1
+    steps = most if steps is None else checks.whole(steps, "steps", 1, most)
+    if steps == 1:
+        return [schedule.T, 0]
+    return [round(start + (schedule.T - start) * k / (steps - 1)) for k in range(steps - 1, -1, -1)] + [0]
 
 
 def prior(x0: Tensor, end: Level) -> Tensor:

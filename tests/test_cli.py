@@ -120,3 +120,17 @@ def test_labels(tmp_path):
         assert main([*args, "--out", str(tmp_path / "a")]) == 0
         assert images(tmp_path / "a")["labels"].tolist() == labels
     assert main([*args[:-1], "10", "--out", str(tmp_path / "a")]) == 2
+
+
+def test_evaluate_prints_the_bound_by_term(run, capsys):
+    assert main(["evaluate", "--from", str(run), "--n", "3", "--steps", "5", "--seed", "2"]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.startswith("3 test pictures of digits, times 1000 ..")
+    value = {row[:18].strip(): [float(x) for x in row[18:].split("±")] for row in rows}
+    parts = [value[name][0] for name in ("L_T, the prior", "L_t, the steps", "L_0, the decoder")]
+    assert sum(parts) == pytest.approx(value["all"][0], abs=2e-4)
+    assert all(error >= 0 for _, error in value.values())
+    assert main(["evaluate", "--from", "nothing"]) == 2
+    assert "no denoiser called 'nothing'" in capsys.readouterr().err
+    assert main(["evaluate", "--from", str(run), "--steps", "5000"]) == 2
+    assert "steps must be in 1.." in capsys.readouterr().err

@@ -14,8 +14,8 @@ from ddpm_core import (
     Level,
     Mu,
     Score,
-    ancestral_beta,
     V,
+    ancestral_beta,
     cosine,
     digits,
     from_betas,
@@ -25,7 +25,7 @@ from ddpm_core import (
     pretrained,
     q_sample,
 )
-from ddpm_core.elbo import bits_per_dim, bound, pixels, prior, terms, weight
+from ddpm_core.elbo import bits_per_dim, bound, grey_wide, pixels, prior, terms, weight
 from ddpm_core.exact import Mixture, gaussian, law, log_likelihood
 
 POINTS = torch.tensor([[-1.0], [1.0]]).double()  # two points with the mean and variance of N(0, 1)
@@ -177,6 +177,20 @@ def test_pictures_cost_bits():
     bits = bits_per_dim(found.total, x0)
     assert (found.distortion > 0).all()
     assert 1 < bits.mean() < math.log2(17)
+
+
+@pytest.mark.parametrize("levels", [3, 17, 256, 10_000])
+def test_a_walk_for_greys_begins_where_the_noise_is_as_wide(levels):
+    schedule = cosine()
+    *walk, start, end = grey_wide(schedule, levels)
+    noise = schedule.level(start).noise
+    assert end == 0
+    assert noise >= 1 / (levels - 1)
+    assert start == 1 or schedule.level(start - 1).noise < 1 / (levels - 1)
+    assert [*walk, start] == list(range(1000, start - 1, -1))
+    few = grey_wide(schedule, levels, 5)
+    assert (len(few), few[0], few[-2:]) == (6, 1000, [start, 0])
+    assert grey_wide(schedule, levels, 1) == [1000, 0]
 
 
 @pytest.mark.parametrize(

@@ -86,15 +86,14 @@ def _term_mean(x0: Tensor, xhat: Tensor, xt: Tensor, s: Level, t: Level) -> Tens
 
 
 def _term_cases() -> list[Case]:
-    def case(text: str, x0: Tensor, xhat: Tensor, xt: Tensor, *times: int) -> Case:
-        return Case(text, (x0, xhat, xt, levels(*(k - 1 for k in times)), levels(*times)))
+    def case(text: str, data: list[Tensor], *times: int) -> Case:
+        return Case(text, (*data, levels(*(k - 1 for k in times)), levels(*times)))
 
+    seeded = [draw(k, 3, 2) for k in range(3)]
     return [
-        case("t = 500 of linear(1000), x0 = 1, xhat = 0.8, xt = 0.5", one(1), one(0.8), one(0.5), 500),
-        case("t = 2 of linear(1000), x0 = 1, xhat = 0.9, xt = 0.9", one(1), one(0.9), one(0.9), 2),
-        case(
-            "a batch of three at t = 2, 100, 1000 (seeded)", *(draw(k, 3, 2) for k in range(3)), 2, 100, 1000
-        ),
+        case("t = 500 of linear(1000), x0 = 1, xhat = 0.8, xt = 0.5", [one(v) for v in (1, 0.8, 0.5)], 500),
+        case("t = 2 of linear(1000), x0 = 1, xhat = 0.9, xt = 0.9", [one(v) for v in (1, 0.9, 0.9)], 2),
+        case("a batch of three at t = 2, 100, 1000 (seeded)", seeded, 2, 100, 1000),
     ]
 
 
