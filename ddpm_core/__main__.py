@@ -140,9 +140,8 @@ def _evaluate(args: argparse.Namespace) -> None:
     times = elbo.grey_wide(denoiser.schedule, levels, args.steps)
     terms = elbo.terms(denoiser, pictures.to(device), times, decoder=elbo.pixels(levels), generator=generator)
     bound = elbo.bound(tqdm(terms, total=len(times), unit=" terms"))
-    print(
-        f"{len(pictures)} test pictures of {card['data']}, times {times[0]} .. {times[-2]}, 0; bits per number"
-    )
+    walk = f"{times[0]} .. {times[-2]}, 0"
+    print(f"{len(pictures)} test pictures of {card['data']}, times {walk}; bits per number")
     for name, nats in (
         ("L_T, the prior", bound.terms[:, 0]),
         ("L_t, the steps", bound.terms[:, 1:-1].sum(1)),
