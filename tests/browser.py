@@ -50,10 +50,10 @@ def chromium() -> str:
 
 
 @contextlib.contextmanager
-def browser():
+def browser(*flags: str):
     path = chromium()
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=ARGS)
+        started = playwright.chromium.launch(executable_path=path, args=[*ARGS, *flags])
         try:
             yield started
         finally:
@@ -66,6 +66,7 @@ def lab(root: Path, state: Path):
     variables = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")
     variables += ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
     env = dict(os.environ, **{name: str(state / name) for name in variables})
+    env["DDPM_PROGRESS"] = str(state / "progress.json")
     for plugin, settings in SETTINGS.items():
         path = state / f"JUPYTERLAB_SETTINGS_DIR/@jupyterlab/{plugin}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,37 +132,46 @@ def command(page, name: str, args: dict | None = None):
 
 
 def run_all(page):
+    """Run all cells; RuntimeError, with what came up, if one of them fails."""
     command(page, "notebook:run-all-cells")
-    page.wait_for_function(
-        """() => [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")]
-            .every((prompt) => /^\\[\\d+\\]:$/.test(prompt.textContent.trim()))""",
-        timeout=120_000,
-    )
+    ended = page.wait_for_function(
+        """() => {
+            const cells = window.jupyterapp.shell.currentWidget.content.widgets;
+            const error = cells.flatMap((cell) => cell.model.outputs?.toJSON() ?? [])
+                .find((output) => output.output_type === "error");
+            if (error) return `${error.ename}: ${error.evalue}`;
+            const prompts = [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")];
+            return prompts.every((prompt) => /^\\[\\d+\\]:$/.test(prompt.textContent.trim())) && "done";
+        }""",
+        timeout=240_000,
+    ).json_value()
+    if ended != "done":
+        raise RuntimeError(ended)
 
 
 def run_cell(page, index: int, source: str | None = None) -> str:
-    """Run one cell again, with another source if one is given: the text that it prints."""
-    prompt = page.locator(".jp-CodeCell").nth(index).locator(".jp-InputPrompt")
-    before = prompt.text_content()
+    """Run one cell again, the last if index is -1, with another source if one is given: what it prints."""
+    cell = page.locator(".jp-Cell").nth(index)
+    before = cell.locator(".jp-InputPrompt").text_content()
     page.evaluate(
         """([index, source]) => {
             const notebook = window.jupyterapp.shell.currentWidget.content;
-            if (source !== null) notebook.widgets[index].model.sharedModel.setSource(source);
+            if (source !== null) notebook.widgets.at(index).model.sharedModel.setSource(source);
             notebook.deselectAll();
-            notebook.activeCellIndex = index;
+            notebook.activeCellIndex = notebook.widgets.indexOf(notebook.widgets.at(index));
             window.jupyterapp.commands.execute("notebook:run-cell");
         }""",
         [index, source],
     )
     page.wait_for_function(
         """([index, before]) => {
-            const cell = document.querySelectorAll(".jp-CodeCell")[index];
+            const cell = [...document.querySelectorAll(".jp-Cell")].at(index);
             const now = cell.querySelector(".jp-InputPrompt").textContent;
             return now !== before && /\\d/.test(now);
         }""",
         arg=[index, before],
     )
-    text = page.locator(".jp-CodeCell").nth(index).locator(".jp-OutputArea-output pre")
+    text = cell.locator(".jp-OutputArea-output pre")
     return text.first.text_content().strip() if text.count() else ""
 
 

@@ -1,6 +1,10 @@
-"""The scrubbers in a real browser: in JupyterLab with a kernel, and in exported pages without one."""
+"""The scrubbers in a real browser: in JupyterLab with a kernel, in the lessons, and in exported pages."""
 
+import base64
+import json
 import os
+import re
+import symtable
 from pathlib import Path
 
 import browser
@@ -124,6 +128,16 @@ def python_t(tab, k, t):
             break
         tab.wait_for_timeout(100)
     assert found == str(t)
+
+
+def reloaded(tab, count):
+    """Save the notebook and load the page again, until it shows so many scrubbers."""
+    browser.command(tab, "docmanager:save")
+    tab.wait_for_function("!window.jupyterapp.shell.currentWidget.context.model.dirty")
+    tab.reload()
+    browser.connected(tab)
+    ready = "(n) => document.querySelectorAll('canvas[data-t][data-ready]').length === n"
+    tab.wait_for_function(ready, arg=count)
 
 
 # with a kernel
@@ -300,11 +314,7 @@ def test_both_themes_and_a_narrow_window_are_legible(tab, theme):
 
 
 def test_after_saving_and_reloading_it_is_where_it_was(tab):
-    browser.command(tab, "docmanager:save")
-    tab.wait_for_function("!window.jupyterapp.shell.currentWidget.context.model.dirty")
-    tab.reload()
-    browser.connected(tab)
-    tab.wait_for_selector("canvas[data-ready]")
+    reloaded(tab, 3)
     _, canvas, slider = scrubber(tab, 0)
     assert_drawn(canvas, 400)
     slider.focus()
@@ -321,6 +331,120 @@ def test_a_notebook_from_elsewhere_shows_the_still_pictures(tab, executed):
     tab.wait_for_selector(".jp-OutputArea img")
     assert tab.locator(".jp-OutputArea img").count() == 4
     assert tab.locator(".scrub").count() == 0
+
+
+# in the lessons: every notebook that makes a scrubber, with those of its cells that its scrubbers depend on
+
+MAKES = re.compile(r"\b(scrub|scrub_noise|shape_schedule)\(")
+
+
+def names(table):
+    """The names that code takes from outside, and those that it binds; `table` is its symbol table."""
+    symbols = table.get_symbols()
+    outer = table.get_type() == "module"
+    used = {s.get_name() for s in symbols if s.is_referenced() and (outer or s.is_global())}
+    bound = {s.get_name() for s in symbols if s.is_assigned() or s.is_imported()}
+    return used.union(*(names(inner)[0] for inner in table.get_children())), bound
+
+
+def scrubbing(path):
+    """The code cells of a notebook that make a scrubber, and before them those that they can't do without."""
+    cells = [c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+    needed, wanted = [], set()
+    for source in reversed(cells):
+        used, bound = names(symtable.symtable(source, "cell", "exec"))
+        if MAKES.search(source) or bound & wanted:
+            needed.insert(0, source)
+            wanted = wanted - bound | used
+    return needed
+
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+LESSONS = {path.name: cells for path in NOTEBOOKS if (cells := scrubbing(path))}
+# A scrubber that a variable holds: its t, its sizes, and the pictures that it should draw at some times.
+ASK = """
+import base64, json
+from ddpm_core.teach.widgets import Scrubber
+_w = next(w for w in list(globals().values()) if isinstance(w, Scrubber) and w.model_id == {model!r})
+_sheets = [_w.pictures(t) for t in {times}]
+_text = lambda x: x if x is None else base64.b64encode(x.numpy().tobytes()).decode()
+_bytes = [[_text(x) for x in sheet] for sheet in _sheets]
+print(json.dumps([_w.t, _w.shape, _w.columns, _bytes]))
+"""
+# Marks each scrubber of a notebook with the model that it shows.
+MARK = """() => {
+    const view = "application/vnd.jupyter.widget-view+json";
+    for (const cell of window.jupyterapp.shell.currentWidget.content.widgets) {
+        const outputs = cell.model.outputs?.toJSON() ?? [];
+        const places = cell.node.querySelectorAll(".jp-OutputArea-child");
+        outputs.forEach(({ data }, i) => {
+            const root = places[i]?.querySelector(".scrub");
+            if (root) root.dataset.model = data[view].model_id;
+        });
+    }
+}"""
+
+
+def asked(tab, root, times):
+    """What Python says of a scrubber, once it stands at the last of the times: n, h, w, c, columns, bytes."""
+    source = ASK.format(model=root.get_attribute("data-model"), times=times)
+    for _ in range(20):
+        t, shape, columns, sheets = json.loads(browser.run_cell(tab, -1, source))
+        if t == times[-1]:
+            break
+        tab.wait_for_timeout(100)
+    assert t == times[-1]
+    return *shape, columns, sheets
+
+
+def dragged(tab, root):
+    """A scrubber is dragged across, then moved by a key: four times, and what its canvases show at each."""
+    slider = root.locator(".scrub-time")
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    x, y, width = box["x"] + 10, box["y"] + box["height"] / 2, box["width"] - 20
+    times, sheets = [], []
+
+    def look():
+        times.append(int(root.locator("canvas[data-t]").get_attribute("data-t")))
+        sheets.append([browser.pixels(canvas) for canvas in root.locator("canvas").all()])
+
+    tab.mouse.move(x + width / 10, y)
+    tab.mouse.down()
+    for k in range(2, 19):
+        tab.mouse.move(x + k * width / 20, y)
+        if k % 6 == 0:
+            look()
+    tab.mouse.up()
+    slider.focus()
+    tab.keyboard.press("ArrowLeft")
+    look()
+    return times, sheets
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_s_scrubbers_follow_the_mouse_and_draw_what_torch_computes(tab, folder, errors, name):
+    browser.notebook(folder / name, *LESSONS[name], "None")
+    url, tab = tab.lab, opened(tab.context, errors)
+    browser.open_notebook(tab, url, name)
+    browser.run_all(tab)
+    tab.evaluate(MARK)
+    roots = tab.locator(".scrub[data-model]").all()
+    assert roots
+    for root in roots:
+        times, sheets = dragged(tab, root)
+        assert len(set(times)) >= 3
+        n, h, w, c, columns, expected = asked(tab, root, times)
+        for t, canvases, pictures in zip(times, sheets, expected, strict=True):
+            for canvas, picture in zip(canvases, pictures, strict=False):  # a schedule has a strip besides
+                if picture is not None:
+                    exact = np.frombuffer(base64.b64decode(picture), np.uint8).reshape(n, c, h, w).astype(int)
+                    drawn = browser.pictures(canvas, n, h, w, columns).astype(int)
+                    assert np.abs(drawn - exact).max() <= 1, t
+    stood = [root.locator(".scrub-time").input_value() for root in roots]
+    reloaded(tab, len(roots))
+    assert [slider.input_value() for slider in tab.locator(".scrub .scrub-time").all()] == stood
+    tab.close()
 
 
 # without a kernel, without a network

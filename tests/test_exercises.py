@@ -4,7 +4,9 @@ import contextlib
 import io
 import json
 import math
+import os
 import random
+import sys
 import threading
 import time
 
@@ -673,6 +675,70 @@ def test_a_function_that_swallows_everything_is_left_behind():
     over.set()
 
 
+copied = pytest.mark.skipif(
+    sys.platform != "linux" or torch.cuda.is_available(),
+    reason="a process can be copied safely on Linux only, and without CUDA",
+)
+
+
+@copied
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x0, eps, t: 9**9**9**9,
+        lambda x0, eps, t: sum(range(10**12)),
+        lambda x0, eps, t: max(iter(int, 1)),
+    ],
+)
+def test_a_call_that_no_thread_could_stop_is_not_begun(function):
+    assert "longer than" in judged(bank["02.4"], function).message
+
+
+@copied
+def test_what_happens_in_the_copy_is_no_verdict():
+    here = os.getpid()
+
+    def waits(x0, eps, t):
+        if os.getpid() != here:
+            time.sleep(60)
+        return right(x0, eps, t)
+
+    def fails(x0, eps, t):
+        assert os.getpid() == here
+        return right(x0, eps, t)
+
+    assert bank["02.4"].judge(waits).outcome is PASSED
+    assert bank["02.4"].judge(fails).outcome is PASSED
+
+
+def test_without_a_copy_a_function_is_judged_all_the_same(monkeypatch):
+    def full():
+        raise OSError("no room")
+
+    monkeypatch.setattr("os.fork", full, raising=False)
+    assert judged(bank["02.4"], right).outcome is PASSED
+
+
+def test_a_closure_and_what_it_changes_stay_the_student_s():
+    seen = []
+
+    def curious(x0, eps, t):
+        seen.append(x0.shape)
+        return right(x0, eps, t)
+
+    assert bank["02.4"].judge(curious).outcome is PASSED
+    assert len(seen) == len(bank["02.4"].cases)
+
+
+def test_noise_of_its_own_is_seen_whatever_numbers_come_out():
+    def fresh(denoiser, x0, t, eps):
+        return torch.randn(len(x0), dtype=x0.dtype) ** 2
+
+    assert bank["04.11"].mistake("noise drawn anew").message in judged(bank["04.11"], fresh).message
+    verdict = judged(bank["02.4"], lambda x0, eps, t: right(x0, torch.randn_like(eps), t))
+    assert "random numbers of its own" in verdict.message
+
+
 def test_random_numbers_are_left_as_they_were():
     def noisy(x0, eps, t):
         torch.manual_seed(3)
@@ -696,12 +762,32 @@ def test_a_record_keeps_source_and_outputs_and_runs_nothing():
     assert "[1, 1]" in bank["02.4"].recheck(data).message
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_function_that_leaves_the_gpu_is_caught():
-    for e in bank.values():
-        if isinstance(e, Function):
-            assert all(e.judge(answer).outcome is PASSED for answer in e.references)
-    assert "cpu" in bank["02.4"].judge(lambda x0, eps, t: right(x0, eps, t).cpu()).message
+on_gpu = pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="no NVIDIA GPU: functions run on the CPU only"
+)
+
+
+@on_gpu
+@each_function
+def test_right_functions_are_right_on_the_gpu_too(e):
+    for answer in e.references:
+        verdict = judged(e, answer)
+        assert verdict.outcome is PASSED, (answer, verdict.message)
+
+
+@on_gpu
+@pytest.mark.parametrize(
+    ("function", "word"),
+    [
+        (lambda x0, eps, t: right(x0, eps, t).cpu(), "is on the cpu"),
+        (lambda x0, eps, t: right(x0, eps, t) + x0.is_cuda, "other numbers than on the CPU"),
+        (lambda x0, eps, t: right(x0, eps, t) + torch.zeros(x0.shape, dtype=x0.dtype), "on the GPU"),
+    ],
+)
+def test_what_goes_wrong_on_the_gpu_only_is_told(function, word):
+    verdict = judged(bank["02.4"], function)
+    assert verdict.outcome is NOT_YET
+    assert word in verdict.message, verdict.message
 
 
 # --- what an author may not do ----------------------------------------------------------------------

@@ -92,6 +92,9 @@ def test_frames_are_the_grey_levels_of_the_run():
     np.testing.assert_array_equal(xt[1], to_bytes(run[1].xt).permute(0, 2, 3, 1).numpy())
     noise = np.frombuffer(w.noise, np.uint8).reshape(2, *w.shape)
     np.testing.assert_array_equal(noise[1], to_bytes(run[2].noise / 3).permute(0, 2, 3, 1).numpy())
+    assert w.pictures(20)[1:] == [None, None]
+    for stored, picture in zip((xt[2], noise[1]), w.pictures(0)[::2], strict=True):
+        np.testing.assert_array_equal(stored, picture.permute(0, 2, 3, 1).numpy())
     assert w.times == [20, 10, 0]
     assert w.t == 20
 

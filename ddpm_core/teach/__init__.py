@@ -7,4 +7,14 @@ from .progress import course_map
 from .quiz import quiz
 from .widgets import scrub, scrub_noise, shape_schedule
 
-__all__ = ["course_map", "exercise", "explore", "quiz", "scrub", "scrub_noise", "shape_schedule", "show", "strip"]
+__all__ = [
+    "course_map",
+    "exercise",
+    "explore",
+    "quiz",
+    "scrub",
+    "scrub_noise",
+    "shape_schedule",
+    "show",
+    "strip",
+]

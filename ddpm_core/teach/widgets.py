@@ -64,6 +64,10 @@ class Scrubber(anywidget.AnyWidget):
     def _range(self) -> str:
         raise NotImplementedError
 
+    def pictures(self, t: int) -> Sequence[Tensor | None]:
+        """What the page draws at t, as torch computes it: grey levels (n, c, h, w), None where it's empty."""
+        raise NotImplementedError
+
     def still(self) -> bytes:
         """A picture of the whole, as the bytes of a PNG; the same whatever `t` is."""
         raise NotImplementedError
@@ -103,12 +107,15 @@ class NoiseScrubber(Scrubber):
     def __repr__(self) -> str:
         return f"scrub_noise: {_count(self._data[0])}, t = 0..{self._schedule.T}"
 
+    def pictures(self, t: int) -> list[Tensor]:
+        """x_t of all pictures: (n, c, h, w)."""
+        return [to_bytes(q_sample(*self._data, self._schedule.level(t)))]
+
     def still(self) -> bytes:
         """Up to four of the pictures at nine levels from 0 to T."""
         times = self._schedule.times(min(8, self._schedule.T))[::-1]
-        x0, eps = (x[:4] for x in self._data)
-        rows = torch.stack([q_sample(x0, eps, self._schedule.level(t)) for t in times], 1)
-        return _contact_sheet(list(to_bytes(rows)), [f"t = {t}" for t in times], [""] * len(rows))
+        rows = torch.stack([self.pictures(t)[0][:4] for t in times], 1)  # (4, 9, c, h, w)
+        return _contact_sheet(list(rows), [f"t = {t}" for t in times], [""] * len(rows))
 
 
 class FrameScrubber(Scrubber):
@@ -145,18 +152,18 @@ class FrameScrubber(Scrubber):
         first, *_, last = self._frames
         return f"scrub: {len(self._frames)} frames of {_count(first.xt)}, t = {first.t}..{last.t}"
 
+    def pictures(self, t: int) -> list[Tensor | None]:
+        """x_t, the estimate and the step's noise, of all pictures: (n, c, h, w)."""
+        _, xt, x0, noise = self._frames[self.times.index(t)]
+        return [None if x is None else to_bytes(x) for x in (xt, x0, None if noise is None else noise / 3)]
+
     def still(self) -> bytes:
         """The first picture's x_t, estimate and noise at up to nine of the frames."""
         count = min(9, len(self._frames))
         chosen = [self._frames[round(k * (len(self._frames) - 1) / max(1, count - 1))] for k in range(count)]
-        names = ("x_t", "estimate", "noise")
-        rows: list[list[Tensor | None]] = [
-            [f.xt for f in chosen],
-            [f.x0 for f in chosen],
-            [None if f.noise is None else f.noise / 3 for f in chosen],
-        ]
-        grey = [[None if x is None else to_bytes(x[0]) for x in row] for row in rows]
-        return _contact_sheet(grey, [f"t = {f.t}" for f in chosen], names)
+        columns = [self.pictures(f.t) for f in chosen]
+        rows = [[None if x is None else x[0] for x in row] for row in zip(*columns, strict=True)]
+        return _contact_sheet(rows, [f"t = {f.t}" for f in chosen], ("x_t", "estimate", "noise"))
 
 
 class ScheduleShaper(Scrubber):
@@ -204,11 +211,15 @@ class ScheduleShaper(Scrubber):
         betas = f", beta = {self.beta_min:g}..{self.beta_max:g}" if self.kind == "linear" else ""
         return f"shape_schedule: {self.kind}{betas}, T = {self.T}"
 
+    def pictures(self, t: int) -> list[Tensor]:
+        """x_t: (1, c, h, w)."""
+        return [to_bytes(q_sample(*self._data, self.schedule.level(t)))]
+
     def still(self) -> bytes:
         """The curves of abar and SNR, and the picture at eleven levels, as the schedule stands."""
-        schedule, (x0, eps) = self.schedule, self._data
+        schedule = self.schedule
         times = schedule.times(10)[::-1]
-        row = to_bytes(torch.cat([q_sample(x0, eps, schedule.level(t)) for t in times]))
+        row = torch.cat([self.pictures(t)[0] for t in times])  # (11, c, h, w)
         strip = _contact_sheet([list(row)], [f"t = {t}" for t in times], [""], cell=64)
         under = Image.open(io.BytesIO(strip))
         sheet = Image.new("RGB", (under.width, under.height + 190), "white")

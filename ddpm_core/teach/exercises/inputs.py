@@ -1,12 +1,31 @@
 """Inputs on which a student's function is held against the library's: small, fixed, float64."""
 
-import torch
-from torch import Tensor
+import math
 
+import torch
+from torch import Tensor, nn
+
+from ...denoiser import Denoiser
+from ...prediction import Eps
 from ...schedule import Level, linear
 from ..check import Case
 
 SCHEDULE = linear()
+
+
+class TwoModes(nn.Module):
+    """E[eps | x_t] for entries that are -1 or 1, with chances 0.3 and 0.7, give or take 0.1."""
+
+    def forward(self, xt: Tensor, t: Tensor) -> Tensor:
+        """The best estimate of the noise that there is: (B, D).  xt: (B, D); t: (B,)."""
+        signal, noise = SCHEDULE.level(t, xt)
+        spread = noise**2 + 0.01 * signal**2  # the variance of x_t in each mode
+        mode = torch.tanh(signal * xt / spread + 0.5 * math.log(0.7 / 0.3))  # -1 .. 1
+        x0 = (noise**2 * mode + 0.01 * signal * xt) / spread
+        return (xt - signal * x0) / noise
+
+
+TWO_MODES = Denoiser(TwoModes(), SCHEDULE, Eps())
 
 
 def one(value: float) -> Tensor:
@@ -43,4 +62,18 @@ def steps(names: str, values: tuple[float, ...], noise: str = "") -> list[Case]:
             levels(2, 100, 1000),
         ),
         case(f"the last step, t = 1, {said}", [one(v) for v in values], level(0), level(1)),
+    ]
+
+
+def training() -> list[Case]:
+    """Cases for (denoiser, x0, t, eps) in the world of two modes."""
+
+    def case(text: str, x0: Tensor, times: list[int], eps: Tensor) -> Case:
+        return Case(text, (TWO_MODES, x0, torch.tensor(times), eps))
+
+    modes = torch.tensor([[1.0, -1], [1, 1], [-1, 1]], dtype=torch.float64)  # (3, 2)
+    return [
+        case("t = 500 of linear(1000), x0 = 1, eps = 0.5", one(1), [500], one(0.5)),
+        case("t = 100 of linear(1000), x0 = -1, eps = 0.5", one(-1), [100], one(0.5)),
+        case("a batch of three at t = 2, 100, 1000 (seeded)", modes, [2, 100, 1000], draw(1, 3, 2)),
     ]

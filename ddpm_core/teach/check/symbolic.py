@@ -1,0 +1,252 @@
+"""Exercises whose answer is a formula, told from others by its values at random points."""
+
+import math
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ...schedule import linear
+from .. import answers
+from ..answers import Unreadable
+from .exercise import LONGEST_TEXT, Exercise, Mistake, Outcome, Verdict, kind_of, not_yet, number
+from .number import real
+
+POINTS = 12
+SHOWN = {
+    "x_t": "x_t",
+    "x_0": "x_0",
+    "eps": "ε",
+    "z": "z",
+    "sigma": "σ_t",
+    "mu": "μ",
+    "x_prev": "x_{t−1}",
+    "alpha": "α_t",
+    "abar": "ᾱ_t",
+    "abar_prev": "ᾱ_{t−1}",
+    "abar_s": "ᾱ_s",
+    "beta": "β_t",
+    "beta_tilde": "β̃_t",
+}
+EXAMPLE = {"x_t": 1.0, "x_0": 0.6, "eps": 0.5, "z": -0.8, "mu": 0.9, "x_prev": 0.7}
+ABAR = linear().abar
+LINEAR = ("x_t", "x_0", "x_prev", "eps", "z", "mu")
+SCHEDULE = ("alpha", "abar", "abar_prev", "beta")
+
+
+def _density(name: str) -> bool:
+    return name[0] in "pq"
+
+
+class World(dict[str, Any]):
+    """Values for every name, bound by what holds between them: abar = alpha abar_prev, beta = 1 - alpha."""
+
+    def __missing__(self, name: str) -> Any:
+        dice = np.random.default_rng(zlib.crc32(name.encode()))  # each name its own numbers, always the same
+        if name in LINEAR:
+            value = dice.uniform(0.5, 2, POINTS) * dice.choice([-1, 1], POINTS)
+        elif _density(name) or name == "sigma":
+            value = dice.uniform(0.2, 1.8, POINTS)
+        else:
+            value = self._derived(name, dice)
+        self[name] = value
+        return value
+
+    def _derived(self, name: str, dice: np.random.Generator) -> Any:
+        match name:
+            case "alpha" | "abar_prev":
+                return dice.uniform(0.2, 0.95, POINTS)
+            case "abar":
+                return self["alpha"] * self["abar_prev"]
+            case "beta":
+                return 1 - self["alpha"]
+            case "beta_tilde":
+                return self["beta"] * (1 - self["abar_prev"]) / (1 - self["abar"])
+            case "abar_s":
+                return self["abar"] + dice.uniform(0.1, 0.9, POINTS) * (1 - self["abar"])
+        raise KeyError(name)
+
+
+WORLD = World()
+for _name in SHOWN:
+    WORLD[_name]
+SWAPS: tuple[tuple[dict[str, str], str], ...] = (
+    ({"abar": "alpha", "abar_prev": "alpha"}, "Every ᾱ stands as α: the bars are lost."),
+    ({"abar": "alpha"}, "α_t stands where ᾱ_t, the product of all steps so far, belongs."),
+    ({"alpha": "abar"}, "ᾱ_t stands where α_t, the factor of one step, belongs."),
+    ({"abar": "abar_prev"}, "The index is off by one: ᾱ_{t−1} where ᾱ_t belongs."),
+    ({"abar_prev": "abar"}, "The index is off by one: ᾱ_t where ᾱ_{t−1} belongs."),
+    ({"abar_prev": "abar", "abar": "abar_prev"}, "ᾱ_t and ᾱ_{t−1} have changed places."),
+)
+GENERIC_FORMULAS: tuple[tuple[Callable[[Any], Any], str], ...] = (
+    (lambda v: -v, "The sign is turned round."),
+    (lambda v: v * v, "That is the square of what is asked: a variance where a standard deviation belongs?"),
+    (np.sqrt, "That is the square root of what is asked; one root too many."),
+    (lambda v: 1 / v, "That is the reciprocal of what is asked; it stands upside down."),
+)
+
+
+class Moment(World):
+    """Values at one time: a number for every name."""
+
+    def __missing__(self, name: str) -> Any:
+        self[name] = float(np.mean(super().__missing__(name)))
+        return self[name]
+
+
+def at(t: int) -> World:
+    """The names' values at time t of linear(1000), with the data of EXAMPLE and s = t/2."""
+    abar, prev, s = (float(ABAR[k]) for k in (t, t - 1, t // 2))
+    world = Moment(EXAMPLE, abar=abar, abar_prev=prev, abar_s=s, alpha=abar / prev)
+    world["sigma"] = math.sqrt(world["beta_tilde"])
+    return world
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Symbolic(Exercise):
+    """A formula in `given` names, in any equivalent form, as text or as a sympy expression."""
+
+    kind = "symbolic"
+    answer: str
+    given: Sequence[str]
+
+    @property
+    def references(self) -> Sequence[object]:
+        """The formula, and other ways to write it."""
+        a = self.answer
+        return [
+            a,
+            f"(({a})*3)/3",
+            f"({a}) + beta - (1 - alpha)" if "alpha" in self.given else f"2*({a}) - ({a})",
+            f"0.5*({a}) + ({a})/2",
+            *self.also,
+        ]
+
+    def read(self, answer: Any, marks: Any) -> object:
+        """The text; a sympy expression is written as one."""
+        if isinstance(answer, str):
+            return str.strip(answer)[: answers.LONGEST + 1] or None
+        if type(answer).__module__.split(".")[0] == "sympy":
+            return answers.write(answers.from_sympy(answer))[: answers.LONGEST + 1]
+        if isinstance(answer, int | float) and not isinstance(answer, bool):
+            return answers.write(answers.Num(real(answer)))
+        raise Unreadable(f"Write the formula as text, such as 'sqrt(alpha)*x_t'; {kind_of(answer)} came.")
+
+    def weigh(self, data: Any) -> Verdict:
+        """Equal to the reference at all points; else the mistake that it is; else where it departs."""
+        if not isinstance(data, str):
+            raise Unreadable("A formula is written as text.")
+        tree = answers.parse(data)
+        names = answers.names(tree)
+        note = self._reading(data, names)
+        value = answers.evaluate(tree, WORLD)
+        strangers = [name for name in sorted(names) if name not in self.given]
+        if not strangers and answers.same(value, self._value):
+            return Verdict(Outcome.PASSED, self.right)
+        for mistake, wrong in self._wrong:
+            if answers.same(value, wrong):
+                return not_yet(mistake.message, self._numbers(tree))
+        if strangers:
+            allowed = ", ".join(SHOWN.get(name, name) for name in self.given)
+            return not_yet(
+                f"{SHOWN.get(strangers[0], strangers[0])} is not among what you have here: {allowed}.", note
+            )
+        if not np.isfinite(value).all():
+            return not_yet(
+                "That has no finite value at ordinary numbers: a division by 0, or a huge power.", note
+            )
+        if len(data) > LONGEST_TEXT:
+            return not_yet("That is another formula. Write it shorter, and I can say where it departs.", note)
+        return not_yet(self._usual(value) or "Another formula came out.", self._departs(tree), note)
+
+    @cached_property
+    def _tree(self) -> answers.Tree:
+        return answers.parse(self.answer)
+
+    @cached_property
+    def _value(self) -> answers.Values:
+        return answers.evaluate(self._tree, WORLD)
+
+    @cached_property
+    def _wrong(self) -> list[tuple[Mistake, answers.Values]]:
+        return [(m, answers.evaluate(answers.parse(str(m.example)), WORLD)) for m in self.mistakes]
+
+    def _usual(self, value: answers.Values) -> str:
+        for change, message in GENERIC_FORMULAS:
+            if answers.same(value, change(self._value)):
+                return message
+        for swap, message in SWAPS:
+            swapped = World({**WORLD, **{old: WORLD[new] for old, new in swap.items()}})
+            if answers.same(value, answers.evaluate(self._tree, swapped)):
+                return message
+        ratio = value / self._value
+        if answers.same(ratio, np.full(POINTS, ratio[0])):
+            return f"Right but for a constant factor: yours is {number(ratio[0])} times what is asked."
+        return ""
+
+    def _departs(self, tree: answers.Tree) -> str:
+        """The part that is off, if the formula has parts; else numbers."""
+        fine: list[str] = []
+        t = self._time(tree)
+        for name in [*self.given, *sorted(answers.names(tree) - set(self.given))]:
+            if not (_density(name) or name in LINEAR):
+                continue
+            place, counts = SHOWN.get(name, name), "logarithm" if _density(name) else "factor"
+            mine, right = (self._part(formula, name, t) for formula in (tree, self._tree))
+            if not abs(mine - right) <= 1e-6 * (abs(right) + 1e-3):
+                good = f"The part with {', '.join(fine)} is right. " if fine else ""
+                where = "" if _density(name) else f" at t = {t} of linear(1000)"
+                its = f"its {counts} counts {number(mine)}{where}, expected {number(right)}"
+                return f"{good}Look at {place}: {its}."
+            fine.append(place)
+        if not any(map(_density, self.given)):
+            return self._numbers(tree)
+        mine, right = self._both(tree, at(500))
+        its = f"at one set of densities it is {number(mine)}, expected {number(right)}"
+        return f"It is no sum of logarithms as it should be: {its}."
+
+    def _part(self, formula: answers.Tree, name: str, t: int) -> complex:
+        """What a name adds when all other names of its sort are neutral."""
+        world = at(t)
+        for other in {*self.given, *answers.names(formula)}:
+            world[other] = 1.0 if _density(other) else 0.0 if other in LINEAR else world[other]
+        base = complex(answers.evaluate(formula, world))
+        world[name] = math.e if _density(name) else 1.0
+        return complex(answers.evaluate(formula, world)) - base
+
+    def _both(self, tree: answers.Tree, world: World) -> tuple[complex, complex]:
+        """The values of a formula and of the reference."""
+        return complex(answers.evaluate(tree, world)), complex(answers.evaluate(self._tree, world))
+
+    def _time(self, tree: answers.Tree) -> int:
+        """A time t >= 2 at which a formula is plainly off."""
+        off: dict[int, float] = {}
+        for t in (500, 100, 10, 2, 900):
+            world = at(t)
+            mine, right = self._both(tree, world)
+            off[t] = abs(mine - right) / (abs(right) + 1e-12) if np.isfinite(mine) else math.inf
+            if off[t] > 0.05:
+                return t
+        return max(off, key=lambda t: off[t])
+
+    def _numbers(self, tree: answers.Tree) -> str:
+        if any(map(_density, self.given)):
+            return self._departs(tree)
+        t = self._time(tree)
+        world = at(t)
+        mine, right = self._both(tree, world)
+        shown = (answers.names(tree) | set(self.given)) - {*SCHEDULE, "abar_s", "beta_tilde"}
+        values = [f"{SHOWN[n]} = {number(world[n])}" for n in SHOWN if n in shown]
+        if "abar_s" in self.given:
+            values.append(f"s = {t // 2}")
+        data = f" with {', '.join(values)}" if values else ""
+        return f"At t = {t} of linear(1000){data}: yours gives {number(mine)}, expected {number(right)}."
+
+    def _reading(self, text: str, names: set[str]) -> str:
+        if "abar_prev" in self.given and re.search(r"_t\s*[-−]\s*1", text) and "abar_prev" not in names:
+            return "I read abar_t-1 as abar_t minus 1; write abar_prev or abar_{t-1} for the time before."
+        return ""
