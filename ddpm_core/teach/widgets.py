@@ -162,8 +162,13 @@ class FrameScrubber(Scrubber):
         count = min(9, len(self._frames))
         chosen = [self._frames[round(k * (len(self._frames) - 1) / max(1, count - 1))] for k in range(count)]
         columns = [self.pictures(f.t) for f in chosen]
-        rows = [[None if x is None else x[0] for x in row] for row in zip(*columns, strict=True)]
-        return _contact_sheet(rows, [f"t = {f.t}" for f in chosen], ("x_t", "estimate", "noise"))
+        named = zip(("x_t", "estimate", "noise"), zip(*columns, strict=True), strict=True)
+        rows = {
+            name: [x if x is None else x[0] for x in row]
+            for name, row in named
+            if any(x is not None for x in row)
+        }
+        return _contact_sheet([*rows.values()], [f"t = {f.t}" for f in chosen], [*rows])
 
 
 class ScheduleShaper(Scrubber):
