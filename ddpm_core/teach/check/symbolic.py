@@ -183,6 +183,8 @@ class Symbolic(Exercise):
             swapped = World({**WORLD, **{old: WORLD[new] for old, new in swap.items()}})
             if answers.same(value, answers.evaluate(self._tree, swapped)):
                 return message
+        if not np.any(value):
+            return "That is 0, whatever the numbers are."
         ratio = value / self._value
         if answers.same(ratio, np.full(POINTS, ratio[0])):
             return f"Right but for a constant factor: yours is {number(ratio[0])} times what is asked."

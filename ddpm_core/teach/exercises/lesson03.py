@@ -508,6 +508,11 @@ EXERCISES = [
                 "log q(x_2|x_3,x_0) - log q(x_3|x_0) + log q(x_2|x_0)",
             ),
             Mistake(
+                "no logarithm",
+                "That is q(x_3 | x_2) itself, by Bayes' rule. Asked is its logarithm: products become sums.",
+                "q(x_2|x_3,x_0)*q(x_3|x_0)/q(x_2|x_0)",
+            ),
+            Mistake(
                 "no marginals",
                 "q(x_3 | x_2) and q(x_2 | x_3, x_0) are not the same: at t = 2 of linear(1000) the "
                 "variances are "
@@ -633,6 +638,13 @@ EXERCISES = [
                 "logarithm only",
                 "The logarithm alone forgets that the spread of q is measured in units of p's variance.",
                 "-log(beta_tilde/beta)/2",
+            ),
+            Mistake(
+                "sign of the logarithm",
+                "The logarithm has the wrong sign: at t = 2 of linear(1000) yours is −0.67, and no "
+                "divergence is "
+                "negative.",
+                "(beta_tilde/beta - 1 + log(beta_tilde/beta))/2",
             ),
             Mistake(
                 "logarithm lost",
