@@ -65,11 +65,12 @@ def refute(name: str) -> bool:
 def table(proofs: dict[str, Proof]) -> str:
     """Markdown: each identity, whether it was proved or refuted just now, and the functions that run it."""
     decide, done = (prove, "proved") if proofs is PROOFS else (refute, "refuted")
-    rows = [f"| | | {done} |", "|---|---|---|"]
+    rows = [f"| | {done} |", "|:---|:---|"]
     for name, proof in proofs.items():
         says = proof.says.replace(r"\|", r"\Vert ").replace("|", r"\mid ")
-        runs = " in " + ", ".join(f"`{run.__qualname__}`" for run in proof.runs) if proof.runs else ""
-        rows.append(f"| {name} | ${says}$ | {'yes' if decide(name) else '**NO**'}{runs} |")
+        runs = ", ".join(f"`{run.__qualname__}`" for run in proof.runs)
+        verdict = ("yes" if decide(name) else "**NO**") + (f" in {runs}" if runs else "")
+        rows.append(f"| **{name}**<br>${says}$ | {verdict} |")
     return "\n".join(rows)
 
 
