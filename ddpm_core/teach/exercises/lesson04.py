@@ -1,11 +1,16 @@
 """Predicting the noise: five outputs of one network, and the weights between their losses."""
 
+from collections.abc import Callable
+
+import torch
 from torch import Tensor
 
-from ...prediction import Eps, Score
-from ...schedule import Level
+from ...denoiser import Denoiser
+from ...prediction import Eps, Score, V
+from ...process import q_sample
+from ...schedule import Level, Schedule
 from ..check import SCHEDULE, Choice, Function, Mistake, Number, Prose, Symbolic
-from .inputs import steps
+from .inputs import steps, training
 
 
 def _eps_split(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
@@ -64,6 +69,81 @@ def _score_minus(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
 
 def _score_no_division(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
     return xt + t.noise**2 * out
+
+
+def _v_by_eps(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return Eps().x0(t.noise * xt + t.signal * out, xt, s, t)
+
+
+def _v_abar(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    abar = t.signal**2
+    return abar**0.5 * xt - (1 - abar) ** 0.5 * out
+
+
+def _v_turned(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return -(t.noise * out - t.signal * xt)
+
+
+def _v_plus(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return t.signal * xt + t.noise * out
+
+
+def _v_noise(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return t.noise * xt + t.signal * out
+
+
+def _v_swapped(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return t.noise * xt - t.signal * out
+
+
+def _v_divided(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return xt - t.noise / t.signal * out
+
+
+Table = Callable[[Schedule], Tensor]
+Loss = Callable[[Denoiser, Tensor, Tensor, Tensor], Tensor]
+
+
+def _loss(denoiser: Denoiser, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+    level = denoiser.schedule.level(t, x0)
+    xt = level.signal * x0 + level.noise * eps
+    return (eps - denoiser.net(xt, t)).pow(2).flatten(1).sum(1)
+
+
+def _loss_abar(denoiser: Denoiser, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+    abar = denoiser.schedule.abar.to(x0)[t][:, None]
+    gap = denoiser.net(abar**0.5 * x0 + (1 - abar) ** 0.5 * eps, t) - eps
+    return torch.einsum("bd,bd->b", gap, gap)
+
+
+def _loss_norm(denoiser: Denoiser, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+    xt = q_sample(x0, eps, denoiser.schedule.level(t, x0))
+    return torch.linalg.vector_norm(eps - denoiser.net(xt, t), dim=1) ** 2
+
+
+def _mixed(signal: Table, noise: Table) -> Loss:
+    """The loss with x_t mixed by other tables."""
+
+    def loss(denoiser: Denoiser, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        a, b = (table(denoiser.schedule)[t][:, None] for table in (signal, noise))
+        return ((eps - denoiser.net(a * x0 + b * eps, t)) ** 2).sum(1)
+
+    return loss
+
+
+def _compared(how: Callable[[Tensor], Tensor], target: Callable[..., Tensor]) -> Loss:
+    """The loss with another target(x0, eps, xt, level), or with the gap measured in another way."""
+
+    def loss(denoiser: Denoiser, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        level = denoiser.schedule.level(t, x0)
+        xt = q_sample(x0, eps, level)
+        return how(target(x0, eps, xt, level) - denoiser.net(xt, t))
+
+    return loss
+
+
+def _square(gap: Tensor) -> Tensor:
+    return (gap**2).sum(1)
 
 
 EXERCISES = [
@@ -488,5 +568,338 @@ EXERCISES = [
         worked="$\\varepsilon = (x_t-\\sqrt{\\bar\\alpha_t}\\,x_0)/\\sqrt{1-\\bar\\alpha_t}$. DDIM uses it "
         "at every step.",
         right="Right. DDIM uses it at every step.",
+    ),
+    Function(
+        id="04.11",
+        title="A training step, in code",
+        prompt="Write `loss(denoiser, x0, t, eps)`, the loss of one training step: for each example the "
+        "squared distance between the noise and the network's output, summed over its entries, (B,). All "
+        "that is random is drawn already: `x0` (B, D), whole `t` (B,), `eps` (B, D). "
+        "`denoiser.schedule.level(t, x0)` has the level of each example, and `denoiser.net(xt, t)` is the "
+        "network. Here it is the best there is for a world of two modes: entries of −1 or 1, with chances "
+        "0.3 and 0.7, give or take 0.1, which makes a variance of 0.85.",
+        reference=Denoiser.errors,
+        names=("denoiser", "x0", "t", "eps"),
+        cases=training(),
+        also=[_loss, _loss_abar, _loss_norm, Denoiser.loss],
+        hints=[
+            "Three lines: the level and $x_t$, the network's output, the squared distance.",
+            "$x_t = \\sqrt{\\bar\\alpha_t}\\,x_0+\\sqrt{1-\\bar\\alpha_t}\\,\\varepsilon$, with "
+            "`level.signal` and `level.noise`, or with `q_sample`.",
+            "The target is the `eps` that is in `xt`. Square the gap, then `.sum(1)`.",
+        ],
+        mistakes=[
+            Mistake(
+                "bar lost in the signal",
+                "x_t has √α_t x_0 where √ᾱ_t x_0 belongs: at t = 500 the picture is still there with 0.995 "
+                "instead of 0.280. A network trained so and sampled from rightly makes two modes with "
+                "variance 0.80 instead of 0.85.",
+                _mixed(lambda s: s.alphas**0.5, lambda s: (1 - s.abar) ** 0.5),
+            ),
+            Mistake(
+                "bars lost",
+                "That x_t is one step of the chain, √α_t x_0 + √(1−α_t) ε, and there are t steps up to x_t: "
+                "both bars are missing. A network trained so meets hardly any noise; sampled from, it makes "
+                "two modes with variance 1.1.",
+                _mixed(lambda s: s.alphas**0.5, lambda s: s.betas**0.5),
+            ),
+            Mistake(
+                "lost roots",
+                "ᾱ_t and 1 − ᾱ_t stand without their roots. That x_500 has variance 0.85 where it should "
+                "have 0.99; a network trained so makes modes about 0.19 wide instead of 0.1.",
+                _mixed(lambda s: s.abar, lambda s: 1 - s.abar),
+            ),
+            Mistake(
+                "index off by one",
+                "You took the level of t − 1, and told the network t.",
+                lambda d, x0, t, eps: _square(eps - d.net(q_sample(x0, eps, d.schedule.level(t - 1, x0)), t)),
+            ),
+            Mistake(
+                "clean input",
+                "The network was given x_0 itself. It has to see x_t, as the sampler will show it.",
+                lambda d, x0, t, eps: _square(eps - d.net(x0, t)),
+            ),
+            Mistake(
+                "noise drawn anew",
+                "You drew noise inside the function. The eps that makes x_t and the eps that is the target "
+                "must be one and the same. Against fresh noise the best answer is 0 whatever x_t is, and "
+                "samples have a variance of 49,000.",
+                _compared(_square, lambda x0, eps, xt, level: torch.randn_like(eps)),
+            ),
+            Mistake(
+                "x_0 as target",
+                "You compared with x_0. That is a fair target for a network that puts out x_0; this one puts "
+                "out ε, and what it puts out is read as ε later: samples with a variance of 19,000.",
+                _compared(_square, lambda x0, eps, xt, level: x0),
+            ),
+            Mistake(
+                "difference as target",
+                "x_t − x_0 is not the noise, for x_0 has been shrunk as well. Trained so, the modes come out "
+                "0.5 wide instead of 0.1.",
+                _compared(_square, lambda x0, eps, xt, level: xt - x0),
+            ),
+            Mistake(
+                "scaled noise as target",
+                "√(1−ᾱ_t) ε is the noise as it stands in x_t; the target is ε, of variance 1 at every t. "
+                "Trained so, too little is taken away, and the samples have variance 1.3.",
+                _compared(_square, lambda x0, eps, xt, level: level.noise * eps),
+            ),
+            Mistake(
+                "not squared",
+                "You took the distance, not its square. The best answer is then a median instead of a mean: "
+                "the smaller mode shrinks from 0.30 to 0.22, and the variance to 0.71.",
+                _compared(lambda gap: gap.norm(dim=1), lambda x0, eps, xt, level: eps),
+            ),
+            Mistake(
+                "absolute values",
+                "You summed absolute values; the loss is a sum of squares. Absolute values lead to medians "
+                "instead of means, and the smaller mode shrinks from 0.30 to 0.22.",
+                _compared(lambda gap: gap.abs().sum(1), lambda x0, eps, xt, level: eps),
+            ),
+            Mistake(
+                "averaged",
+                "You averaged over an example's entries; the sum is asked for. That changes no optimum, only "
+                "the scale: for digits of 64 pixels by a factor of 64.",
+                _compared(lambda gap: (gap**2).mean(1), lambda x0, eps, xt, level: eps),
+            ),
+        ],
+        worked="In the library it is a method of `Denoiser`, for every kind of target; that of `Eps()` is ε. "
+        "`per_example` sums over all but the batch.",
+        right="Right: the same ε on both sides, and the level of each example's own t.",
+    ),
+    Function(
+        id="04.12",
+        title="From velocity to picture",
+        prompt="Write `x0(out, xt, s, t)` if `out` is the velocity, "
+        "$v = \\sqrt{\\bar\\alpha_t}\\,\\varepsilon - \\sqrt{1-\\bar\\alpha_t}\\,x_0$. You know $x_t$ and "
+        "$v$, "
+        "two equations for the two unknowns $x_0$ and $\\varepsilon$.",
+        reference=V().x0,
+        cases=steps("out xt", (0.5, 1.0)),
+        also=[_v_by_eps, _v_abar, _v_turned],
+        hints=[
+            "Multiply $x_t$ by `t.signal` and $v$ by `t.noise`. What happens to ε if you subtract?",
+            "t.signal² + t.noise² = 1.",
+        ],
+        mistakes=[
+            Mistake("plus", "The sign of v: with a plus, ε does not cancel and x_0 loses weight.", _v_plus),
+            Mistake(
+                "noise",
+                "That is the noise, not the picture: the other coordinate, turned back by the same angle.",
+                _v_noise,
+            ),
+            Mistake("swapped", "t.signal and t.noise have changed places.", _v_swapped),
+            Mistake("velocity as noise", "You treated the velocity as if it were the noise.", Eps().x0),
+            Mistake(
+                "divided",
+                "You divided by t.signal in the term with v and dropped it at x_t. Nothing is divided here: "
+                "turning back undoes turning.",
+                _v_divided,
+            ),
+        ],
+        worked="$\\sqrt{\\bar\\alpha_t}\\,x_t-\\sqrt{1-\\bar\\alpha_t}\\,v = "
+        "(\\bar\\alpha_t + 1-\\bar\\alpha_t)\\,x_0$, and ε cancels:",
+        right="Right, and nothing was divided: v is never magnified on its way to the picture.",
+    ),
+    Number(
+        id="04.13",
+        title="A floor",
+        prompt="The data are one number from $\\mathcal N(0, 0.25)$, variance 0.25, and $\\bar\\alpha_t = "
+        "0.9$. "
+        "What is the smallest mean squared error that any guess at $\\varepsilon$ from $x_t$ can have?",
+        answer=0.225 / 0.325,
+        also=["0.9*0.25/(0.9*0.25+0.1)", "9/13", "1 - 0.1/0.325"],
+        hints=[
+            "What is left after the best guess is the variance of ε given x_t.",
+            "For Gaussians: the variance of ε, less the square of its covariance with x_t over the variance "
+            "of x_t.",
+            "The covariance of ε and $x_t$ is $\\sqrt{1-\\bar\\alpha_t}$; the variance of $x_t$ is "
+            "$\\bar\\alpha_t\\cdot 0.25+1-\\bar\\alpha_t$.",
+        ],
+        mistakes=[
+            Mistake("exact", "0 would mean that ε can be read off x_t. Many pairs give the same x_t.", 0.0),
+            Mistake(
+                "nothing known",
+                "1 is the error of the guess 0. But x_t tells something: the best slope is 0.973, not 0.",
+                1.0,
+            ),
+            Mistake(
+                "explained",
+                "0.308 is the share that can be known. What stays open is 1 minus that.",
+                0.1 / 0.325,
+            ),
+            Mistake(
+                "of the picture",
+                "0.0769 is what stays open of x_0. For ε, multiply by SNR(t) = 9.",
+                0.25 * 0.1 / 0.325,
+            ),
+            Mistake(
+                "standard deviation",
+                "0.818 comes from 0.5 in place of 0.25: the variance belongs into the formula.",
+                0.45 / 0.55,
+            ),
+            Mistake(
+                "noise level",
+                "0.1 is the noise's share of the scale, 1 − ᾱ_t, not what is unknown of ε.",
+                0.1,
+            ),
+        ],
+        worked="$\\frac{\\bar\\alpha_t v}{\\bar\\alpha_t v+1-\\bar\\alpha_t} = \\frac{0.225}{0.325} = "
+        "0.6923$. "
+        "The best guess is $0.973\\,x_t$, and more than two thirds of the noise stay unknown to any network.",
+        right="Right. At ᾱ = 0.9 no training brings the loss below 0.692.",
+    ),
+    Choice(
+        id="04.14",
+        title="A floor, and for whom?",
+        prompt="At $t = 50$ the exact denoiser of the 1,437 training digits has a loss of 0.000 on training "
+        "digits and about 9 on test digits; the trained network has 0.40 and 0.42. What follows?",
+        options={
+            "a": "The network should be trained until its loss on training digits is near 0.",
+            "b": "The network is far from learning the training digits by heart; how far it is from the best "
+            "possible guess on new digits, this doesn't say.",
+            "c": "On test digits the network has beaten the floor.",
+            "d": "The noise in a digit can be predicted exactly at t = 50.",
+        },
+        answer="b",
+        why={
+            "a": "At 0 it would be the exact denoiser of 1,437 points, and its loss on new digits would be "
+            "that one's: about 9 instead of 0.42. Its samples would be copies.",
+            "c": "The 9 is no floor for test digits: that denoiser is exact in a world where only 1,437 "
+            "digits exist. The floor of the law of all digits lies below 0.42; nobody knows where.",
+            "d": "Only if the digit is known to be one of 1,437. Of a new one, the network misses 0.42 of "
+            "the "
+            "noise's variance, and any function misses something.",
+        },
+        hints=["For which law of the data is the mixture of points exact?", "Is a new digit one of them?"],
+        worked="**b**. The points are exact for the training set and for nothing else. On training digits "
+        "their "
+        "loss is a floor that only a network knowing them by heart could reach. On test digits it is just "
+        "a bad "
+        "guess, and the true floor is unknown.",
+        right="Right: a floor holds for the law it was computed for.",
+    ),
+    Symbolic(
+        id="04.15",
+        title="One error, in other units",
+        prompt="An estimate of the picture is off by $\\|x_0-\\hat x_0\\|^2 = 1$. Said as a velocity, the "
+        "same "
+        "estimate is off by $\\|v-\\hat v\\|^2$. How much is that? Use `abar`.",
+        answer="1/(1-abar)",
+        given=SCHEDULE,
+        also=["1 + abar/(1-abar)", r"\frac{1}{1-\bar\alpha_t}", "(1-abar)^(-1)", "1/sqrt(1-abar)^2"],
+        hints=[
+            "$x_0 = \\sqrt{\\bar\\alpha_t}\\,x_t - \\sqrt{1-\\bar\\alpha_t}\\,v$. What moves if v moves "
+            "by 1?",
+            "The error in $x_0$ is $-\\sqrt{1-\\bar\\alpha_t}$ times that in v. Solve, then square.",
+        ],
+        mistakes=[
+            Mistake(
+                "of the noise",
+                "That is the squared error of ε. Of v it is one more: 1/(1 − ᾱ_t) = 1 + SNR(t).",
+                "abar/(1-abar)",
+            ),
+            Mistake(
+                "upside down",
+                "That is the error in x_0 for an error of 1 in v; the other way is asked.",
+                "1-abar",
+            ),
+            Mistake(
+                "not squared",
+                "The squared error is asked for, so the slope counts squared.",
+                "1/sqrt(1-abar)",
+            ),
+            Mistake("signal", "1/ᾱ_t is the step from v to ε, upside down.", "1/abar"),
+            Mistake(
+                "same",
+                "That is 1: the same answer, but in other units. At small t the velocity is nearly the "
+                "noise, "
+                "and a small error in the picture is a large one in the noise.",
+                "1",
+            ),
+        ],
+        worked="The error in $v$ is $1/\\sqrt{1-\\bar\\alpha_t}$ times that in $x_0$, squared "
+        "$1/(1-\\bar\\alpha_t) = 1 + \\mathrm{SNR}(t)$. So the weight of $v$ in the bound is that of $x_0$ "
+        "divided by $1 + \\mathrm{SNR}(t)$.",
+        right="Right: 1 + SNR(t), where ε has SNR(t).",
+    ),
+    Choice(
+        id="04.16",
+        title="Spot the fault in a line",
+        prompt="The notes derive the loss of the noise in five lines. In one of them a root is lost. Which?",
+        options={
+            "a": "$x_0 = \\frac{1}{\\sqrt{\\bar\\alpha_t}}(x_t-\\sqrt{1-\\bar\\alpha_t}\\,\\varepsilon)$",
+            "b": "$\\mu_q = "
+            "\\frac{1}{\\sqrt{\\alpha_t}}\\Big(x_t-\\frac{1-\\alpha_t}{\\sqrt{1-\\bar\\alpha_t}}"
+            "\\,\\varepsilon\\Big)$",
+            "c": "$\\mu_\\theta = \\frac{1}{\\sqrt{\\alpha_t}}\\Big(x_t-\\frac{1-\\alpha_t}"
+            "{\\sqrt{1-\\bar\\alpha_t}}\\,\\hat\\varepsilon_\\theta\\Big)$",
+            "d": "$\\|\\mu_q-\\mu_\\theta\\|^2 = "
+            "\\Big(\\frac{1-\\alpha_t}{\\sqrt{\\alpha_t}(1-\\bar\\alpha_t)}"
+            "\\Big)^2\\|\\varepsilon-\\hat\\varepsilon_\\theta\\|^2$",
+            "e": "$L_{\\text{simple}} = \\mathbb E\\,\\|\\varepsilon-\\hat\\varepsilon_\\theta\\|^2$",
+        },
+        answer="d",
+        why={
+            "a": "That is the closed form solved for x_0: at t = 500, x_t = 1 and ε = 0.5 it gives 1.855, "
+            "and "
+            "0.2803 · 1.855 + 0.9599 · 0.5 is 1 again.",
+            "b": "Right as it stands: at t = 500, x_t = 1 and ε = 0.5 it is 0.99980, and so is the "
+            "posterior's mean at x_0 = 1.8551.",
+            "c": "The same line as b with the network's noise, so it is right if b is: 0.99980 at t = "
+            "500. (It "
+            "drops the argument t, but no root.)",
+            "e": "No root is missing: the weight was dropped on purpose, at t = 10 a factor of 4.1e-5.",
+        },
+        hints=[
+            "Subtract c from b by hand, then square.",
+            "What stands under ε in b: $1-\\bar\\alpha_t$ or its root?",
+        ],
+        worked="**d**. From b and c the factor of the gap is $\\frac{1-\\alpha_t}{\\sqrt{\\alpha_t}"
+        "\\sqrt{1-\\bar\\alpha_t}}$. Squared at $t=10$ it is $4.12\\cdot10^{-5}$; the printed one is "
+        "$2.17\\cdot10^{-2}$, 528 times as much. At $t=1000$ one wouldn't notice.",
+        right="Right: in b it still stands under a root. At t = 10 the printed factor is 528 times too "
+        "large.",
+    ),
+    Number(
+        id="04.17",
+        title="The summand for $t = 1$",
+        prompt="$L_{\\text{simple}}$ also draws $t = 1$, where the bound has no divergence but $L_0 = "
+        "-\\log\\mathcal N(x_0;\\ \\mu_\\theta(x_1, 1),\\ \\sigma_1^2)$. Take $\\sigma_1^2 = \\beta_1 = "
+        "0.1$, a "
+        "coarse schedule. What is the factor of $\\|\\varepsilon-\\hat\\varepsilon_\\theta\\|^2$ in $L_0$?",
+        answer=0.5 / 0.9,
+        also=["1/(2*0.9)", "5/9", "0.1^2/(2*0.1*0.9*0.1)"],
+        hints=[
+            "$-\\log\\mathcal N$ holds $\\|x_0-\\mu_\\theta\\|^2/(2\\sigma_1^2)$.",
+            "By how much is $\\mu_\\theta(x_1, 1)$ off if $\\hat\\varepsilon$ is off by 1? At t = 1, ᾱ_1 "
+            "= α_1.",
+            "It is off by $\\beta_1/(\\sqrt{\\alpha_1}\\sqrt{1-\\bar\\alpha_1}) = "
+            "\\sqrt{\\beta_1}/\\sqrt{\\alpha_1}$.",
+        ],
+        mistakes=[
+            Mistake(
+                "of the mean",
+                "5 is 1/(2σ_1²), the factor of the squared gap of the *means*. An error of 1 in ε̂ moves the "
+                "mean by 0.333 only.",
+                5.0,
+            ),
+            Mistake("half lost", "The half of −log N is missing: 1/(2 α_1), not 1.111.", 1 / 0.9),
+            Mistake("no prefactor", "0.5 forgets the prefactor 1/√α_1 of the mean, squared 1.111.", 0.5),
+            Mistake(
+                "score",
+                "0.0556 has the factor β_1 once too often: it is the weight of the score.",
+                0.05 / 0.9,
+            ),
+            Mistake(
+                "not squared",
+                "1.667 has the slope 0.333 unsquared; the squared error takes it squared, 0.111.",
+                5 / 3,
+            ),
+        ],
+        worked="$\\frac{1}{2\\beta_1}\\cdot\\frac{\\beta_1^2}{\\alpha_1(1-\\bar\\alpha_1)} = "
+        "\\frac{1}{2\\alpha_1} = 0.556$, the formula of 04.5 with $t = 1$ put in. With the usual $\\beta_1 = "
+        "10^{-4}$ it is 0.50005. So the first summand stands for $L_0$, re-weighted like the others.",
+        right="Right: 1/(2α_1), the same formula as for t ≥ 2, though the term is no divergence.",
     ),
 ]
