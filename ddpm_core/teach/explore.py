@@ -21,7 +21,9 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
 
     def __init__(self, draw: Callable[..., Figure], controls: dict[str, widgets.ValueWidget]):
         self._draw, self.controls, self._held = draw, controls, False
-        self.picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
+        self.picture = widgets.Image(
+            format="png", layout=widgets.Layout(max_width="100%", align_self="flex-start")
+        )
         panel = widgets.Box(list(controls.values()), layout=widgets.Layout(flex_flow="row wrap"))
         super().__init__([panel, self.picture])
         for control in controls.values():
