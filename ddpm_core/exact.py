@@ -36,20 +36,18 @@ class Mixture:
         if not len(means):
             raise ValueError("means is empty: a mixture needs at least one component")
         var = torch.as_tensor(var, dtype=means.dtype, device=means.device)
+        var = var.expand(len(means)) if var.ndim == 0 else var
         weights = torch.ones(len(means)) if weights is None else torch.as_tensor(weights)
-        for name, x, low in (
-            ("var", var.expand(len(means)) if var.ndim == 0 else var, -1.0),
-            ("weights", weights, 0),
-        ):
+        for name, x in (("var", var), ("weights", weights)):
             if x.shape != (len(means),):
                 raise ValueError(
                     f"{name} must have shape ({len(means)},), one for each mean, got {tuple(x.shape)}"
                 )
-            if not bool(((x > low) & (x >= 0) & x.isfinite()).all()):
-                raise ValueError(
-                    f"{name} must be {'positive' if low == 0 else '0 or more'}, got {x.tolist()}"
-                )
-        self.schedule, self.means, self.var = schedule, means, var.expand(len(means))  # (K, ...), (K,)
+        if not bool(((var >= 0) & var.isfinite()).all()):
+            raise ValueError(f"var must be 0 or more, got {var.tolist()}")
+        if not bool(((weights > 0) & weights.isfinite()).all()):
+            raise ValueError(f"weights must be positive, got {weights.tolist()}")
+        self.schedule, self.means, self.var = schedule, means, var  # (K, ...), (K,)
         self.weights = (weights / weights.sum()).to(means)  # (K,)
 
     def draw(self, n: int, generator: torch.Generator | None = None) -> Tensor:
@@ -144,7 +142,7 @@ def log_likelihood(
 ) -> Tensor:
     """log p(x_0) of the sampler's own law, x_T ~ N(0, 1), x_s ~ reverse(E[x_0 | x_t], x_t, s, t): (B,) nats.
 
-    One dimension, x0: (B, 1); `reverse` and `first`, the variance of the last step, as in `elbo.bound`.  The
+    One dimension, x0: (B, 1); `reverse` and `first`, the variance of the last step, as in `elbo.terms`.  The
     integrals over x_T, ..., x_1 are sums over grids, each finer than the kernel that it meets, and good to
     ten digits: over an even grid, the sum of a smooth function converges faster than any power.
     """
