@@ -115,7 +115,7 @@ MUTANTS = [
     Mutant("mixture: weights forgotten", "exact.py", "self.weights.log() - 0.5", "-0.5"),
     Mutant("mixture: score's sign", "exact.py", "* x0 - x)", "* x0 + x)"),
     Mutant("law: variances of a step not squared", "exact.py", "slope**2 * var + kick**2", "slope * var + kick**2"),
-    Mutant("likelihood: spacing forgotten", "exact.py", "log_p[seen] + (x[1] - x[0]).log()", "log_p[seen]"),
+    Mutant("likelihood: spacing forgotten", "exact.py", "log_p + spacing.log()", "log_p"),
 ]  # fmt: skip
 
 LAWS = [
