@@ -16,7 +16,7 @@ from torch import Tensor
 from . import checks
 from .gaussian import Gaussian
 from .prediction import Prediction
-from .process import Reverse, posterior, posterior_beta, q_sample
+from .process import Reverse, between, posterior, posterior_beta, q_sample
 from .sampling import Estimator, estimate, randn
 from .schedule import Level, Schedule
 
@@ -26,6 +26,55 @@ Decoder = Callable[[Gaussian, Tensor], Tensor]
 def pixels(levels: int) -> Decoder:
     """The decoder of pictures with `levels` greys from -1 to 1: a probability.  Ho et al. 2020, eq. 13."""
     return partial(Gaussian.log_mass, levels=checks.whole(levels, "levels", 2))
+
+
+class Calibrated:
+    """p(x_s | x_t) with the variance that suits the network: the posterior's, and what x_0's estimate adds.
+
+    The best Gaussian for x_s | x_t is wider than q(x_s | x_t, x_0) by the error of the estimate of x_0, seen
+    through the slope of the posterior's mean.  The bound wants no more than that error for each number, and
+    it can be measured on training data.  Bao et al. 2022 (Analytic-DPM), theorem 1.
+
+    denoiser: whose errors; x0: data to measure them on, (N, ...); times: at which, all but a final 0.  As a
+    `Reverse` it answers for these times alone; `calibrated.step` is the same as a rule for `sample`.
+    """
+
+    def __init__(
+        self,
+        denoiser: Estimator,
+        x0: Tensor,
+        times: Sequence[int] | Tensor,
+        generator: torch.Generator | None = None,
+    ):
+        x0, schedule = checks.data(x0, "x0"), denoiser.schedule
+        self.errors = {
+            schedule.at(t): error(denoiser, x0, t, randn(x0, generator))
+            for t in checks.descending(times, schedule.T)
+            if t
+        }
+
+    def __call__(self, x0: Tensor, xt: Tensor, s: Level, t: Level) -> Gaussian:
+        """N(mean of the posterior, its variance + slope^2 * error); needs t to be one of the times."""
+        if t not in self.errors:
+            raise ValueError("the errors were not measured at this time; give `times` with it to Calibrated")
+        narrow, slope = posterior(x0, xt, s, t), s.signal * between(s, t)[1] / t.noise**2
+        return Gaussian(narrow.mean, narrow.var + slope**2 * self.errors[t])
+
+    def step(self, x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+        """x_s ~ p(x_s | x_t): a rule for `sample`; at s = 0 the mean."""
+        p = self(x0, xt, s, t)
+        return p.mean if s.noise == 0 else p.sample(noise)
+
+
+@torch.no_grad()
+def error(denoiser: Estimator, x0: Tensor, t: int, eps: Tensor) -> Tensor:
+    """The mean squared error of the estimate of x_0 at time t, for each number: (1, ...).
+
+    Counted as if one more example had erred by the average everywhere, so that no number is held for sure.
+    """
+    xt = q_sample(x0, eps, denoiser.schedule.at(t))
+    square = (estimate(denoiser, xt, t) - x0) ** 2
+    return (square.sum(0, keepdim=True) + square.mean()) / (len(x0) + 1)
 
 
 class Term(NamedTuple):
@@ -62,7 +111,7 @@ def terms(
         checks.same_shape(checks.batch(eps, "eps"), x0, "eps", "x0")
     if first is not None:
         checks.real(first, "first", 0, math.inf)
-    elif not reverse(x0[:1], x0[:1], schedule.at(0), schedule.at(path[-2])).var > 0:
+    elif not torch.as_tensor(reverse(x0[:1], x0[:1], schedule.at(0), schedule.at(path[-2])).var > 0).all():
         raise ValueError(
             f"{getattr(reverse, '__name__', 'reverse')} ends in a point mass, which has no density: "
             "give `first`, the variance of the last step, such as the posterior's one step earlier"

@@ -9,12 +9,15 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from . import checks
+from . import checks, parallel
 from .denoiser import Denoiser
 
 
 class Step(NamedTuple):
-    """One step of a run: images seen so far, and the times drawn with each example's mean squared error."""
+    """One step of a run: images seen so far, and the times drawn with each example's mean squared error.
+
+    Of several processes, each sees the times and errors of its own share of the batch.
+    """
 
     images: int
     t: Tensor  # (B,)
@@ -36,6 +39,7 @@ class Run:
     def __init__(self, denoiser: Denoiser, seed: int):
         self.average = denoiser
         self.online = copy.deepcopy(denoiser).train()
+        parallel.same([*self.online.parameters(), *self.average.parameters()])
         self.optimizer = torch.optim.Adam(self.online.parameters(), betas=(0.9, 0.99), fused=True)
         device = next(denoiser.parameters()).device
         self.generator = torch.Generator(device).manual_seed(seed)
@@ -83,6 +87,7 @@ def train(
     ema: float = 0.999,
     drop: float = 0.1,
     seed: int = 0,
+    bf16: bool = False,
     resume: dict[str, Tensor] | None = None,
 ) -> Iterator[Step]:
     """Minimise E ||target - output||^2 over t uniform in 1..T, and yield every step.  Ho et al. 2020, alg. 1.
@@ -92,8 +97,9 @@ def train(
     pictures; y: labels (N,), each replaced by "no label" with probability `drop`.  images: how many to
     see, in batches of `batch`, in a new random order each time round; lr: the highest rate, after a short
     rise and before a fall to 0; ema: how slowly the average forgets; seed: of all that is drawn;
-    resume: `step.run.tensors()` of an earlier run with the same arguments, which then ends with the same
-    weights, bit for bit, as if it had never stopped.
+    bf16: multiply in bfloat16 where torch.autocast does (the weights, their average and the loss stay as
+    they are); resume: `step.run.tensors()` of an earlier run with the same arguments, which then ends with
+    the same weights, bit for bit, as if it had never stopped.
 
     TypeError or ValueError for bad input, here and now; FloatingPointError if the loss is no number.
     """
@@ -116,11 +122,19 @@ def train(
     device = run.generator.device
     with torch.no_grad():  # one example through the network: its shape is right before time is spent
         denoiser(x0[:1].to(device), 1)
-    return _steps(run, x0.to(device), None if y is None else y.to(device), images, batch, lr, ema, drop)
+    return _steps(run, x0.to(device), None if y is None else y.to(device), images, batch, lr, ema, drop, bf16)
 
 
 def _steps(
-    run: Run, x0: Tensor, y: Tensor | None, images: int, batch: int, lr: float, ema: float, drop: float
+    run: Run,
+    x0: Tensor,
+    y: Tensor | None,
+    images: int,
+    batch: int,
+    lr: float,
+    ema: float,
+    drop: float,
+    bf16: bool,
 ) -> Iterator[Step]:
     weights, averages = list(run.online.parameters()), list(run.average.parameters())
     while run.images < images:
@@ -129,7 +143,7 @@ def _steps(
         labels = None if y is None else _dropped(y[now], drop, run.generator)
         for group in run.optimizer.param_groups:
             group["lr"] = lr * rate(run.images / images)
-        t, errors = _step(run, x0[now], labels)
+        t, errors = _step(run, x0[now], labels, bf16)
         run.images += size
         run.steps += 1
         decay = min(ema, run.steps / (run.steps + 9))
@@ -137,19 +151,21 @@ def _steps(
         yield Step(run.images, t, errors, run)
 
 
-def _step(run: Run, x0: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
-    T, g = run.online.schedule.T, run.generator
-    t = torch.randint(1, T + 1, (len(x0),), generator=g, device=g.device)  # (B,)
-    eps = torch.randn(x0.shape, generator=g, device=g.device, dtype=x0.dtype)
-    errors = run.online.errors(x0, t, eps, y) / x0[0].numel()  # (B,)
-    loss = errors.mean()
+def _step(run: Run, x0: Tensor, y: Tensor | None, bf16: bool) -> tuple[Tensor, Tensor]:
+    T, g, mine = run.online.schedule.T, run.generator, parallel.share(len(x0))
+    t = torch.randint(1, T + 1, (len(x0),), generator=g, device=g.device)[mine]  # (B,)
+    eps = torch.randn(x0.shape, generator=g, device=g.device, dtype=x0.dtype)[mine]
+    with torch.autocast(g.device.type, torch.bfloat16, enabled=bf16):
+        errors = run.online.errors(x0[mine], t, eps, None if y is None else y[mine]) / x0[0].numel()
+    loss = errors.sum() / len(x0)
+    run.optimizer.zero_grad()
+    loss.backward()
+    parallel.total([loss, *(w.grad for w in run.online.parameters() if w.grad is not None)])
     if (loss.device.type == "cpu" or run.steps % 100 == 0) and not math.isfinite(loss.item()):
         raise FloatingPointError(
             f"the loss is {loss.item()} at step {run.steps + 1}; try a lower lr, and look at the data: they "
             "should lie in [-1, 1].  The denoiser still holds the average from before this step"
         )
-    run.optimizer.zero_grad()
-    loss.backward()
     run.optimizer.step()
     return t, errors.detach()
 

@@ -43,6 +43,19 @@ def test_a_run_that_was_killed_goes_on_from_its_last_save(tmp_path, capsys, monk
     assert [p.name for p in (tmp_path / "cut").iterdir()] == ["model.safetensors"]
 
 
+def test_training_can_start_from_other_weights(run, tmp_path, capsys):
+    from ddpm_core import checkpoints
+
+    wish = ["train", "--images", "64", "--lr", "1e-9", "--from"]
+    assert main([*wish, str(run), "--out", str(tmp_path / "more")]) == 0
+    old, new = (checkpoints.load(folder / "model.safetensors") for folder in (run, tmp_path / "more"))
+    for a, b in zip(old.parameters(), new.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
+    assert checkpoints.card(tmp_path / "more" / "model.safetensors")["from"] == str(run)
+    assert main([*wish, "mnist", "--out", str(tmp_path / "other")]) == 2
+    assert "holds another network" in capsys.readouterr().err
+
+
 def images(path):
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}

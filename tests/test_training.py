@@ -101,6 +101,18 @@ def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(stop):
         assert torch.equal(a, b)
 
 
+def test_bfloat16_trains_as_well_and_leaves_float32_weights():
+    runs = []
+    for bf16 in (False, True):
+        denoiser = small()
+        losses = [step.loss for step in train(denoiser, DATA, images=20_000, batch=256, lr=1e-2, bf16=bf16)]
+        assert all(p.dtype == torch.float32 for p in denoiser.parameters())
+        runs.append(losses)
+    exact, rough = runs
+    assert exact[5:] != rough[5:]
+    assert sum(rough[-20:]) == pytest.approx(sum(exact[-20:]), rel=0.02)
+
+
 def test_a_save_of_another_network_is_named():
     step = next(train(small(), DATA, images=100))
     with pytest.raises(ValueError, match="another network"):

@@ -1,0 +1,67 @@
+"""Several processes that train one network: each takes its share of every batch, all take the same step.
+
+What is drawn for a batch (which images, their times, their noise) is drawn whole by every process from the
+same seed, and each keeps its own rows; so a run doesn't depend on how many processes there are, and a save
+can be resumed by another number of them.  Without `processes` around it, all of this is one process.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+@contextmanager
+def processes(device: torch.device) -> Iterator[torch.device]:
+    """Join the others that `torchrun` has started, and get this process's own device; alone, do nothing."""
+    if "WORLD_SIZE" not in os.environ:
+        yield device
+        return
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield device
+    finally:
+        dist.destroy_process_group()
+
+
+def count() -> int:
+    """How many processes there are."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def first() -> bool:
+    """Whether this process is the one that prints and saves."""
+    return not dist.is_initialized() or dist.get_rank() == 0
+
+
+def share(n: int) -> slice:
+    """The rows of a batch of n that are this process's."""
+    if not dist.is_initialized():
+        return slice(0, n)
+    rank, world = dist.get_rank(), dist.get_world_size()
+    return slice(n * rank // world, n * (rank + 1) // world)
+
+
+@torch.no_grad()
+def same(tensors: Iterable[Tensor]) -> None:
+    """The first process's values, for all."""
+    if dist.is_initialized():
+        for t in tensors:
+            dist.broadcast(t, 0)
+
+
+@torch.no_grad()
+def total(tensors: list[Tensor]) -> None:
+    """Each tensor's sum over the processes, in place, in one exchange."""
+    if not dist.is_initialized():
+        return
+    flat = torch.cat([t.flatten() for t in tensors])
+    dist.all_reduce(flat)
+    for t, part in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
+        t.copy_(part.view_as(t))

@@ -1,0 +1,81 @@
+"""Two processes on the CPU, as torchrun starts them, against one."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from ddpm_core import MLP, Denoiser, Eps, checkpoints, cosine, parallel, train
+from ddpm_core.__main__ import main
+
+WORKER = """
+import sys, torch
+from ddpm_core import MLP, Denoiser, Eps, cosine, parallel, save, train
+with parallel.processes(torch.device("cpu")):
+    rank = torch.distributed.get_rank()
+    torch.manual_seed(rank)  # the first process's weights are to be everybody's
+    denoiser = Denoiser(MLP(2, 16, 1, classes=3), cosine(50), Eps())
+    x0 = torch.arange(400.0).view(200, 2) / 400
+    rows = [len(step.t) for step in train(denoiser, x0, torch.arange(200) % 3, images=196, batch=65, seed=4)]
+    assert rows == ([32, 32, 32, 0] if rank == 0 else [33, 33, 33, 1]), rows
+    save(denoiser, f"{sys.argv[1]}/{rank}.safetensors")
+"""
+
+
+def torchrun(*command):
+    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *command]
+    done = subprocess.run(run, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def close(a, b):
+    assert a.keys() == b.keys()
+    for name, one in a.items():
+        torch.testing.assert_close(one, b[name], rtol=1e-4, atol=1e-5)
+
+
+def test_two_processes_take_the_steps_of_one(tmp_path):
+    """Uneven shares, and one of none: the last batch has a single row."""
+    (tmp_path / "worker.py").write_text(WORKER)
+    torchrun(str(tmp_path / "worker.py"), str(tmp_path))
+    first, second = (checkpoints.read(tmp_path / f"{rank}.safetensors")[0] for rank in (0, 1))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    torch.manual_seed(0)
+    alone = Denoiser(MLP(2, 16, 1, classes=3), cosine(50), Eps())
+    x0 = torch.arange(400.0).view(200, 2) / 400
+    for _ in train(alone, x0, torch.arange(200) % 3, images=196, batch=65, seed=4):
+        pass
+    close(dict(alone.net.state_dict(), abar=alone.schedule.abar), first)
+
+
+def test_a_run_of_one_process_is_resumed_by_two(tmp_path, monkeypatch):
+    wish = ["train", "--images", "384", "--seed", "2", "--save-every", "128", "--resume", "--out"]
+    assert main([*wish, str(tmp_path / "whole")]) == 0
+    write = checkpoints.write
+
+    def killed(path, tensors, config):
+        write(path, tensors, config)
+        if int(tensors.get("counts", [0])[0]) >= 256:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoints, "write", killed)
+    assert main([*wish, str(tmp_path / "cut")]) == 130
+    told = torchrun("-m", "ddpm_core", *wish, str(tmp_path / "cut"))
+    assert told.count("resumed at 256 images") == 1
+    assert "2 x cpu" in told
+    close(*(checkpoints.read(tmp_path / name / "model.safetensors")[0] for name in ("whole", "cut")))
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 64])
+@pytest.mark.parametrize("world", [1, 2, 3, 8])
+def test_every_row_is_somebodys_once(n, world, monkeypatch):
+    monkeypatch.setattr(parallel.dist, "is_initialized", lambda: True)
+    monkeypatch.setattr(parallel.dist, "get_world_size", lambda: world)
+    rows = []
+    for rank in range(world):
+        monkeypatch.setattr(parallel.dist, "get_rank", lambda rank=rank: rank)
+        rows += range(n)[parallel.share(n)]
+    assert rows == list(range(n))
