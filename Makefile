@@ -3,6 +3,7 @@
 #   make lab PORT=9000 FLAGS="--no-browser"     another port, any flags of JupyterLab
 #   make test FLAGS="-k schedule"               any flags of pytest
 #   make notebooks                              run every lesson and keep its outputs
+#   make bench                                  how fast, next to three other packages
 #   make setup TORCH="..."                      torch as pytorch.org/get-started/locally says, after "pip install"
 
 PYTHON ?= python3
@@ -14,10 +15,10 @@ PY    := .venv/bin/python
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test notebooks
+.PHONY: help setup lab test notebooks bench
 
 help:
-	@sed -n 's/^# *//p' Makefile | head -6
+	@sed -n 's/^# *//p' Makefile | head -9
 
 setup: $(STAMP)
 
@@ -47,3 +48,7 @@ test: setup
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(PY) -m pytest --nbval $(FLAGS)
+
+bench: setup
+	$(PY) -m pip install -e '.[bench]'
+	$(PY) tests/benchmarks $(FLAGS)

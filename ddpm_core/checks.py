@@ -121,13 +121,17 @@ def formula(arithmetic: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(arithmetic)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        data = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor) and a.ndim]
-        for x in data:
-            floating(x, f"what goes into {name}")
-            one, other = data[0].shape, x.shape
-            if one[1:] != other[1:] or (one[0] != other[0] and 1 not in (one[0], other[0])):
+        shape = None
+        for x in (*args, *kwargs.values()) if kwargs else args:
+            if not isinstance(x, Tensor) or not (own := x.shape):
+                continue
+            if not x.is_floating_point():
+                floating(x, f"what goes into {name}")
+            if shape is None or own == shape:
+                shape = own
+            elif own[1:] != shape[1:] or (own[0] != shape[0] and 1 not in (own[0], shape[0])):
                 raise ValueError(
-                    f"{name} got data of shapes {tuple(one)} and {tuple(other)}; "
+                    f"{name} got data of shapes {tuple(shape)} and {tuple(own)}; "
                     "they must agree (a batch of 1 stands for any)"
                 )
         return arithmetic(*args, **kwargs)

@@ -38,8 +38,8 @@ def transition(xs: Tensor, s: Level, t: Level) -> Gaussian:
 def posterior(x0: Tensor, xt: Tensor, s: Level, t: Level) -> Gaussian:
     """q(x_s | x_t, x_0); at s = 0 the point mass on x0.  x0, xt: (B, ...).  Ho et al. 2020, eq. 6, 7."""
     scale, var = between(s, t)
-    mean = (s.signal * var * x0 + scale * s.noise**2 * xt) / t.noise**2
-    return Gaussian(mean, var * s.noise**2 / t.noise**2)
+    ahead, back = s.signal * var / t.noise**2, scale * s.noise**2 / t.noise**2
+    return Gaussian(ahead * x0 + back * xt, var * s.noise**2 / t.noise**2)
 
 
 @formula

@@ -1,0 +1,39 @@
+"""The fast path for sampling: the same network in bfloat16, and compiled where that is asked for."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from .denoiser import Denoiser
+
+
+def fast(denoiser: Denoiser, compiled: bool = False) -> Denoiser:
+    """A copy of `denoiser` for sampling many pictures: convolutions in bfloat16, the mathematics as before.
+
+    Worth it on a GPU, and on a CPU for pictures of 28x28 and more; at 8x8 a CPU is faster without.  Estimates
+    of x_0 differ by about 1 % of a grey scale from -1 to 1.  compiled: let torch.compile write the kernels
+    first (minutes on a CPU, and it needs a C++ compiler there; on a GPU the loop's small launches become one
+    CUDA graph).  Not for training, which has a switch of its own: `train(..., bf16=True)`.
+    """
+    net: nn.Module = copy.deepcopy(denoiser.net).eval().requires_grad_(False)
+    if next(net.parameters()).device.type == "cuda":
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Denoiser(BFloat16(net, compiled), denoiser.schedule, denoiser.prediction, denoiser.clip).eval()
+
+
+class BFloat16(nn.Module):
+    """A network whose products are taken in bfloat16, with inputs and outputs as they were."""
+
+    def __init__(self, net: nn.Module, compiled: bool):
+        super().__init__()
+        self.net = net
+        on_gpu = next(net.parameters()).device.type == "cuda"
+        mode = "reduce-overhead" if on_gpu else None
+        self.run = torch.compile(net, mode=mode, dynamic=False) if compiled else net
+
+    def forward(self, xt: Tensor, t: Tensor, *y: Tensor) -> Tensor:
+        """(B, ...), (B,), and (B,) where there are labels -> (B, ...), of xt's type."""
+        with torch.autocast(xt.device.type, torch.bfloat16):
+            out: Tensor = self.run(xt, t, *y)
+        return out.to(xt.dtype)

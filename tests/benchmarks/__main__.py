@@ -1,0 +1,84 @@
+"""How fast, next to three other packages: ratios measured side by side, never seconds alone.
+
+    make bench                                     all groups, on two threads
+    python tests/benchmarks [GROUP ...] [--threads 2] [--rounds 7] [--out runs/bench]
+
+Groups: steps (training and sampling, against the others, at equal FLOPs), loop (what the sampling loop adds
+to the network), roofline (the U-Net against the best convolution of the same run), processes (two against
+one), quality (time to good samples), start (imports, lessons, size).  The others come with
+pip install -e ".[bench]".
+"""
+
+import argparse
+import json
+import platform
+import sys
+import time
+from pathlib import Path
+
+import groups
+import torch
+
+
+def main() -> int:
+    """Run the groups; leave bench.json and bench.png."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("groups", nargs="*", metavar="GROUP", default=[])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--out", type=Path, default=Path("runs/bench"))
+    args = parser.parse_args()
+    if unknown := set(args.groups) - set(groups.GROUPS):
+        parser.error(f"no group {', '.join(sorted(unknown))}; there is {', '.join(groups.GROUPS)}")
+    torch.set_num_threads(args.threads)
+    args.out.mkdir(parents=True, exist_ok=True)
+    target = args.out / "bench.json"
+    told = json.loads(target.read_text()) if target.is_file() else {}
+    for name in args.groups or groups.GROUPS:
+        start = time.perf_counter()
+        print(f"\n{name}", flush=True)
+        rows = []
+        for row in groups.GROUPS[name](args.rounds):
+            rows.append(row)
+            print("  " + "  ".join(f"{key} {_short(value)}" for key, value in row.items()), flush=True)
+        machine = {"cpu": _cpu(), "threads": args.threads, "torch": torch.__version__}
+        told[name] = {"machine": machine, "seconds": round(time.perf_counter() - start), "rows": rows}
+        target.write_text(json.dumps(told, indent=1) + "\n")
+    if "steps" in told:
+        _plot(told["steps"], args.out / "bench.png")
+    print(f"\n{target}")
+    return 0
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    return next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), platform.processor())
+
+
+def _plot(told: dict, target: Path) -> None:
+    """Speed at equal FLOPs, the others' as a share of ours."""
+    import matplotlib.pyplot as plt
+
+    rows = [row for row in told["rows"] if row["package"] != "ddpm_core"]
+    kinds = [(size, what) for size in (8, 28) for what in ("train", "sample")]
+    figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
+    for k, package in enumerate(dict.fromkeys(row["package"] for row in rows)):
+        heights = [next(r[w] for r in rows if r["package"] == package and r["size"] == s) for s, w in kinds]
+        axes.bar([i + (k - 1) * 0.25 for i in range(4)], heights, 0.22, label=package)
+    axes.axhline(1, color="C7", lw=1)
+    axes.set_xticks(range(4), [f"{what}, {s}×{s}" for s, what in kinds])
+    axes.set_ylabel("time of a step / ours\n(equal FLOPs)")
+    axes.set_title(f"{told['machine']['cpu']}, {told['machine']['threads']} threads", fontsize=9)
+    axes.legend(frameon=False)
+    figure.savefig(target, dpi=150)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

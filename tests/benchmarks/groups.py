@@ -1,0 +1,261 @@
+"""The groups of measurements: each a generator of rows."""
+
+import importlib.util
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from clock import medians
+from peers import BATCH, PEERS, Ours, flops, weights
+from torch import Tensor, nn
+
+from ddpm_core import UNet, sample
+from ddpm_core.speed import fast
+
+ROOT = Path(__file__).parents[2]
+Row = dict[str, object]
+
+
+def there() -> list[str]:
+    """The packages that are installed."""
+    modules = {
+        "diffusers": "diffusers",
+        "lucidrains": "denoising_diffusion_pytorch",
+        "smalldiffusion": "smalldiffusion",
+    }
+    return [name for name in PEERS if name not in modules or importlib.util.find_spec(modules[name])]
+
+
+def steps(rounds: int) -> Iterator[Row]:
+    """A training step and a sampling step of each package, per FLOP, as multiples of ours."""
+    T = 5
+    for size in (8, 28):
+        torch.manual_seed(0)
+        x0 = torch.rand(BATCH, 1, size, size) * 2 - 1
+        peers = {name: PEERS[name](size, T) for name in there()}
+        cost = {name: flops(peer, size) for name, peer in peers.items()}
+        several = 8 if size == 8 else 1
+        training = medians({name: _times(peer.start(x0), several) for name, peer in peers.items()}, rounds)
+        sampling = medians({name: (lambda p=peer: p.walk(BATCH)) for name, peer in peers.items()}, rounds)
+        per_flop = [{name: s[name] / cost[name] for name in peers} for s in (training, sampling)]
+        for name, peer in peers.items():
+            yield {
+                "size": size,
+                "package": name,
+                "weights": weights(peer.net),
+                "mflops": round(cost[name] / 1e6, 1),
+                "train_ms": 1e3 * training[name] / several,
+                "sample_ms": 1e3 * sampling[name] / T,
+                "train": per_flop[0][name] / per_flop[0]["ddpm_core"],
+                "sample": per_flop[1][name] / per_flop[1]["ddpm_core"],
+            }
+        if size == 28:
+            yield from _bfloat16(peers, cost, rounds)
+
+
+def _bfloat16(peers: dict, cost: dict[str, int], rounds: int) -> Iterator[Row]:
+    """The fast path of ours, eager and compiled, against the others as they come."""
+    ours = peers["ddpm_core"]
+    works: dict[str, Callable[[], object]] = {"plain": lambda: ours.walk(BATCH)}
+    for label, compiled in (("bf16", False), ("bf16 compiled", True)):
+        quick = fast(ours.denoiser, compiled=compiled)
+        works[label] = lambda d=quick: list(sample(d, torch.randn(BATCH, 1, 28, 28)))[-1]
+    works |= {name: (lambda p=peer: p.walk(BATCH)) for name, peer in peers.items() if name == "diffusers"}
+    seconds = medians(works, rounds)
+    for label in works:
+        share = cost["diffusers"] / cost["ddpm_core"] if label == "diffusers" else 1.0
+        yield {
+            "size": 28,
+            "package": "ddpm_core",
+            "path": label,
+            "against_plain": seconds["plain"] * share / seconds[label],
+        }
+
+
+def _times(work: Callable[[], object], n: int) -> Callable[[], object]:
+    return lambda: [work() for _ in range(n)]
+
+
+def loop(rounds: int) -> Iterator[Row]:
+    """What the sampling loop adds: to the bare network at 8x8, and with a network that does nothing."""
+    T = 1000
+    ours = Ours(8, T)
+    x = torch.randn(BATCH, 1, 8, 8)
+
+    @torch.no_grad()
+    def bare() -> None:
+        for t in range(T, 0, -1):
+            ours.net(x, torch.full((1,), t).expand(BATCH))
+
+    seconds = medians({"loop": lambda: ours.walk(BATCH), "bare": bare}, max(3, rounds // 2))
+    yield {"what": "8x8, batch 64, 1000 steps", "over_bare": seconds["loop"] / seconds["bare"] - 1}
+    idle = {name: PEERS[name](8, T, _Idle()) for name in there()}
+    seconds = medians({name: (lambda p=peer: p.walk(1)) for name, peer in idle.items()}, rounds)
+    best = min((s for name, s in seconds.items() if name != "ddpm_core"), default=math.nan)
+    for name, s in seconds.items():
+        yield {"package": name, "us_per_step": 1e6 * s / T, "of_the_best_other": s / best}
+
+
+class _Idle(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor, t: Tensor, *more: object) -> Tensor:
+        return x
+
+
+@torch.no_grad()
+def roofline(rounds: int) -> Iterator[Row]:
+    """The U-Net's throughput at 28x28 as a share of the best convolution's, and where the rest goes."""
+    for dtype in (torch.float32, torch.bfloat16):
+        net = UNet(width=16, mults=(1, 3, 6)).eval()
+        x, t = torch.randn(BATCH, 1, 28, 28), torch.full((1,), 500).expand(BATCH)
+
+        def forward(net: nn.Module = net, x: Tensor = x, t: Tensor = t, dtype: torch.dtype = dtype) -> Tensor:
+            with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+                return net(x, t)
+
+        works: dict[str, Callable[[], object]] = {"unet": forward}
+        cost = {"unet": flops(Ours(28, 10, net), 28) * BATCH}
+        for c, size in [(48, 14), (96, 14), (192, 14), (96, 28), (256, 14), (96, 7)]:
+            kernel = torch.randn(c, c, 3, 3, dtype=dtype)
+            picture = torch.randn(BATCH, c, size, size, dtype=dtype)
+            for form in (torch.contiguous_format, torch.channels_last):
+                key = f"{c}@{size}{' last' if form == torch.channels_last else ''}"
+                args = picture.to(memory_format=form), kernel.to(memory_format=form)
+                works[key] = lambda a=args: F.conv2d(*a, padding=1)
+                cost[key] = 2 * 9 * c * c * size * size * BATCH
+        seconds = medians(works, rounds)
+        rate = {name: cost[name] / seconds[name] / 1e9 for name in works}
+        best = max((r, name) for name, r in rate.items() if name != "unet")
+        yield {
+            "dtype": str(dtype)[6:],
+            "unet_gflops": rate["unet"],
+            "best": best[1],
+            "best_gflops": best[0],
+            "share": rate["unet"] / best[0],
+        }
+        with torch.profiler.profile() as profile:
+            forward()
+        events = [e for e in profile.key_averages() if e.self_cpu_time_total]
+        total = sum(e.self_cpu_time_total for e in events)
+        largest = sorted(events, key=lambda e: -e.self_cpu_time_total)[:6]
+        yield {e.key.removeprefix("aten::"): round(e.self_cpu_time_total / total, 3) for e in largest}
+
+
+WORKER = """
+import sys, time, torch
+from ddpm_core import Denoiser, Eps, UNet, cosine, parallel, train
+torch.set_num_threads(int(sys.argv[1]))
+with parallel.processes(torch.device("cpu")):
+    torch.manual_seed(0)
+    x0 = torch.rand(2000, 1, 28, 28) * 2 - 1
+    steps = train(Denoiser(UNet(width=16, mults=(1, 3, 6)), cosine(), Eps()), x0, images=10**9)
+    for _ in range(3):
+        next(steps)
+    start = time.perf_counter()
+    for _ in range(int(sys.argv[2])):
+        next(steps)
+    if parallel.first():
+        print("seconds", time.perf_counter() - start)
+"""
+
+
+def processes(rounds: int) -> Iterator[Row]:
+    """Training at 28x28: one process of one thread, two of one, one of two; images per second as ratios."""
+    with tempfile.TemporaryDirectory() as folder:
+        worker = Path(folder) / "worker.py"
+        worker.write_text(WORKER)
+
+        def run(count: int, threads: int) -> float:
+            head = [
+                sys.executable,
+                "-m",
+                "torch.distributed.run",
+                "--standalone",
+                f"--nproc-per-node={count}",
+            ]
+            told = subprocess.run(
+                [*(head if count > 1 else [sys.executable]), str(worker), str(threads), "12"],
+                capture_output=True,
+                text=True,
+                check=True,
+                env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+            ).stdout
+            return float(told.split("seconds")[1])
+
+        kinds = {
+            "1 process, 1 thread": (1, 1),
+            "2 processes, 1 thread": (2, 1),
+            "1 process, 2 threads": (1, 2),
+        }
+        seconds: dict[str, list[float]] = {name: [] for name in kinds}
+        for _ in range(max(3, rounds // 2)):
+            for name, kind in kinds.items():
+                seconds[name].append(run(*kind))
+        middle = {name: sorted(values)[len(values) // 2] for name, values in seconds.items()}
+        base = middle["1 process, 1 thread"]
+        for name, s in middle.items():
+            yield {"what": name, "images_per_s": 12 * BATCH / s, "ratio": base / s}
+
+
+def quality(rounds: int) -> Iterator[Row]:
+    """Seconds of training until the digits sampled are at 2 x the floor, each package at its best."""
+    import quality as q
+
+    yield from q.race(there())
+
+
+def start(rounds: int) -> Iterator[Row]:
+    """Start-up and weight: imports against torch's own, lessons' first cells and whole runs, the clone."""
+    python = lambda code: lambda: subprocess.run([sys.executable, "-c", code], check=True)  # noqa: E731
+    seconds = medians(
+        {name: python(f"import {name}") for name in ("torch", "ddpm_core", "ddpm_core.teach")}, rounds
+    )
+    for name, s in seconds.items():
+        yield {"import": name, "s": s, "of_torch": s / seconds["torch"]}
+    sizes = sorted(
+        ((ROOT / name).stat().st_size, name)
+        for name in subprocess.run(
+            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.split("\0")
+        if name and (ROOT / name).is_file()
+    )
+    yield {"files_mb": sum(size for size, _ in sizes) / 1e6}
+    yield {name: size / 1e6 for size, name in reversed(sizes[-3:])}
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        yield {"lesson": path.stem, **_lesson(path)}
+
+
+def _lesson(path: Path) -> Row:
+    """Seconds until the first code cell is done, and until the last is, from the kernel's start."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(path, as_version=4)
+    ends: list[float] = []
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["DDPM_PROGRESS"] = f"{folder}/progress.json"
+        client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(path.parent)}})
+        client.on_cell_executed = lambda **_: ends.append(time.perf_counter() - began)
+        client.execute()
+    return {"first_cell_s": ends[0], "all_s": ends[-1]}
+
+
+GROUPS: dict[str, Callable[[int], Iterator[Row]]] = {
+    "steps": steps,
+    "loop": loop,
+    "roofline": roofline,
+    "processes": processes,
+    "quality": quality,
+    "start": start,
+}

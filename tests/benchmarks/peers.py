@@ -1,0 +1,234 @@
+"""The same work done by this package and by three others: one class each, the same names.
+
+net: the network.  start(x0, ...): a function that takes one training step as that package writes it; lr and
+steps (of the whole run) are used where it plans its rate.  finish(): from now on sample from the averaged
+weights.  walk(n, steps): n images by its own sampler, through all T times or fewer.
+"""
+
+import contextlib
+import io
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+import ddpm_core
+from ddpm_core import Denoiser, Eps, UNet, cosine
+
+BATCH = 64
+
+
+def batch(x0: Tensor) -> Tensor:
+    """A batch drawn from the data, or the data themselves if they are one."""
+    return x0 if len(x0) == BATCH else x0[torch.randint(len(x0), (BATCH,))]
+
+
+class Ours:
+    """ddpm_core."""
+
+    def __init__(self, size: int, T: int, net: nn.Module | None = None):
+        self.size = size
+        self.net = net or (UNet() if size == 8 else UNet(width=16, mults=(1, 3, 6)))
+        self.denoiser = Denoiser(self.net, cosine(T), Eps(), clip=1.0)
+
+    def start(self, x0: Tensor, lr: float = 4e-3, steps: int = 10**9) -> Callable[[], object]:
+        """A training step, average of the weights included."""
+        run = ddpm_core.train(self.denoiser, x0, images=BATCH * steps, batch=BATCH, lr=lr)
+        return lambda: next(run)
+
+    def finish(self) -> None:
+        """The denoiser is the average."""
+
+    def walk(self, n: int, steps: int | None = None) -> Tensor:
+        """Sample n."""
+        times = self.denoiser.schedule.times(steps)
+        *_, last = ddpm_core.sample(self.denoiser, torch.randn(n, 1, self.size, self.size), times)
+        return last.xt
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The network alone."""
+        return self.net(x, torch.full((1,), 500).expand(len(x)))
+
+
+class Diffusers:
+    """Hugging Face diffusers: UNet2DModel and DDPMScheduler, the loop of its documentation."""
+
+    def __init__(self, size: int, T: int, net: nn.Module | None = None):
+        from diffusers import DDPMScheduler, UNet2DModel
+
+        widths = (16, 64) if size == 8 else (16, 48, 96)
+        self.size = size
+        self.net = net or UNet2DModel(
+            sample_size=size,
+            in_channels=1,
+            out_channels=1,
+            layers_per_block=1,
+            block_out_channels=widths,
+            down_block_types=("DownBlock2D",) * len(widths),
+            up_block_types=("UpBlock2D",) * len(widths),
+            norm_num_groups=8,
+            add_attention=False,
+        )
+        self.scheduler = DDPMScheduler(num_train_timesteps=T, beta_schedule="squaredcos_cap_v2")
+        self.scheduler.set_timesteps(T)
+
+    def start(self, x0: Tensor, lr: float = 1e-3, steps: int = 10**9) -> Callable[[], object]:
+        """A training step as in its tutorial: AdamW, a rate that rises and falls, its EMAModel."""
+        from diffusers.optimization import get_cosine_schedule_with_warmup
+        from diffusers.training_utils import EMAModel
+
+        optimizer = torch.optim.AdamW(self.net.parameters(), lr=lr)
+        rate = get_cosine_schedule_with_warmup(optimizer, steps // 20, steps)
+        self.average = EMAModel(self.net.parameters(), decay=0.999, use_ema_warmup=True, power=0.75)
+
+        def step() -> None:
+            clean = batch(x0)
+            noise = torch.randn_like(clean)
+            t = torch.randint(0, self.scheduler.config.num_train_timesteps, (len(clean),))
+            out = self.net(self.scheduler.add_noise(clean, noise, t), t).sample
+            nn.functional.mse_loss(out, noise).backward()
+            nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+            optimizer.step()
+            rate.step()
+            optimizer.zero_grad()
+            self.average.step(self.net.parameters())
+
+        return step
+
+    def finish(self) -> None:
+        """The average into the network."""
+        self.average.copy_to(self.net.parameters())
+
+    @torch.no_grad()
+    def walk(self, n: int, steps: int | None = None) -> Tensor:
+        """Sample n."""
+        self.scheduler.set_timesteps(steps or self.scheduler.config.num_train_timesteps)
+        x = torch.randn(n, 1, self.size, self.size)
+        for t in self.scheduler.timesteps:
+            out = self.net(x, t)
+            x = self.scheduler.step(getattr(out, "sample", out), t, x).prev_sample
+        return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The network alone."""
+        return self.net(x, 500).sample
+
+
+class Lucidrains:
+    """denoising-diffusion-pytorch: Unet and GaussianDiffusion, with the step of its Trainer."""
+
+    def __init__(self, size: int, T: int, net: nn.Module | None = None):
+        from denoising_diffusion_pytorch import GaussianDiffusion, Unet
+
+        self.size = size
+        if net is None:
+            net = (
+                Unet(dim=32, dim_mults=(1, 2), channels=1)
+                if size == 8
+                else Unet(32, dim_mults=(1, 2, 2), channels=1)
+            )
+        else:
+            net.channels, net.out_dim, net.self_condition, net.random_or_learned_sinusoidal_cond = (
+                1,
+                1,
+                False,
+                False,
+            )
+        self.net = net
+        self.diffusion = GaussianDiffusion(
+            net, image_size=size, timesteps=T, objective="pred_noise", beta_schedule="cosine"
+        )
+
+    def start(self, x0: Tensor) -> Callable[[], object]:
+        """The step of its Trainer: loss, clipped gradient, Adam, EMA."""
+        from ema_pytorch import EMA
+
+        optimizer = torch.optim.Adam(self.diffusion.parameters(), lr=1e-3, betas=(0.9, 0.99))
+        average = EMA(self.diffusion, beta=0.995, update_every=10)
+
+        def step() -> None:
+            self.diffusion(x0 / 2 + 0.5).backward()
+            nn.utils.clip_grad_norm_(self.diffusion.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            average.update()
+
+        return step
+
+    def walk(self, n: int) -> Tensor:
+        """Sample n."""
+        with contextlib.redirect_stderr(io.StringIO()):  # its progress bar
+            return self.diffusion.p_sample_loop((n, 1, self.size, self.size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The network alone."""
+        return self.net(x, torch.full((len(x),), 500))
+
+
+class Small:
+    """smalldiffusion: Unet, its training loop's body, and its sampler set to DDPM."""
+
+    def __init__(self, size: int, T: int, net: nn.Module | None = None):
+        from smalldiffusion import ScheduleDDPM
+        from smalldiffusion.model import ModelMixin
+        from smalldiffusion.model_unet import Unet
+
+        if net is None:
+            mults = (1, 2) if size == 8 else (1, 1, 2)
+            net = Unet(size, 1, 1, ch=32, ch_mult=mults, num_res_blocks=1, attn_resolutions=(), dropout=0.0)
+        else:
+            trivial = net
+            net = type(
+                "Trivial", (nn.Module, ModelMixin), {"forward": lambda _, x, s, cond=None: trivial(x, s)}
+            )()
+            net.input_dims = (1, size, size)
+        self.size, self.net, self.schedule = size, net, ScheduleDDPM(T)
+
+    def start(self, x0: Tensor, lr: float = 1e-3, steps: int = 10**9) -> Callable[[], object]:
+        """The body of its training_loop, with the average that its examples keep by ema_pytorch."""
+        from ema_pytorch import EMA
+        from smalldiffusion import generate_train_sample
+
+        optimizer = torch.optim.AdamW(self.net.parameters(), lr=lr)
+        self.average = EMA(self.net, beta=0.9999, update_every=10)
+
+        def step() -> None:
+            optimizer.zero_grad()
+            clean, sigma, eps, _ = generate_train_sample(batch(x0), self.schedule)
+            self.net.get_loss(clean, sigma, eps).backward()
+            optimizer.step()
+            self.average.update()
+
+        return step
+
+    def finish(self) -> None:
+        """The average takes the network's place."""
+        self.net = self.average.ema_model
+
+    def walk(self, n: int, steps: int | None = None) -> Tensor:
+        """Sample n."""
+        from smalldiffusion import samples
+
+        sigmas = self.schedule.sample_sigmas(steps or len(self.schedule))
+        *_, last = samples(self.net, sigmas, gam=1, mu=0.5, batchsize=n)
+        return last
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The network alone."""
+        return self.net(x, torch.tensor(1.0))
+
+
+PEERS = {"ddpm_core": Ours, "diffusers": Diffusers, "lucidrains": Lucidrains, "smalldiffusion": Small}
+
+
+def flops(peer: object, size: int) -> int:
+    """Floating point operations of one forward pass of one image."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        peer.forward(torch.randn(2, 1, size, size))
+    return counter.get_total_flops() // 2
+
+
+def weights(net: nn.Module) -> int:
+    """How many numbers are trained."""
+    return sum(p.numel() for p in net.parameters())

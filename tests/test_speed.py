@@ -1,0 +1,56 @@
+import copy
+
+import pytest
+import torch
+
+from ddpm_core import Denoiser, Eps, UNet, cosine, digits, pretrained, q_sample, sample
+from ddpm_core.speed import fast
+
+
+def test_the_fast_path_says_the_same_within_a_hundredth():
+    denoiser = pretrained("digits")
+    before = copy.deepcopy(denoiser.state_dict())
+    quick, x0 = fast(denoiser), digits()[1].images[:64]
+    for t in (1, 100, 500, 800):
+        xt = q_sample(
+            x0, torch.randn(x0.shape, generator=torch.Generator().manual_seed(t)), cosine().level(t)
+        )
+        exact, rough = denoiser(xt, t), quick(xt, t)
+        assert rough.dtype == torch.float32
+        assert (exact - rough).abs().mean() < 0.01
+        assert not torch.equal(exact, rough), "bfloat16 was not used"
+    assert all(torch.equal(before[name], value) for name, value in denoiser.state_dict().items())
+
+
+def test_samples_of_the_fast_path_follow_the_same_walk():
+    denoiser = pretrained("digits")
+    x_T = torch.randn(16, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    ends = []
+    for one in (denoiser, fast(denoiser)):
+        *_, last = sample(one, x_T, one.schedule.times(20), generator=torch.Generator().manual_seed(1))
+        ends.append(last.xt)
+    assert (ends[0] - ends[1]).abs().mean() < 0.05
+
+
+def test_labels_go_along():
+    torch.manual_seed(0)
+    denoiser = Denoiser(UNet(width=8, classes=3), cosine(20), Eps()).eval()
+    for w in denoiser.parameters():
+        torch.nn.init.normal_(w, std=0.1)
+    xt, y = torch.randn(6, 1, 8, 8), torch.tensor([0, 1, 2, -1, 0, 1])
+    with torch.no_grad():
+        torch.testing.assert_close(
+            fast(denoiser.given(y))(xt, 7), denoiser.given(y)(xt, 7), rtol=0.05, atol=0.05
+        )
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here: the GPU path was not run")
+def test_on_a_gpu_it_compiles_to_a_graph_and_says_the_same():
+    denoiser = pretrained("mnist").to("cuda")
+    quick = fast(denoiser.given(torch.arange(64, device="cuda") % 10), compiled=True)
+    x_T = torch.randn(64, 1, 28, 28, device="cuda")
+    plain = denoiser.given(torch.arange(64, device="cuda") % 10)
+    for t in (50, 500, 800):
+        assert (quick(x_T, t) - plain(x_T, t)).abs().mean() < 0.05
+    *_, last = sample(quick, x_T, denoiser.schedule.times(50))
+    assert torch.isfinite(last.xt).all()
