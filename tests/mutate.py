@@ -24,7 +24,7 @@ class Mutant(NamedTuple):
     wrong: str
 
 
-MEAN = "mean = (s.signal * var * x0 + scale * s.noise**2 * xt) / t.noise**2"
+MEAN = "ahead, back = s.signal * var / t.noise**2, scale * s.noise**2 / t.noise**2"
 EPS_X0 = "return (xt - t.noise * out) / t.signal"
 STEP = "return posterior(x0, xt, s, t).sample(noise)"
 # the ancestral mean written with eps: (x_t - beta / root * eps) / front, eps implied by x0
@@ -55,8 +55,8 @@ MUTANTS = [
         "xt = q_sample(x0, eps, now)",
         "xt = now.signal / s.signal * x0 + (1 - (now.signal / s.signal) ** 2) ** 0.5 * eps",
     ),
-    Mutant("E08 mean: no denominator", "process.py", MEAN, "mean = s.signal * x0 + scale * s.noise**2 * xt"),
-    Mutant("E09 mean without x_0", "process.py", MEAN, MEAN.replace(" * x0", " + 0 * x0")),
+    Mutant("E08 mean: no denominator", "process.py", MEAN, "ahead, back = s.signal, scale * s.noise**2"),
+    Mutant("E09 mean without x_0", "process.py", MEAN, MEAN.replace("s.signal * var", "0 * var")),
     Mutant("x_t: variance for standard deviation", "process.py", "t.noise * eps", "t.noise**2 * eps"),
     Mutant("x_t: abar_t without its root", "process.py", "t.signal * x0 + t.noise", "t.signal**2 * x0 + t.noise"),
     Mutant("jump: scale not squared", "process.py", "scale**2 * s.noise**2", "scale * s.noise**2"),
