@@ -116,6 +116,14 @@ MUTANTS = [
     Mutant("mixture: score's sign", "exact.py", "* x0 - x)", "* x0 + x)"),
     Mutant("law: variances of a step not squared", "exact.py", "slope**2 * var + kick**2", "slope * var + kick**2"),
     Mutant("likelihood: spacing forgotten", "exact.py", "log_p + spacing.log()", "log_p"),
+    Mutant("calibrated: slope not squared", "elbo.py", "slope**2 * self.errors[t]", "slope * self.errors[t]"),
+    Mutant("calibrated: no number left in doubt", "elbo.py", "(square.sum(0, keepdim=True) + square.mean()) / (len(x0) + 1)", "square.mean(0, keepdim=True)"),
+    Mutant("coder: rows come too early", "coder.py", "log_tau[first : first + BLOCK, None] - log_ratio", "-log_ratio"),
+    Mutant("coder: the same noise in each step", "coder.py", 'f"{seed} {step} {block}"', 'f"{seed} {block}"'),
+    Mutant("coder: other weights not noticed", "coder.py", "(*d.state_dict().values(), d.schedule.abar, self.var)", "(d.schedule.abar, self.var)"),
+    Mutant("processes: a row lost", "parallel.py", "n * (rank + 1) // world", "n // world * (rank + 1)"),
+    Mutant("processes: gradients not shared", "training.py", "    parallel.total(", "    len("),
+    Mutant("fast: no bfloat16", "speed.py", "torch.autocast(xt.device.type, torch.bfloat16)", "torch.no_grad()"),
 ]  # fmt: skip
 
 LAWS = [
@@ -130,6 +138,9 @@ LAWS = [
     "nets",
     "metrics",
     "checkpoints",
+    "coder",
+    "parallel",
+    "speed",
 ]
 
 

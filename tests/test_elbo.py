@@ -24,8 +24,20 @@ from ddpm_core import (
     posterior_beta,
     pretrained,
     q_sample,
+    transition,
 )
-from ddpm_core.elbo import bits_per_dim, bound, grey_wide, pixels, prior, terms, weight
+from ddpm_core import elbo as elbo_module
+from ddpm_core.elbo import (
+    Calibrated,
+    bits_per_dim,
+    bound,
+    error,
+    grey_wide,
+    pixels,
+    prior,
+    terms,
+    weight,
+)
 from ddpm_core.exact import Mixture, gaussian, law, log_likelihood
 
 POINTS = torch.tensor([[-1.0], [1.0]]).double()  # two points with the mean and variance of N(0, 1)
@@ -217,3 +229,141 @@ def test_a_law_with_its_last_step_is_what_the_bound_bounds():
     density = Gaussian(told.mean, told.var + 0.1).log_prob(x0)
     close(log_likelihood(world, x0), density)
     assert exactly(world, 0.3, 0.5).total.mean() > -density.mean()
+
+
+@pytest.mark.parametrize("reverse", [posterior_beta, "calibrated"])
+def test_the_split_bound_is_the_ratio_of_two_walks(reverse):
+    """E log q(x_1..x_T | x_0) / p(x_0..x_T) along walks that are sampled step by step, by torch's normals."""
+    schedule, g = linear(8, 1e-2, 0.4), torch.Generator().manual_seed(0)
+    world = Mixture(schedule, torch.tensor([[-1.0], [1.0]]).double(), 0.01, torch.tensor([0.3, 0.7]))
+    if reverse == "calibrated":
+        reverse = Calibrated(world, world.draw(500, g), range(8, -1, -1), g)
+    x0, N = world.draw(20_000, g), torch.distributions.Normal
+
+    def log_prob(law, x):
+        return N(law.mean, torch.as_tensor(law.var).sqrt()).log_prob(x)[:, 0]
+
+    ratio, x = torch.zeros(len(x0)), x0
+    for t in range(1, 9):
+        s, now = schedule.at(t - 1), schedule.at(t)
+        kernel = transition(x, s, now)
+        xt = kernel.mean + kernel.var**0.5 * torch.randn(x.shape, generator=g, dtype=x.dtype)
+        ratio = ratio + log_prob(kernel, xt) - log_prob(reverse(world(xt, t), xt, s, now), x)
+        x = xt
+    ratio = ratio - N(0.0, 1.0).log_prob(x)[:, 0]
+    split = bound(terms(world, x0, reverse=reverse, generator=g)).total
+    gap = split.mean() - ratio.mean()
+    assert gap.abs() < 4 * (split.var() / len(x0) + ratio.var() / len(x0)) ** 0.5
+    assert ratio.std() / len(x0) ** 0.5 < 0.01  # nats: sharp enough to tell
+
+
+@pytest.fixture
+def four_points(monkeypatch):
+    """Calibration on noise that averages squares exactly, as `exactly` does."""
+    monkeypatch.setattr(elbo_module, "randn", lambda like, g=None: POINTS.repeat_interleave(2, 0))
+
+
+@pytest.mark.parametrize("T", [1, 2, 10, 100])
+def test_calibrated_the_bound_is_the_entropy_at_any_number_of_steps(T, four_points):
+    """For one Gaussian the true reverse step is a Gaussian: nothing is given away but the prior's KL."""
+    schedule, m, sd = linear(T, 1e-3, 0.3), 0.3, 0.5
+    world = gaussian(schedule, m, sd)
+    reverse = Calibrated(world, m + sd * POINTS.repeat(2, 1), schedule.times())
+    found = exactly(world, m, sd, reverse=reverse).total.mean()
+    abar = schedule.abar[-1].item()
+    end = Gaussian(torch.tensor([[abar**0.5 * m]], dtype=torch.float64), abar * sd**2 + 1 - abar)
+    exact = 0.5 * math.log(2 * math.pi * math.e * sd**2) + end.kl(Gaussian(torch.zeros(1, 1), 1.0))[0]
+    close(found, exact)
+    first = posterior(1.0, 1.0, schedule.at(1), schedule.at(2)).var if T > 1 else 0.5
+    for papers, last in ((posterior_beta, None), (posterior, first)):
+        assert found < exactly(world, m, sd, reverse=papers, first=last).total.mean()
+
+
+def test_a_calibrated_sampler_has_the_law_of_the_data(four_points):
+    """In five steps, where the paper's two are far off; the last step's own variance is left out of it."""
+    world, times = gaussian(linear(), 0.3, 0.5), [1000, 500, 250, 100, 30, 0]
+    calibrated = Calibrated(world, 0.3 + 0.5 * POINTS.repeat(2, 1), times)
+    made = law(world, times, calibrated.step)
+    left_out = calibrated.errors[world.schedule.at(30)]
+    close(made.mean[0, 0], 0.3, 1e-4)
+    close((made.var + left_out)[0, 0], 0.25, 1e-4)
+    assert abs(law(world, times).var + left_out - 0.25) > 0.01
+
+
+def test_no_other_variance_suits_the_network_better():
+    """Each number of each step wants its own: 15 % more or less costs nats, on the very data."""
+    torch.manual_seed(0)
+    schedule, times = linear(12, 1e-2, 0.3), [12, 7, 3, 0]
+    net = MLP(d=3, width=8)
+    torch.nn.init.normal_(net.leave.weight, std=0.3)
+    denoiser = Denoiser(net.double(), schedule, Eps())
+    x0 = normal(3000, 3) * torch.tensor([0.3, 1.0, 0.6])
+    eps = [normal(3000, 3, seed=k) for k in range(3)]
+    reverse = Calibrated(denoiser, x0, [*times[:1], 0])
+    for t, noise in zip(times[:-1], eps, strict=True):
+        reverse.errors[schedule.at(t)] = error(denoiser, x0, t, noise)
+
+    def nats():
+        draws = iter(eps)
+        original, elbo_module.randn = elbo_module.randn, lambda like, g=None: next(draws)
+        try:
+            return bound(terms(denoiser, x0, times, reverse=reverse)).total.mean()
+        finally:
+            elbo_module.randn = original
+
+    best = nats()
+    for e in reverse.errors.values():
+        for k in range(3):
+            kept = e[0, k].item()
+            for factor in (0.85, 1.15):
+                e[0, k] = factor * kept
+                assert nats() > best
+            e[0, k] = kept
+
+
+class Half:
+    """An estimator that is always right about the first number and says 0 for the second."""
+
+    schedule = linear(5)
+
+    def __init__(self, x0):
+        self.x0 = x0
+
+    def __call__(self, xt, t):
+        return self.x0 * torch.tensor([1.0, 0.0])
+
+
+def test_no_number_is_held_for_sure():
+    """A pixel that was never missed in N examples is given a share of 1 / (N + 1) of the average error."""
+    x0 = torch.tensor([[1.0, 1.0], [-1.0, 2.0], [0.5, 3.0]]).double()
+    found = error(Half(x0), x0, 3, normal(3, 2))
+    squares = torch.tensor([1.0, 4.0, 9.0]).double()
+    close(found, torch.stack([squares.mean() / 2 / 4, (squares.sum() + squares.mean() / 2) / 4])[None])
+    assert found.shape == (1, 2)
+    close(found.mean(), squares.mean() / 2)
+
+
+def test_calibration_pays_on_new_digits():
+    """Measured on training digits, weighed on others: fewer bits than with either of the paper's choices."""
+    (train, test), denoiser = digits(), pretrained("digits")
+    times, x0 = grey_wide(denoiser.schedule, 17, 6), test.images[:60]
+    reverse = Calibrated(denoiser, train.images[:300], times, torch.Generator().manual_seed(1))
+
+    def bits(reverse, first=None):
+        g = torch.Generator().manual_seed(0)
+        how = {"reverse": reverse, "first": first, "decoder": pixels(17), "generator": g}
+        return bits_per_dim(bound(terms(denoiser, x0, times, **how)).total, x0).mean()
+
+    mine = bits(reverse)
+    last = reverse.errors[denoiser.schedule.at(times[-2])].mean().item()
+    assert mine < bits(posterior_beta) - 0.1
+    assert mine < bits(posterior, last) - 0.1
+
+
+def test_calibrated_answers_for_its_times_alone():
+    world = gaussian(linear(50), 0.0, 1.0)
+    reverse = Calibrated(world, torch.zeros(4, 1).double(), [50, 20, 0])
+    with pytest.raises(ValueError, match="not measured at this time"):
+        terms(world, torch.zeros(2, 1).double(), [50, 10, 0], reverse=reverse)
+    with pytest.raises(ValueError, match="decrease"):
+        Calibrated(world, torch.zeros(4, 1).double(), [20, 50, 0])
