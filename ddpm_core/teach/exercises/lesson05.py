@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from ...gaussian import Gaussian
-from ...process import between, posterior
+from ...process import between, posterior, q_sample
 from ...sampling import ancestral, ddim
 from ...schedule import Level
 from ..check import SCHEDULE, Choice, Function, Mistake, Number, Prose, Symbolic
@@ -44,12 +44,77 @@ def _noisy_end(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Ten
     return Gaussian(posterior(x0, xt, s, t).mean, between(s, t)[1]).sample(noise)
 
 
+def _marginal(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+    return posterior(x0, xt, s, t).mean + s.noise * noise
+
+
 def _reused(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
-    return posterior(x0, xt, s, t).sample((xt - t.signal * x0) / t.noise)
+    return posterior(x0, xt, s, t).sample(_eps(x0, xt, t))
 
 
 def _renoised(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
     return s.signal * x0 + s.noise * noise
+
+
+def _barred(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+    var = between(s, t)[1]
+    mean = (s.signal * var * x0 + t.signal * s.noise**2 * xt) / t.noise**2
+    return mean + posterior(x0, xt, s, t).var ** 0.5 * noise
+
+
+def _bar_lost(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+    scale, var = between(s, t)
+    mean = (xt - var**0.5 * _eps(x0, xt, t)) / scale
+    return mean + posterior(x0, xt, s, t).var ** 0.5 * noise
+
+
+def _bar_before(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+    mean = (xt - between(s, t)[1] / t.noise * _eps(x0, xt, t)) / t.signal
+    return mean + posterior(x0, xt, s, t).var ** 0.5 * noise
+
+
+def _eps(x0: Tensor, xt: Tensor, t: Level) -> Tensor:
+    """The noise that x_t holds if its picture is x0."""
+    return (xt - t.signal * x0) / t.noise
+
+
+def _ddim_in_two(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+    eps = (xt - t.signal * x0) / t.noise
+    return q_sample(x0, eps, s)
+
+
+def _ddim_scaled(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+    ratio = s.noise / t.noise
+    return ratio * xt + (s.signal - ratio * t.signal) * x0
+
+
+def _ddim_from_abar(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+    abar_s, abar_t = s.signal**2, t.signal**2
+    return abar_s**0.5 * x0 + ((1 - abar_s) / (1 - abar_t)) ** 0.5 * (xt - abar_t**0.5 * x0)
+
+
+def _ddim_old_level(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+    return s.signal * x0 + xt - t.signal * x0
+
+
+def _ddim_old_signal(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+    return t.signal * x0 + s.noise * _eps(x0, xt, t)
+
+
+def _ddim_undivided(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+    return s.signal * x0 + s.noise * (xt - t.signal * x0)
+
+
+def _ddim_unshrunk(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+    return x0 + s.noise * _eps(x0, xt, t)
+
+
+def _ddim_lost_roots(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+    return s.signal**2 * x0 + s.noise**2 * _eps(x0, xt, t)
+
+
+def _ddim_noisy(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+    return ddim(x0, xt, s, t, noise) + posterior(x0, xt, s, t).var ** 0.5 * noise
 
 
 MEAN = "(x_t - (1-alpha)/sqrt(1-abar)*eps)/sqrt(alpha)"
@@ -80,7 +145,7 @@ EXERCISES = [
         },
         hints=["How many passes does one picture take?", "Which input does the pass at $t-1$ need?"],
         worked="**b**. $x_T\\to x_{T-1}\\to\\dots\\to x_0$: one evaluation for each step, one after "
-        "another. Fewer, larger steps (lesson 05) cut their number; nothing makes them independent.",
+        "another. Fewer, larger steps (section 6) cut their number; nothing makes them independent.",
         right="Right: T passes, and each waits for the last.",
     ),
     Choice(
@@ -316,48 +381,97 @@ EXERCISES = [
     ),
     Function(
         id="05.7",
-        title="`ancestral`",
-        prompt="Write `ancestral(x0, xt, s, t, noise)`: a draw of $q(x_s\\mid x_t,x_0)$ from the estimate "
-        "`x0`, with the posterior's own variance. `s` and `t` are levels. You may use `posterior(x0, xt, s, "
-        "t)`.",
+        title="An ancestral step, in code",
+        prompt="Write `ancestral(x0, xt, s, t, noise)`: a draw of $q(x_s\\mid x_t,x_0)$ with the estimate "
+        "`x0` in the place of $x_0$, and with the posterior's own variance. `s` and `t` are levels, `noise` "
+        "is fresh; `posterior(x0, xt, s, t)` is there if you want it. What is at stake is the law at the "
+        "end of a whole walk, so the messages speak of one: with linear(1000) and a perfect denoiser, in a "
+        "world of two modes, −1 or 1 with chances 0.3 and 0.7, give or take 0.1. Its mean is 0.4 and its "
+        "variance 0.85.",
         reference=ancestral,
         cases=steps("x0 xt", (1.0, 0.5, -0.8), "noise"),
         also=[_by_hand, _from_abar, _from_eps],
         hints=[
             "Mean plus standard deviation times noise.",
+            "The mean and the variance are those of section 2; with `s.signal` for $\\sqrt{\\bar\\alpha_s}$ "
+            "and `s.noise` for $\\sqrt{1-\\bar\\alpha_s}$, and $\\alpha$ of the jump is "
+            "`(t.signal / s.signal)**2`.",
             "`posterior` gives both, and a `Gaussian` has `.sample(noise)`.",
         ],
         mistakes=[
-            Mistake("no fresh noise", "The fresh noise is missing: that is the mean alone.", _no_noise),
             Mistake(
-                "variance", "You multiplied the noise by the variance; its root belongs there.", _variance
+                "no fresh noise",
+                "The fresh noise is missing: that is the mean alone. Such a walk ends with a variance of "
+                "0.000, all samples at 0.994: one mode is lost, the other has shrunk to a point.",
+                _no_noise,
+            ),
+            Mistake(
+                "variance",
+                "You multiplied the noise by the variance; its root belongs there. So little noise is as "
+                "good as none: the walk ends with a variance of 0.000, all samples near 0.994.",
+                _variance,
             ),
             Mistake(
                 "beta",
-                "That is the other permitted choice, with β_t for the variance (the library calls it "
-                "ancestral_beta). Asked is the posterior's own, β̃_t.",
+                "That is the other permitted choice, with the variance of the jump itself, β_t for one step "
+                "(the library calls it ancestral_beta). Over 1000 steps it also ends with a variance of "
+                "0.850, over 10 steps with 0.79 against 0.71. Asked is the posterior's own, β̃_t.",
                 _beta,
             ),
             Mistake(
                 "noise at the end",
-                "The variance is β_t also at the last step, so fresh noise gets onto the finished picture. "
-                "The posterior's own variance is 0 there.",
+                "The variance is β_t also at the last step, so fresh noise gets onto the finished picture: "
+                "0.0001 more variance after 1000 steps, but 0.10 more if the walk has 10. The posterior's "
+                "own variance is 0 there.",
                 _noisy_end,
             ),
             Mistake(
+                "noise of the marginal",
+                "The noise has standard deviation √(1−ᾱ_s): that is all the noise in x_s, and most of it is "
+                "in the mean already, by x_t. The walk ends with a variance of 1.58 and both modes alike.",
+                _marginal,
+            ),
+            Mistake(
                 "noise reused",
-                "You used the noise that is in x_t. Fresh noise comes in by the argument.",
+                "You used the noise that is in x_t. Fresh noise comes in by the argument. What the mean "
+                "takes "
+                "away is put back, and more: the walk grows beyond all bounds.",
                 _reused,
             ),
             Mistake(
                 "renoised",
-                "You noised x0 afresh to level s. A draw of the posterior also looks at x_t.",
+                "You noised x0 afresh to level s. A draw of the posterior also looks at x_t. The walk ends "
+                "with a variance of 0.70, for the smaller mode has lost a quarter of its share.",
                 _renoised,
             ),
-            Mistake("ddim", "That is DDIM's step, which draws nothing. Asked is the random one.", ddim),
+            Mistake(
+                "bar in the posterior",
+                "x_t has √ᾱ_t as its factor where √α_t belongs, the factor of this step alone. The walk "
+                "forgets x_t too fast and ends with a variance of 0.47.",
+                _barred,
+            ),
+            Mistake(
+                "bar lost inside",
+                "√(1−α_t) stands under ε̂ where √(1−ᾱ_t) belongs, as in the printed algorithm. Too much "
+                "noise is taken away: the walk ends with a variance of 0.002, all samples near 1.",
+                _bar_lost,
+            ),
+            Mistake(
+                "barred prefactor",
+                "The prefactor is 1/√ᾱ_t where 1/√α_t belongs, the factor of this step alone. At t = 500 it "
+                "is 3.57 instead of 1.005, at every step again: the walk grows beyond all bounds.",
+                _bar_before,
+            ),
+            Mistake(
+                "ddim",
+                "That is DDIM's step, which draws nothing. It ends with a variance of 0.85 too, by another "
+                "way. Asked is the random one.",
+                ddim,
+            ),
         ],
         worked="With `posterior` and `Gaussian.sample` it is one line, and the last step needs no branch:",
-        right="Right. At s = 0 the variance is 0 by itself; no branch is needed.",
+        right="Right, and a whole walk ends with a variance of 0.85. At s = 0 the step's variance is 0 by "
+        "itself; no branch is needed.",
     ),
     Choice(
         id="05.8",
@@ -382,5 +496,396 @@ EXERCISES = [
         "its mean: fresh noise there is nothing but grain. With $\\tilde\\beta_1=0$ there isn't even a "
         "choice.",
         right="Right: nobody comes after to clean it.",
+    ),
+    Function(
+        id="05.9",
+        title="`ddim`",
+        prompt="Write `ddim(x0, xt, s, t, noise)`: read the noise off that `xt` holds if its picture is the "
+        "estimate `x0`, and mix the same two again at level `s`. It has the arguments of every rule, and "
+        "leaves `noise` alone. The messages speak of the world of 05.7, whose variance is 0.85.",
+        reference=ddim,
+        cases=steps("x0 xt", (1.0, 0.5, -0.8), "noise"),
+        also=[_ddim_in_two, _ddim_scaled, _ddim_from_abar],
+        hints=[
+            "Which ε solves $x_t = \\sqrt{\\bar\\alpha_t}\\,\\hat x_0+\\sqrt{1-\\bar\\alpha_t}\\,"
+            "\\varepsilon$?",
+            "`eps = (xt - t.signal * x0) / t.noise`; then `q_sample(x0, eps, s)`.",
+        ],
+        mistakes=[
+            Mistake(
+                "fresh noise",
+                "You mixed in fresh noise. DDIM keeps the noise it finds in x_t, and so draws none. With "
+                "fresh noise at every step the walk ends with a variance of 0.70.",
+                _renoised,
+            ),
+            Mistake(
+                "old noise level",
+                "The noise has kept the level of t, √(1−ᾱ_t); at s it is √(1−ᾱ_s). It is never cleared away, "
+                "and the walk ends with a variance of 2.2.",
+                _ddim_old_level,
+            ),
+            Mistake(
+                "old signal level",
+                "The picture has the factor √ᾱ_t where √ᾱ_s belongs: it lags behind by one step. The walk "
+                "ends with a variance of 0.78 and a mean of 0.20 instead of 0.40.",
+                _ddim_old_signal,
+            ),
+            Mistake(
+                "not divided",
+                "x_t − √ᾱ_t x̂_0 is √(1−ᾱ_t) ε: divide by √(1−ᾱ_t) to have the noise itself. Undivided it "
+                "dies out, and the walk ends with a variance of 0.000.",
+                _ddim_undivided,
+            ),
+            Mistake(
+                "picture not shrunk",
+                "x̂_0 wants its factor √ᾱ_s. At t = 500 it is 0.28; without it the walk drifts off, to a "
+                "mean "
+                "near 390.",
+                _ddim_unshrunk,
+            ),
+            Mistake(
+                "lost roots",
+                "ᾱ_s and 1 − ᾱ_s stand without their roots. The walk ends with a variance of 0.000.",
+                _ddim_lost_roots,
+            ),
+            Mistake(
+                "noise on top",
+                "DDIM's mean already has all the noise that belongs to level s. With fresh noise on top of "
+                "it the walk ends with a variance of 1.56.",
+                _ddim_noisy,
+            ),
+            Mistake(
+                "ancestral",
+                "That is the ancestral step, which trades part of the old noise for fresh. DDIM keeps all "
+                "of the old and draws none. (Both end with a variance of 0.85.)",
+                ancestral,
+            ),
+        ],
+        worked="The noise that is implied, at its new level:",
+        right="Right: no dice at all after x_T, and a variance of 0.85 at the end.",
+    ),
+    Symbolic(
+        id="05.10",
+        title="DDIM, from the noise",
+        prompt="The network has said `eps` at $x_t$. Write DDIM's $x_s$ with `x_t`, `eps`, `abar` "
+        "($\\bar\\alpha_t$) and `abar_s` ($\\bar\\alpha_s$).",
+        answer="sqrt(abar_s)*(x_t - sqrt(1-abar)*eps)/sqrt(abar) + sqrt(1-abar_s)*eps",
+        given=("x_t", "eps", "abar", "abar_s"),
+        also=[
+            r"\sqrt{\bar\alpha_s}\frac{x_t-\sqrt{1-\bar\alpha_t}\,\hat\epsilon}{\sqrt{\bar\alpha_t}}"
+            r"+\sqrt{1-\bar\alpha_s}\,\hat\epsilon",
+            "sqrt(abar_s/abar)*x_t + (sqrt(1-abar_s) - sqrt(abar_s*(1-abar)/abar))*eps",
+            "√(ᾱ_s/ᾱ_t) (x_t − √(1−ᾱ_t) ε) + √(1−ᾱ_s) ε",
+        ],
+        hints=[
+            "First the estimate of the picture, then the mixture at level s.",
+            "$\\hat x_0 = (x_t-\\sqrt{1-\\bar\\alpha_t}\\,\\hat\\varepsilon)/\\sqrt{\\bar\\alpha_t}$.",
+        ],
+        mistakes=[
+            Mistake(
+                "no noise",
+                "That is √ᾱ_s x̂_0 alone: the noise of level s is missing.",
+                "sqrt(abar_s)*(x_t - sqrt(1-abar)*eps)/sqrt(abar)",
+            ),
+            Mistake(
+                "picture not shrunk",
+                "x̂_0 wants the factor √ᾱ_s.",
+                "(x_t - sqrt(1-abar)*eps)/sqrt(abar) + sqrt(1-abar_s)*eps",
+            ),
+            Mistake(
+                "old noise level",
+                "The noise goes back in at the level of t; at s there is less of it.",
+                "sqrt(abar_s)*(x_t - sqrt(1-abar)*eps)/sqrt(abar) + sqrt(1-abar)*eps",
+            ),
+            Mistake(
+                "lost roots",
+                "The variances ᾱ and 1 − ᾱ stand where their roots belong.",
+                "abar_s*(x_t - (1-abar)*eps)/abar + (1-abar_s)*eps",
+            ),
+            Mistake(
+                "levels swapped",
+                "s and t have changed places: that is the way up, from less noise to more.",
+                "sqrt(abar)*(x_t - sqrt(1-abar_s)*eps)/sqrt(abar_s) + sqrt(1-abar)*eps",
+            ),
+            Mistake(
+                "added",
+                "The noise is to be taken from x_t before the picture is rescaled.",
+                "sqrt(abar_s)*(x_t + sqrt(1-abar)*eps)/sqrt(abar) + sqrt(1-abar_s)*eps",
+            ),
+        ],
+        worked="$x_s = \\sqrt{\\bar\\alpha_s}\\,\\frac{x_t-\\sqrt{1-\\bar\\alpha_t}\\,"
+        "\\hat\\varepsilon}{\\sqrt{\\bar\\alpha_t}} + \\sqrt{1-\\bar\\alpha_s}\\,\\hat\\varepsilon$. "
+        "If $\\hat\\varepsilon$ were the noise that made $x_t$, this would be the $x_s$ made with it.",
+        right="Right: the same picture and the same noise, at another level.",
+    ),
+    Symbolic(
+        id="05.11",
+        title="The variance of a jump",
+        prompt="Give the variance of $q(x_s\\mid x_t,x_0)$ for a jump from $t$ to any $s<t$, with `abar` "
+        "($\\bar\\alpha_t$) and `abar_s` ($\\bar\\alpha_s$). For $s=t-1$ it is $\\tilde\\beta_t$.",
+        answer="(1-abar_s)/(1-abar)*(1-abar/abar_s)",
+        given=("abar", "abar_s"),
+        also=[
+            r"\frac{1-\bar\alpha_s}{1-\bar\alpha_t}\left(1-\frac{\bar\alpha_t}{\bar\alpha_s}\right)",
+            "(1-abar_s)*(abar_s-abar)/(abar_s*(1-abar))",
+            "1/((abar/abar_s)/(1-abar/abar_s) + 1/(1-abar_s))",
+        ],
+        hints=[
+            "What takes the place of $\\alpha_t = \\bar\\alpha_t/\\bar\\alpha_{t-1}$ in a jump?",
+            "$\\beta_t$ becomes $1-\\bar\\alpha_t/\\bar\\alpha_s$, and $\\bar\\alpha_{t-1}$ becomes "
+            "$\\bar\\alpha_s$.",
+        ],
+        mistakes=[
+            Mistake(
+                "forward variance",
+                "That is the variance of the forward jump, the other permitted choice. The posterior's is "
+                "smaller by (1−ᾱ_s)/(1−ᾱ_t), because x_0 is known as well.",
+                "1-abar/abar_s",
+            ),
+            Mistake(
+                "upside down",
+                "The factor stands upside down. Knowing more can't widen the law: it must be below 1.",
+                "(1-abar)/(1-abar_s)*(1-abar/abar_s)",
+            ),
+            Mistake(
+                "difference",
+                "ᾱ_s − ᾱ_t is the difference of two signals' variances. A jump has the *ratio* as its α.",
+                "(1-abar_s)/(1-abar)*(abar_s-abar)",
+            ),
+            Mistake("not divided", "The division by 1 − ᾱ_t is missing.", "(1-abar_s)*(1-abar/abar_s)"),
+            Mistake(
+                "marginal",
+                "1 − ᾱ_s is the variance of x_s given x_0 alone. Here x_t is known too, and that narrows it.",
+                "1-abar_s",
+            ),
+            Mistake(
+                "barred",
+                "1 − ᾱ_t stands where the variance of the jump belongs; with the denominator it cancels.",
+                "(1-abar_s)/(1-abar)*(1-abar)*abar_s",
+            ),
+            Mistake(
+                "standard deviation",
+                "That is the standard deviation; the variance is asked for.",
+                "sqrt((1-abar_s)/(1-abar)*(1-abar/abar_s))",
+            ),
+        ],
+        worked="$\\frac{1-\\bar\\alpha_s}{1-\\bar\\alpha_t}\\Big(1-\\frac{\\bar\\alpha_t}"
+        "{\\bar\\alpha_s}\\Big)$. At $s=0$ it is 0 whatever $t$ is: the last step adds no noise, however "
+        "long "
+        "it is.",
+        right="Right. At s = 0 it is 0, so the last step needs no rule of its own.",
+    ),
+    Number(
+        id="05.12",
+        title="Calls of the network",
+        prompt="You want 64 digits. The memory holds 16 at a time, and you go from $T=1000$ down to 0 in "
+        "jumps "
+        "of 20 levels. How many times is the network called?",
+        answer=200,
+        rel=0,
+        unit="calls",
+        also=["4*50", "64/16 * 1000/20", "200 calls"],
+        hints=["How many jumps are there from 1000 to 0?", "How many batches, one after another?"],
+        mistakes=[
+            Mistake("one batch", "50 calls make one batch of 16 digits; there are four batches.", 50),
+            Mistake(
+                "each picture",
+                "3200 counts every picture by itself. A batch of 16 shares each call.",
+                3200,
+            ),
+            Mistake("no jumps", "4000 calls would be the full chain, 1000 for each of four batches.", 4000),
+            Mistake(
+                "states",
+                "204 counts 51 for each batch. There are 51 states, x_1000 and x_0 among them, and 50 jumps "
+                "between them.",
+                204,
+            ),
+            Mistake(
+                "last left out",
+                "196 leaves out the last jump of each batch, from 20 to 0. It adds no noise, but its mean "
+                "needs the network.",
+                196,
+            ),
+            Mistake(
+                "all at once",
+                "1000 passes is the full chain for a single batch.",
+                1000,
+            ),
+        ],
+        worked="$1000/20 = 50$ jumps, one call each, shared by the 16 digits of a batch; $64/16 = 4$ "
+        "batches: "
+        "$4\\cdot 50 = 200$ calls, where the full chain would take 4000.",
+        right="Right: four batches of 50 jumps.",
+    ),
+    Number(
+        id="05.13",
+        title="Two jumps",
+        prompt="Each pixel of the data is $\\mathcal N(0,1)$, and the denoiser is perfect: $\\hat x_0 = "
+        "\\sqrt{\\bar\\alpha_t}\\,x_t$. Sample in two jumps, $T\\to s\\to 0$, with $\\bar\\alpha_T$ so "
+        "small that it counts as 0 and $\\bar\\alpha_s = 0.5$, by the ancestral step with the posterior's "
+        "own "
+        "variance. What variance do the samples have, where 1 would be right?",
+        answer=0.25,
+        also=["0.5*0.5", "1/4", "(1-0.5)*0.5"],
+        hints=[
+            "At T the estimate is 0 for everyone, so x_s is fresh noise alone. How much of it?",
+            "The variance of the first jump is $\\frac{1-\\bar\\alpha_s}{1-\\bar\\alpha_T}(1-\\bar\\alpha_T/"
+            "\\bar\\alpha_s)$, here 0.5.",
+            "The last jump goes to $\\hat x_0 = \\sqrt{0.5}\\,x_s$ and adds nothing.",
+        ],
+        mistakes=[
+            Mistake(
+                "exact",
+                "1 is what it should be. A perfect denoiser is not enough: the steps must be small, too.",
+                1,
+            ),
+            Mistake(
+                "beta",
+                "0.5 is the variance at the stop s (where 1 would be right), or that of the samples with the "
+                "forward variance, 1 − ᾱ_T/ᾱ_s = 1, in the first jump. Here the first jump has 0.5, and the "
+                "last one halves it.",
+                0.5,
+            ),
+            Mistake(
+                "noise at the end",
+                "0.75 has fresh noise of variance 0.5 added in the last jump. There the variance is 0.",
+                0.75,
+            ),
+            Mistake(
+                "no root",
+                "0.125 has x_s multiplied by ᾱ_s = 0.5, not by its root.",
+                0.125,
+            ),
+            Mistake(
+                "not squared",
+                "0.354 multiplies the variance by √0.5. A factor on x counts squared in the variance.",
+                0.5**1.5,
+            ),
+            Mistake(
+                "nothing",
+                "0 would be a walk without fresh noise: all samples at the mean. The first jump draws noise "
+                "of variance 0.5.",
+                0,
+            ),
+        ],
+        worked="At T, $\\hat x_0 = 0$: $x_s$ is fresh noise of variance $1-\\bar\\alpha_s = 0.5$. The last "
+        "jump is the mean, $\\sqrt{0.5}\\,x_s$, with variance $0.5\\cdot 0.5 = 0.25$. With the forward "
+        "variance "
+        "in the first jump it would be 0.5; a thousand steps come to 0.99 and 1.00.",
+        right="Right: a quarter of the variance, from a perfect denoiser. The steps were too large.",
+    ),
+    Number(
+        id="05.14",
+        title="There and back",
+        prompt="Each pixel of the data is $\\mathcal N(0,1)$. A pixel $x_0$ is noised to a level with "
+        "$\\bar\\alpha_t=0.64$, and a perfect sampler, with as many steps as it likes, goes back from there "
+        "to a "
+        "new $x_0'$. What is the correlation of $x_0$ and $x_0'$?",
+        answer=0.64,
+        also=["0.8^2", "16/25", "sqrt(0.64)*sqrt(0.64)"],
+        hints=[
+            "Given $x_t$, the new $x_0'$ is a draw from $q(x_0\\mid x_t)$, independent of the old one.",
+            "So the covariance is that of $\\mathbb E[x_0\\mid x_t]$ with itself.",
+            "$\\mathbb E[x_0\\mid x_t] = \\sqrt{\\bar\\alpha_t}\\,x_t$, and $x_t$ has variance 1.",
+        ],
+        mistakes=[
+            Mistake(
+                "undone",
+                "1 would be an undoing. The sampler doesn't know which noise was added; it draws a new x_0 "
+                "that fits x_t.",
+                1,
+            ),
+            Mistake(
+                "one way",
+                "0.8 is the correlation of x_0 and x_t, one way. The way back costs the same factor again.",
+                0.8,
+            ),
+            Mistake(
+                "lost",
+                "0.36 is the share of the noise in x_t. What comes back the same is the rest.",
+                0.36,
+            ),
+            Mistake(
+                "squared",
+                "0.4096 is 0.64². The factor for one way is √0.64 = 0.8, and there are two ways.",
+                0.4096,
+            ),
+            Mistake(
+                "forgotten",
+                "0 would be right if nothing of x_0 were left in x_t, ᾱ_t = 0.",
+                0,
+            ),
+        ],
+        worked="$\\mathrm{Cov}(x_0,x_0') = \\mathrm{Var}\\,\\mathbb E[x_0\\mid x_t] = \\bar\\alpha_t = "
+        "0.64$, "
+        "and both have variance 1. In general it is the share of the variance of $x_0$ that $x_t$ explains.",
+        right="Right: √ᾱ_t there, √ᾱ_t back.",
+    ),
+    Choice(
+        id="05.15",
+        title="Which variance, for which data?",
+        prompt="Let the denoiser be perfect. $\\sigma_t^2=\\beta_t$ and $\\sigma_t^2=\\tilde\\beta_t$: for "
+        "which "
+        "data is each the variance of the true $q(x_{t-1}\\mid x_t)$?",
+        options={
+            "a": "β_t for a single picture, β̃_t for data N(0, I).",
+            "b": "β̃_t for a single picture, β_t for data N(0, I).",
+            "c": "β̃_t for all data, for it is the variance of the posterior.",
+            "d": "Both for all data, if the network is good enough.",
+            "e": "Neither for any data; the variance must be learned.",
+        },
+        answer="b",
+        why={
+            "a": "The other way round. With one picture x_0 is known, and only β̃_t is left: 0.52 in the "
+            "jump "
+            "from 500 to 400 of linear(1000), where β is 0.60.",
+            "c": "The posterior is told x_0, the sampler isn't. What it doesn't know of x_0 comes on top: "
+            "for "
+            "N(0, I) in the jump from 500 to 400, 0.52 grows to 0.60.",
+            "d": "The network gives the mean. The spread around it belongs to the data: 0.52 for a point and "
+            "0.60 for N(0, I), in the jump from 500 to 400.",
+            "e": "Two kinds of data have a simple answer: 0.52 = β̃ for a point, 0.60 = β for N(0, I) in the "
+            "jump from 500 to 400. Between them it can be measured, and need not be learned.",
+        },
+        hints=[
+            "What does the sampler not know that the posterior knows?",
+            "If the data are a single picture?",
+        ],
+        worked="**b**. One picture: $x_0$ is known, and the posterior is the truth. Data $\\mathcal "
+        "N(0,I)$: all "
+        "$x_t$ are $\\mathcal N(0,I)$, and the chain looks the same in both directions, so its step back "
+        "has the "
+        "variance of its step forth. Between the two, add to $\\tilde\\beta_t$ what is unknown of $x_0$, "
+        "seen "
+        "through the posterior's mean.",
+        right="Right, and for data in between the truth lies in between.",
+    ),
+    Choice(
+        id="05.16",
+        title="Spot the fault in a sampler",
+        prompt="In this sampler (linear(1000), full chain) one line is at fault. Which?",
+        options={
+            "a": "`x = torch.randn(16, 1, 8, 8)`, first",
+            "b": "`z = torch.randn_like(x)`, second",
+            "c": "`for t in range(1000, 0, -1):`, third",
+            "d": "`x0 = denoiser(x, t)`, in the loop",
+            "e": "`x = ancestral(x0, x, schedule.level(t - 1), schedule.level(t), z)`, in the loop",
+        },
+        answer="b",
+        why={
+            "a": "The start is right: N(0, I), of the shape of 16 digits of 64 pixels.",
+            "c": "The loop is right: range(1000, 0, -1) ends at 1, so there are 1000 steps, the last from 1 "
+            "to 0.",
+            "d": "Right: the estimate of x_0 at each of the 1000 states.",
+            "e": "The step is right, and at t = 1 it adds no noise, for β̃_1 = 0. But look at where its z "
+            "comes "
+            "from.",
+        },
+        hints=["Which of them ought to happen a thousand times?"],
+        worked="**b** belongs inside the loop. With the same $z$ at every step the pushes add up instead of "
+        "averaging out: two modes of variance 0.85 come out with 5.0. Nothing fails, nothing warns; only a "
+        "look at the spread tells.",
+        right="Right: fresh noise is fresh at every step. Drawn once, it makes a variance of 5.0 out of "
+        "0.85.",
     ),
 ]
