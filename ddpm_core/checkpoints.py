@@ -6,14 +6,19 @@ file is refused before any tensor is built from it unless that sum is right.
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import torch
+from safetensors import SafetensorError
 from safetensors.torch import load as read_tensors
 from safetensors.torch import save as write_tensors
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from . import prediction
+from . import checks, prediction
 from .data import SHIPPED, store
 from .denoiser import Denoiser
 from .metrics import Classifier
@@ -26,6 +31,7 @@ PREDICTIONS: dict[str, type[prediction.Prediction]] = {
 }
 LARGEST = 1 << 30  # bytes
 BLANK = "0" * 64
+N = TypeVar("N", bound=nn.Module)
 
 
 def save(denoiser: Denoiser, path: str | Path, **card: Any) -> None:
@@ -49,13 +55,46 @@ def load(path: str | Path) -> Denoiser:
     """The denoiser in a file that `save` wrote, on the CPU in eval mode; or ValueError, FileNotFoundError."""
     tensors, config = read(path)
     try:
-        net = NETS[config["net"]](**config["args"])
         schedule = Schedule(tensors.pop("abar"))
+        net = build(NETS[config["net"]], config["args"], tensors)
         denoiser = Denoiser(net, schedule, PREDICTIONS[config["prediction"]](), config["clip"])
-        net.load_state_dict(tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         raise ValueError(f"{path} holds no denoiser that this version can build: {error}") from None
     return denoiser.eval()
+
+
+def build(kind: type[N], args: dict[str, Any], tensors: dict[str, Tensor]) -> N:
+    """The network that holds `tensors`; takes no memory, and draws nothing, before they are known to fit.
+
+    A file's sum says that it is whole, not that it means well: its configuration may ask for a billion
+    layers.  ValueError, TypeError, RuntimeError or ArithmeticError if the tensors are of another network.
+    """
+    for name, value in dict(args).items():
+        for number in value if name == "mults" else [value]:
+            if number is not None:
+                checks.whole(number, name, 0, LARGEST)
+    with torch.device("meta"), at_most(len(tensors)):
+        net = kind(**args)
+    net.load_state_dict(tensors, assign=True)
+    return net.float()
+
+
+@contextmanager
+def at_most(weights: int) -> Iterator[None]:
+    """Stop the building of a network, by ValueError, at one tensor of weights more than so many."""
+    left = weights
+
+    def count(*_: object) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise ValueError(f"its configuration asks for more weights than the {weights} tensors it holds")
+
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def pretrained(name: str) -> Denoiser:
@@ -66,14 +105,15 @@ def pretrained(name: str) -> Denoiser:
 def classifier(name: str) -> Classifier:
     """The classifier that ships for the pictures of `name`, "digits" among them, in eval mode."""
     tensors, config = read(shipped(name, "classifier"))
-    net = Classifier(**config["args"])
-    net.load_state_dict(tensors)
-    return net.eval()
+    return build(Classifier, config["args"], tensors).eval()
 
 
 def card(path: str | Path) -> dict[str, Any]:
-    """What was written about a model when it was saved."""
-    return read(path)[1]["card"]
+    """What was written about a model when it was saved; or ValueError, FileNotFoundError."""
+    config = read(path)[1]
+    if not isinstance(config, dict) or not isinstance(told := config.get("card"), dict):
+        raise ValueError(f"{path} holds no model with a card, such as model.safetensors of a run")
+    return told
 
 
 def shipped(name: str, kind: str = "denoiser") -> Path:
@@ -85,8 +125,16 @@ def shipped(name: str, kind: str = "denoiser") -> Path:
 
 
 def write(path: str | Path, tensors: dict[str, Tensor], config: dict[str, Any]) -> None:
-    """Tensors and a JSON configuration with their sum, all or nothing."""
+    """Tensors and a JSON configuration with their sum, all or nothing.
+
+    ValueError rather than good weights written over by NaN; OSError if the file can't be written.
+    """
     tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    if lost := [name for name, t in tensors.items() if not bool(t.isfinite().all())]:
+        raise ValueError(
+            f"{path} is left as it was: {lost[0]} holds NaN or infinite numbers: the training has diverged; "
+            "try a lower lr"
+        )
     raw = write_tensors(tensors, {"config": json.dumps(config, sort_keys=True), "sha256": BLANK})
     raw = raw.replace(BLANK.encode(), hashlib.sha256(raw).hexdigest().encode(), 1)
     store(Path(path), raw)
@@ -110,4 +158,7 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         sound = False
     if not sound:
         raise ValueError(f"{path} is not what was saved: cut, changed, or no file of this course's weights")
-    return read_tensors(raw), config
+    try:
+        return read_tensors(raw), config
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{path} has a sum that is right and tensors that can't be read: {error}") from None

@@ -51,7 +51,7 @@ def times(t: object, T: int, lowest: int, batch: int) -> Tensor:
         if low < lowest or high > T:
             why = " (t = 0 is the clean image: nothing to predict there)" if lowest == 1 and low == 0 else ""
             raise ValueError(f"times must lie in {lowest}..{T}, got {low}..{high}{why}")
-    return t
+    return t.long()  # torch takes int16 for no index, and uint8 for a mask
 
 
 def descending(path: Sequence[int] | Tensor, T: int) -> list[int]:
@@ -100,7 +100,7 @@ def labels(y: object, batch: int) -> Tensor:
         raise TypeError(f"labels must be an integer tensor, got {show(y)}")
     if y.shape != (batch,):
         raise ValueError(f"labels must have shape ({batch},), one for each example, got {tuple(y.shape)}")
-    return y
+    return y.long()  # uint8 has no -1
 
 
 def same_shape(x: Tensor, like: Tensor, name: str, other: str) -> None:

@@ -1,10 +1,16 @@
 """The data of the course: what ships in data/, and MNIST by verified download or from a folder."""
 
 import contextlib
+import glob
 import hashlib
+import http.client
 import os
+import secrets
 import struct
+import time
+import urllib.error
 import urllib.request
+import zipfile
 import zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +20,10 @@ import torch
 from torch import Tensor
 
 SHIPPED = Path(__file__).resolve().parents[1] / "data"
+PATIENCE = 30.0  # seconds to wait for a byte of a download
+SLOWEST = 10_000  # bytes a second that a download must bring after that, on the average
+TRIES = 2  # of a download that breaks off
+STALE = 60.0  # seconds after which a half-written file is nobody's: its writer was killed
 
 
 class Dataset(NamedTuple):
@@ -42,9 +52,14 @@ def digits() -> tuple[Dataset, Dataset]:
     path = SHIPPED / "digits.npz"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; it ships with the course: git checkout -- data")
-    with np.load(path, allow_pickle=False) as file:
-        grey, labels = torch.from_numpy(file["images"]), torch.from_numpy(file["labels"]).long()
-        train, test = (torch.from_numpy(file[name]).long() for name in ("train", "test"))
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            grey, labels = torch.from_numpy(file["images"]), torch.from_numpy(file["labels"]).long()
+            train, test = (torch.from_numpy(file[name]).long() for name in ("train", "test"))
+    except (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, NotImplementedError) as error:
+        raise ValueError(
+            f"{path} is damaged ({error}); it ships with the course: git checkout -- data"
+        ) from None
     images = from_bytes(grey, 17)[:, None]  # (N, 1, 8, 8)
     return Dataset(images[train], labels[train], 17), Dataset(images[test], labels[test], 17)
 
@@ -115,7 +130,11 @@ def _idx(remote: Remote) -> Tensor:
     for path in (f / (remote.name + end) for f in (folder, folder / "mnist") for end in (".gz", "")):
         if path.is_file():
             raw = path.read_bytes()
-            return parse_idx(_unpack(raw, path) if path.suffix == ".gz" else raw, path)
+            try:
+                return parse_idx(_unpack(raw, path) if path.suffix == ".gz" else raw, path)
+            except ValueError as error:
+                way_out = "put a good copy there" if own else "delete it, and it is downloaded again"
+                raise ValueError(f"{error}; {way_out}") from None
     if own:
         raise FileNotFoundError(
             f"DDPM_DATA is {folder}, but there is no {remote.name}.gz in it; put the four MNIST files "
@@ -140,39 +159,84 @@ def download(remote: Remote, hosts: tuple[str, ...], folder: Path) -> bytes:
 
     Nothing is kept unless size and sha256 are right.  ConnectionError, ValueError or OSError otherwise.
     """
-    way_out = f"; or put {remote.name}.gz in a folder and name the folder in DDPM_DATA"
-    failures = []
-    for host in hosts:
-        url = f"{host}{remote.name}.gz"
-        try:
-            request = urllib.request.Request(url, headers={"User-Agent": "ddpm_core"})
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                packed = answer.read(remote.size + 4096)
-            raw = _unpack(packed, url, remote.size)
-        except (OSError, ValueError) as error:  # URLError is an OSError
-            failures.append(f"{url}: {error}")
-            continue
-        if len(raw) != remote.size or hashlib.sha256(raw).hexdigest() != remote.sha256:
-            failures.append(f"{url}: its content is not the known one (sha256 differs)")
-            continue
-        store(folder / f"{remote.name}.gz", packed)
-        return raw
-    raise ConnectionError(f"could not download {remote.name}: {'; '.join(failures)}{way_out}")
+    way_out = f"or put {remote.name}.gz in a folder and name the folder in DDPM_DATA"
+    failures = {}
+    for url in (f"{host}{remote.name}.gz" for host in hosts):
+        for _ in range(TRIES):
+            try:
+                packed = _fetch(url, remote.size + 4096)
+                raw = _unpack(packed, url, remote.size)
+                if len(raw) != remote.size or hashlib.sha256(raw).hexdigest() != remote.sha256:
+                    raise ValueError(f"{url} has another content than the known one (sha256 differs)")
+            except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
+                failures[url] = f"{url} broke off: {_line(error)}"
+            except urllib.error.HTTPError as error:
+                failures[url] = f"{url}: {_line(error)}"
+                break
+            except OSError as error:
+                failures[url] = f"{url}: no connection ({_line(getattr(error, 'reason', error))})"
+                break
+            except ValueError as error:
+                failures[url] = str(error)
+                break
+            else:
+                _keep(folder / f"{remote.name}.gz", packed, way_out)
+                return raw
+    raise ConnectionError(f"could not download {remote.name}: {'; '.join(failures.values())}; {way_out}")
+
+
+def _fetch(url: str, limit: int) -> bytes:
+    """The bytes at an address, at most `limit`.  OSError or HTTPException; ValueError if there are more."""
+    request = urllib.request.Request(url, headers={"User-Agent": "ddpm_core"})
+    raw, start = bytearray(), time.monotonic()
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        announced = answer.length
+        while part := answer.read1(1 << 16):
+            raw += part
+            if len(raw) > limit:
+                raise ValueError(f"{url} sends more than {limit:,} bytes")
+            if len(raw) < SLOWEST * (time.monotonic() - start - PATIENCE):
+                raise TimeoutError(f"less than {SLOWEST:,} bytes a second")
+    if announced is not None and len(raw) < announced:
+        raise ConnectionError(f"{len(raw):,} of {announced:,} bytes came")
+    return bytes(raw)
+
+
+def _keep(path: Path, raw: bytes, way_out: str) -> None:
+    try:
+        store(path, raw)
+    except OSError as error:
+        raise OSError(error.errno, f"{error.strerror}; {way_out}") from None
+
+
+def _line(error: object) -> str:
+    return " ".join(str(error).split())
 
 
 def store(path: Path, raw: bytes) -> None:
     """Write a file whole or not at all: under a temporary name first.  OSError leaves what was there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    _sweep(path)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with open(part, "wb") as file:
+        with open(part, "xb") as file:
             file.write(raw)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, f"{path} can't be written ({error.strerror}); it is as it was") from None
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what writers of this file left behind when they were killed."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        with contextlib.suppress(OSError):
+            if time.time() - part.stat().st_mtime > STALE:
+                part.unlink()
 
 
 def _unpack(packed: bytes, source: object, limit: int = 1 << 28) -> bytes:
@@ -181,7 +245,9 @@ def _unpack(packed: bytes, source: object, limit: int = 1 << 28) -> bytes:
         unzip = zlib.decompressobj(wbits=31)
         raw = unzip.decompress(packed, limit + 1)
     except zlib.error as error:
-        raise ValueError(f"{source} is no gzip file: it begins with {packed[:16]!r} ({error})") from None
+        page = "; a proxy or a login page may have answered: open the address in a browser"
+        why = page if packed.lstrip()[:1] == b"<" else f" ({error})"
+        raise ValueError(f"{source} is no gzip file: it begins with {packed[:16]!r}{why}") from None
     if len(raw) > limit:
         raise ValueError(f"{source} unpacks to more than {limit} bytes")
     if not unzip.eof:

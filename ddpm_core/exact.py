@@ -51,7 +51,8 @@ class Mixture:
         self.weights = (weights / weights.sum()).to(means)  # (K,)
 
     def draw(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """n independent data points: (n, ...)."""
+        """n independent data points: (n, ...).  TypeError or ValueError unless n is whole, 1 or more."""
+        n = checks.whole(n, "n", 1)
         k = torch.multinomial(self.weights.cpu(), n, replacement=True, generator=generator)
         mean = self.means[k]  # (n, ...)
         noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype).to(mean.device)

@@ -107,7 +107,7 @@ def train(
     if not len(x0):
         raise ValueError("x0 is empty: there is nothing to train on")
     if y is not None:
-        checks.labels(y, len(x0))
+        y = checks.labels(y, len(x0))
     checks.whole(images, "images", 1)
     checks.whole(batch, "batch", 1)
     checks.whole(seed, "seed", 0)

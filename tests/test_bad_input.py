@@ -15,6 +15,7 @@ from ddpm_core import (
     Schedule,
     ancestral,
     cosine,
+    exact,
     from_betas,
     linear,
     posterior,
@@ -23,6 +24,7 @@ from ddpm_core import (
     train,
     transition,
 )
+from ddpm_core.sampling import keeping
 
 NAN = float("nan")
 x = torch.zeros(4, 1, 8, 8)
@@ -157,6 +159,23 @@ CASES = {
     "denoise at 0": (lambda: D(x, 0), ValueError, "t must be in 1..50, got 0"),
     "denoise at 0s": (lambda: D(x, t4 * 0), ValueError, "times must lie in 1..50, got 0..0"),
     "denoise bool": (lambda: D(x, True), TypeError, "t must be a whole number, got bool True"),
+    "guided floats": (lambda: D.guided(torch.zeros(4), 2), TypeError, "labels must be an integer tensor"),
+    "guided text": (lambda: D.guided(t4, "2"), TypeError, "strength must be a number, got str '2'"),
+    "guided nan": (lambda: D.guided(t4, NAN), ValueError, "strength must lie strictly between -inf and inf"),
+    "guided inf": (lambda: D.guided(t4, float("inf")), ValueError, "strength must lie"),
+    "guided no labels": (
+        lambda: Denoiser(MLP(2, 4), S, Eps()).guided(t4, 2),
+        ValueError,
+        "this MLP takes no label; make and train it with classes=",
+    ),
+    "guided given": (lambda: D.given(t4).guided(t4, 2), ValueError, "this Labelled takes no label"),
+    "keeping nan": (lambda: keeping(x * NAN, x == 0), ValueError, "known holds 256 entries that are NaN"),
+    "keeping numbers": (lambda: keeping(x, x), TypeError, "mask must be a tensor of bools"),
+    "keeping a row": (
+        lambda: keeping(x, x[:, :, :4] == 0),
+        ValueError,
+        "mask must have the shape of known, (4, 1, 8, 8), got (4, 1, 4, 8)",
+    ),
     "given floats": (lambda: D.given(torch.zeros(4)), TypeError, "labels must be an integer tensor"),
     "q bytes": (
         lambda: q_sample(x.byte(), x, level),
@@ -230,6 +249,7 @@ CASES = {
     ),
     "train lr nan": (lambda: train(D, x, images=9, lr=NAN), ValueError, "lr must lie"),
     "train ema": (lambda: train(D, x, images=9, ema=1.0), ValueError, "ema must lie"),
+    "draw none": (lambda: exact.gaussian(S, 0.0, 1.0).draw(0), ValueError, "n must be at least 1, got 0"),
     "train labels": (lambda: train(D, x, t4[:2], images=9), ValueError, "labels must have shape (4,)"),
 }
 

@@ -1,10 +1,13 @@
+import hashlib
 import json
 import random
+import time
 
 import pytest
 import torch
 from oracles import normal
 from safetensors.torch import save as plain_safetensors
+from soak import often
 
 from ddpm_core import (
     MLP,
@@ -68,7 +71,7 @@ def test_any_flipped_byte_is_refused(tmp_path, sound, monkeypatch):
     places = [
         *range(12),
         *(dice.randrange(header) for _ in range(300)),
-        *(dice.randrange(len(sound)) for _ in range(200)),
+        *(dice.randrange(len(sound)) for _ in range(often(200, 10_000))),
     ]
     for place in places:
         raw = bytearray(sound)
@@ -121,6 +124,96 @@ def test_a_sound_file_with_a_wrong_configuration_is_named(tmp_path, change):
     checkpoints.write(path, dict(tensors, abar=torch.tensor([1.0, 2.0])), config)
     with pytest.raises(ValueError, match="abar must decrease"):
         checkpoints.load(path)
+
+
+BIG = 10**9
+HOSTILE = {
+    "wide": {"width": BIG},
+    "wider": {"width": 10**30},
+    "a billion blocks": {"blocks": BIG},
+    "many levels": {"mults": [1] * 10_000},
+    "a wide level": {"mults": [1, BIG]},
+    "classes": {"classes": BIG},
+    "channels": {"channels": BIG},
+    "nothing": {"width": 0},
+    "less than nothing": {"width": -8},
+    "a text, repeated": {"width": "a" * 9, "mults": [BIG]},
+    "a list, repeated": {"width": [8], "mults": [BIG]},
+    "a fraction": {"width": 8.0},
+    "a truth": {"classes": True},
+    "levels a number": {"mults": BIG},
+    "levels a text": {"mults": "14"},
+    "levels in levels": {"mults": [[1]]},
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_configuration_that_asks_for_too_much_is_refused_at_once(tmp_path, name):
+    """With a sum that is right: whoever can write a file can also write its sum."""
+    path, denoiser = tmp_path / "hostile.safetensors", model(net=UNet(width=8))
+    config = {"net": "UNet", "args": denoiser.net.config | HOSTILE[name], "prediction": "Eps", "clip": None}
+    checkpoints.write(path, dict(denoiser.net.state_dict(), abar=denoiser.schedule.abar), config)
+    start = time.process_time()
+    with pytest.raises(ValueError, match=r"hostile\.safetensors holds no denoiser"):
+        checkpoints.load(path)
+    assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize(
+    "config", [[], 1, None, "UNet", {}, {"net": ["UNet"]}, {"net": "MLP", "args": [1]}], ids=str
+)
+def test_a_configuration_of_any_shape_is_refused_and_so_is_its_card(tmp_path, config):
+    path = tmp_path / "odd.safetensors"
+    checkpoints.write(path, {"abar": torch.tensor([1.0, 0.5])}, config)
+    with pytest.raises(ValueError, match=r"odd\.safetensors holds no denoiser"):
+        checkpoints.load(path)
+    with pytest.raises(ValueError, match=r"odd\.safetensors holds no model with a card"):
+        checkpoints.card(path)
+
+
+def test_an_mlp_of_a_billion_layers_is_refused_at_once(tmp_path):
+    config = {"net": "MLP", "args": {"depth": BIG}, "prediction": "Eps", "clip": None}
+    tensors = dict(MLP().state_dict(), abar=cosine(9).abar)
+    checkpoints.write(tmp_path / "deep.safetensors", tensors, config)
+    with pytest.raises(ValueError, match="more weights than the"):
+        checkpoints.load(tmp_path / "deep.safetensors")
+
+
+def test_tensors_that_lie_about_themselves_are_refused_though_the_sum_is_right(tmp_path):
+    lies = [
+        {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 8]},
+        {"dtype": "F32", "shape": [2], "data_offsets": [0, 2**40]},
+        {"dtype": "X99", "shape": [2], "data_offsets": [0, 8]},
+        {"dtype": "F32", "shape": [-2], "data_offsets": [0, 8]},
+        "tensor",
+    ]
+    for lie in lies:
+        meta = {"config": "{}", "sha256": checkpoints.BLANK}
+        head = json.dumps({"__metadata__": meta, "w": lie}).encode()
+        raw = len(head).to_bytes(8, "little") + head + bytes(8)
+        raw = raw.replace(checkpoints.BLANK.encode(), hashlib.sha256(raw).hexdigest().encode())
+        (tmp_path / "lie.safetensors").write_bytes(raw)
+        with pytest.raises(ValueError, match="tensors that can't be read"):
+            checkpoints.read(tmp_path / "lie.safetensors")
+
+
+def test_a_file_too_large_is_refused_unread(tmp_path, sound, monkeypatch):
+    (tmp_path / "large.safetensors").write_bytes(sound)
+    monkeypatch.setattr(checkpoints, "LARGEST", len(sound) - 1)
+    with pytest.raises(ValueError, match=r"large\.safetensors has .* bytes; refused"):
+        checkpoints.load(tmp_path / "large.safetensors")
+
+
+def test_loading_draws_nothing_and_gives_weights_that_train(tmp_path):
+    denoiser = model(net=UNet(width=8))
+    checkpoints.save(denoiser.double(), tmp_path / "m.safetensors")
+    state = torch.get_rng_state()
+    again = checkpoints.load(tmp_path / "m.safetensors")
+    checkpoints.classifier("digits")
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(p.requires_grad and p.dtype == torch.float32 and p.is_leaf for p in again.parameters())
+    again.loss(torch.zeros(2, 1, 8, 8), torch.tensor([3]), torch.zeros(2, 1, 8, 8)).sum().backward()
+    assert all(p.grad is not None for p in again.parameters())
 
 
 def test_only_nets_that_can_be_built_again_are_saved(tmp_path):

@@ -1,16 +1,13 @@
 import gzip
 import hashlib
-import os
 import struct
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 import torch
 
 from ddpm_core import digits, mnist
-from ddpm_core.data import MNIST, Remote, download, from_bytes, parse_idx, to_bytes
+from ddpm_core.data import MNIST, from_bytes, to_bytes
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "mnist"
 
@@ -104,61 +101,3 @@ def test_the_real_mnist(monkeypatch):
     for remote in (*MNIST[0], *MNIST[1]):  # the sums that a download is held against
         raw = gzip.decompress((REAL / f"{remote.name}.gz").read_bytes())
         assert (len(raw), hashlib.sha256(raw).hexdigest()) == (remote.size, remote.sha256)
-
-
-RAW = idx(2, 3, 3)
-GOOD = Remote("thing", len(RAW), hashlib.sha256(RAW).hexdigest())
-ANSWERS = {
-    "good": gzip.compress(RAW),
-    "html": b"<html>log in first</html>",
-    "other": gzip.compress(idx(2, 3, 3, fill=bytes(18))),
-    "cut": gzip.compress(RAW)[:-9],
-    "huge": gzip.compress(bytes(10_000)),
-}
-
-
-@pytest.fixture(scope="module")
-def server():
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            kind = self.path.split("/")[1]
-            if kind not in ANSWERS:
-                return self.send_error(404)
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(ANSWERS[kind])
-
-        def log_message(self, *args):
-            pass
-
-    http = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=http.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{http.server_port}"
-    http.shutdown()
-
-
-def test_a_download_is_kept_once_it_is_right(server, tmp_path):
-    raw = download(GOOD, (f"{server}/missing/", f"{server}/good/"), tmp_path / "new")
-    assert torch.equal(parse_idx(raw, tmp_path), torch.arange(18, dtype=torch.uint8).reshape(2, 3, 3))
-    assert os.listdir(tmp_path / "new") == ["thing.gz"]
-
-
-@pytest.mark.parametrize(
-    ("kind", "message"),
-    [
-        ("html", "no gzip file"),
-        ("other", "sha256 differs"),
-        ("cut", "cut"),
-        ("huge", "more than"),
-        ("x", "404"),
-    ],
-)
-def test_a_wrong_download_leaves_nothing_and_names_the_way_out(server, tmp_path, kind, message):
-    with pytest.raises(ConnectionError, match=rf"(?s){message}.*DDPM_DATA"):
-        download(GOOD, (f"{server}/{kind}/",), tmp_path)
-    assert os.listdir(tmp_path) == []
-
-
-def test_no_network_names_the_way_out(tmp_path):
-    with pytest.raises(ConnectionError, match="DDPM_DATA"):
-        download(GOOD, ("http://127.0.0.1:9/",), tmp_path)

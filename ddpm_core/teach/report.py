@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import json
 import multiprocessing
 import os
 import re
@@ -156,12 +157,12 @@ class Rechecker:
         """(outcome, "") of the recheck, or ("", why there is none)."""
         pipe = self.pipe or self.start()
         try:
-            pipe.send((name, data))
+            tell(pipe, [name, data])
             if pipe.poll(LIMIT):
-                outcome, why = pipe.recv()
+                outcome, why = hear(pipe)
                 return str(outcome), str(why)
             why = f"recheck cut after {LIMIT:g} s"
-        except (EOFError, OSError):
+        except (EOFError, OSError, ValueError):
             why = "recheck ended its process"
         self.end()
         return "", why
@@ -173,7 +174,7 @@ class Rechecker:
         self.process.start()
         theirs.close()
         try:
-            ready = self.pipe.poll(120) and self.pipe.recv() == "ready"
+            ready = self.pipe.poll(120) and hear(self.pipe) == "ready"
         except EOFError:
             ready = False
         if not ready:
@@ -193,16 +194,26 @@ class Rechecker:
 def serve(pipe: Connection, source: str) -> None:
     """The other process: judge what comes until nobody asks any more."""
     bank = load(source)
-    pipe.send("ready")
+    tell(pipe, "ready")
     while True:
         try:
-            name, data = pipe.recv()
+            name, data = hear(pipe)
         except (EOFError, OSError):
             return
         try:
-            pipe.send((bank[name].recheck(data).outcome.name, ""))
+            tell(pipe, [bank[name].recheck(data).outcome.name, ""])
         except Exception as error:  # by contract there is none; a report goes on all the same
-            pipe.send(("", f"recheck failed: {type(error).__name__}"))
+            tell(pipe, ["", f"recheck failed: {type(error).__name__}"])
+
+
+def tell(pipe: Connection, what: object) -> None:
+    """Send as JSON: what an answer could make of the other process, it can't make of this one."""
+    pipe.send_bytes(json.dumps(what).encode())
+
+
+def hear(pipe: Connection) -> Any:
+    """What `tell` sent."""
+    return json.loads(pipe.recv_bytes())
 
 
 def load(source: str) -> Mapping[str, Any]:
