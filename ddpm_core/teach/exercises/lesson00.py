@@ -73,20 +73,21 @@ EXERCISES = [
         },
         answer="b",
         why={
-            "a": "Pure noise stands at the other end, at $t = T$: with linear(1000), x_1000 keeps 0.6 % of "
-            "the picture.",
+            "a": "Pure noise stands at the other end, at the last t: with linear(1000), x_1000 keeps 0.6 % "
+            "of the picture.",
             "c": "The first noised picture is x_1. x_0 has seen no step yet, and x_2 has seen two.",
         },
         hints=["How many steps of noise has $x_0$ seen?"],
-        worked="$x_0$ has seen no step of noise: it is the clean picture, **b**. $x_T$ has seen all of them.",
+        worked="$x_0$ has seen no step of noise: it is the clean picture, **b**. The last state, $x_T$, has "
+        "seen all $T$ steps.",
         right="Right: no step of noise yet.",
     ),
     Symbolic(
         id="00.3",
         title="A formula",
         prompt="With $\\alpha_t = 1 - \\beta_t$ and $\\bar\\alpha_t = \\bar\\alpha_{t-1}\\,\\alpha_t$: write "
-        "$\\bar\\alpha_t$ with $\\bar\\alpha_{t-1}$ and $\\beta_t$. "
-        'Type it as text, such as `"abar_prev + beta"`; `ᾱ` and `β` are read as well.',
+        "$\\bar\\alpha_t$ with $\\bar\\alpha_{t-1}$ and $\\beta_t$. They are typed `abar_prev` and `beta`. "
+        'The answer is text, such as `"abar_prev + beta"`; `ᾱ` and `β` are read as well.',
         answer="abar_prev*(1 - beta)",
         given=("abar_prev", "beta", "alpha"),
         also=["ᾱ_{t-1} - ᾱ_{t-1} β", "alpha*abar_prev", r"\bar\alpha_{t-1}(1-\beta_t)"],
@@ -109,7 +110,8 @@ EXERCISES = [
         id="00.4",
         title="A function",
         prompt="Write `per_example(x)`: the sum over everything but the batch, from shape $(B, \\dots)$ to "
-        "$(B,)$. Every loss in this course is counted for each example first.",
+        "$(B,)$. $B$ is the size of the batch, the number of examples in `x`. Every loss in this course is "
+        "counted for each example first.",
         reference=per_example,
         cases=[
             Case("x = [[1, 2], [3, 4]]", (torch.tensor([[1.0, 2], [3, 4]], dtype=torch.float64),)),

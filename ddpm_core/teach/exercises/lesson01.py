@@ -136,8 +136,8 @@ EXERCISES = [
             "a": "A VAE is a special case of a DDPM.",
             "b": "They share the word *encoder*, and nothing that matters.",
             "c": "A DDPM is a Markovian hierarchical VAE: T latents of the data's size, a fixed Gaussian "
-            "noising chain as encoder, one time-conditioned network as decoder, trained on the same kind of "
-            "bound.",
+            "noising chain that ends near N(0, I) as encoder, one time-conditioned network as decoder, "
+            "trained on the same kind of bound.",
             "d": "Any hierarchical VAE whose latents have the data's size is a DDPM.",
             "e": "A DDPM is a GAN whose generator gets noise at every step.",
         },
@@ -150,17 +150,18 @@ EXERCISES = [
             "d": "The size alone is not enough. Take x_t = x_{t−1} + 0.000001 · noise: T latents of the "
             "right size, but after 1000 steps the picture is untouched, and L_T costs 10.4 nats for a pixel "
             "at 1. A DDPM also needs a schedule that leads to N(0, I).",
-            "e": "A GAN has a second network that judges. A DDPM has none: its T terms, at t = 2 as at t = "
-            "1000, are all likelihood terms of one bound.",
+            "e": "A GAN has a second network that judges. A DDPM has none: what it trains, at t = 2 as at "
+            "t = 1000, are terms of one bound on log p(x_0).",
         },
         hints=[
             "Which is the more general: a fixed encoder or a learned one?",
-            "Look for the option that names four restrictions.",
+            "Look for the option that restricts most: latents, encoder, its end, decoder.",
         ],
-        worked="**c**. Start from a hierarchical VAE and fix four things: the latents form a Markov chain, "
-        "each has the data's size, the encoder is chosen (scale and add Gaussian noise) rather than "
-        "learned, and its schedule ends near $\\mathcal N(0, I)$. The bound stays the same.",
-        right="Right. Four restrictions, and the same bound.",
+        worked="**c**. Start from a hierarchical VAE and restrict it: the latents form a Markov chain, each "
+        "has the data's size, the encoder is chosen (scale and add Gaussian noise) rather than learned, its "
+        "schedule ends near $\\mathcal N(0, I)$, and one network, told $t$, serves all levels of the "
+        "decoder. The bound stays the same.",
+        right="Right. A VAE under many restrictions, with the same bound.",
     ),
     Choice(
         id="01.3",
@@ -186,7 +187,7 @@ EXERCISES = [
             "for a pixel at 1) and needs no gradient.",
         },
         hints=["Ask of each: which numbers does training change?", "Fixed and random are not opposites."],
-        worked="**b**. The VAE's $q_\\phi(z\\mid x)$ has weights $\\phi$ that are trained along with the "
+        worked="**b**. The VAE's $q_\\phi(x_1\\mid x_0)$ has weights $\\phi$ that are trained along with the "
         "decoder. The kernels $q(x_t\\mid x_{t-1}) = \\mathcal N(\\sqrt{1-\\beta_t}\\,x_{t-1}, \\beta_t I)$ "
         "are chosen beforehand. So $L_T$ is a constant, and no gradient flows through the noising.",
         right="Right: fixed, but not deterministic.",
@@ -266,7 +267,7 @@ EXERCISES = [
         hints=["Three parts: what, how measured, what for.", "What is learned goes from x_t to x_{t−1}."],
         worked="It learns the reverse kernels $p_\\theta(x_{t-1}\\mid x_t)$, $t = T, \\dots, 1$, through "
         "one network. The criterion is the ELBO, in practice the re-weighted regression "
-        "$L_{\\text{simple}}$. "
+        "$L_{\\text{simple}}$ of lesson 04. "
         "The end is a sampler: from $x_T\\sim\\mathcal N(0,I)$ back to an $x_0$ that is distributed like "
         "the data.",
         right="Good: what, by which measure, and what for.",
@@ -286,7 +287,7 @@ EXERCISES = [
             "a": "That is a VAE's habit, and not even its duty. Here x_2 = √α_2 x_1 + √β_2 ε has the shape "
             "of x_1: 32 × 32 × 3 stays 3072 numbers.",
             "b": "It is the *information* that shrinks: 0.58 nats of a pixel at t = 100, 0.01 at t = 500 "
-            "(for data N(1, 0.25)). The shape stays.",
+            "(of linear(1000), for data N(1, 0.25)). The shape stays.",
             "d": "There are T latents, one for each time. x_2 alone has as many numbers as the picture.",
         },
         hints=["Look at the kernel: what shape has $\\sqrt{1-\\beta}\\,x + \\sqrt\\beta\\,\\varepsilon$?"],
@@ -297,11 +298,10 @@ EXERCISES = [
     Symbolic(
         id="01.7",
         title="What a latent costs",
-        prompt="For one latent number $x_t$ the encoder says $q = \\mathcal N(\\mu, \\sigma_t^2)$; the "
-        "prior is "
-        "$\\mathcal N(0, 1)$. What is $\\mathrm{KL}(q\\,\\|\\,p)$, in nats? Use `mu` and `sigma`. (A wrong "
-        "answer is "
-        "met with numbers from some step of a chain; they would do for a VAE as well.)",
+        prompt="For one latent number the encoder says $q = \\mathcal N(\\mu, \\sigma^2)$; the prior is "
+        "$p = \\mathcal N(0, 1)$. What is $\\mathrm{KL}(q\\,\\|\\,p)$, in nats? Use `mu` and `sigma`. "
+        "(A wrong answer is tried on numbers, a $\\sigma$ and a $\\mu$. They are taken from a step $t$ of a "
+        "DDPM, but any would do.)",
         answer="(mu^2 + sigma^2 - 1)/2 - log(sigma)",
         given=("mu", "sigma"),
         also=[

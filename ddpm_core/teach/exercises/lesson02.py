@@ -113,7 +113,7 @@ EXERCISES = [
             Mistake(
                 "no root",
                 "0.81 is 1 − β, the share of the *variance* that stays. The picture itself is multiplied by "
-                "the root: two such steps leave 0.81 of it, t = 2.",
+                "the root: only two such steps leave 0.81 of it.",
                 0.81,
             ),
             Mistake(
@@ -124,8 +124,8 @@ EXERCISES = [
             ),
             Mistake(
                 "noise factor",
-                "0.4359 = √0.19 is what multiplies the noise. Check: 0.81 + 0.19 = 1 at every t, also at t "
-                "= 2.",
+                "0.4359 = √0.19 is what multiplies the noise. The picture has the other share of the "
+                "variance: 0.81 + 0.19 = 1.",
                 0.19**0.5,
             ),
             Mistake(
@@ -303,8 +303,8 @@ EXERCISES = [
     Number(
         id="02.5",
         title="A chain of twenty steps",
-        prompt="You want $T = 20$ steps, all with the same $\\beta$, that end as quiet as linear(1000): "
-        "$\\bar\\alpha_{20} = 4\\cdot10^{-5}$. Which $\\beta$ does it take?",
+        prompt="You want $T = 20$ steps, all with the same $\\beta$, that leave as little of the picture as "
+        "linear(1000): $\\bar\\alpha_{20} = 4\\cdot10^{-5}$. Which $\\beta$ does it take?",
         answer=1 - 4e-5 ** (1 / 20),
         also=["1 - 0.00004^(1/20)", "1 - (4e-5)**0.05", 0.3973],
         hints=[
@@ -687,8 +687,8 @@ EXERCISES = [
             ),
         ],
         worked="$\\alpha_t = \\bar\\alpha_t/\\bar\\alpha_{t-1}$, so $\\beta_t = "
-        "1-\\bar\\alpha_t/\\bar\\alpha_{t-1}$. Any falling curve from 1 is a schedule.",
-        right="Right. Any curve that starts at 1 and falls is a schedule.",
+        "1-\\bar\\alpha_t/\\bar\\alpha_{t-1}$. Any curve that falls from 1 and stays above 0 is a schedule.",
+        right="Right. Any curve that starts at 1, falls, and stays above 0 is a schedule.",
     ),
     Number(
         id="02.15",
@@ -742,8 +742,8 @@ EXERCISES = [
     Symbolic(
         id="02.16",
         title="What is left to know",
-        prompt="For Gaussian data of variance 1, how many nats does $x_t$ still hold about $x_0$? Write "
-        "$I(x_0; x_t)$ with `abar`.",
+        prompt="The data are one Gaussian number of variance 1. How many nats does $x_t$ still hold about "
+        "$x_0$? Write $I(x_0; x_t)$ with `abar`.",
         answer="-log(1-abar)/2",
         given=SCHEDULE,
         also=["1/2 log(1 + abar/(1-abar))", "0.5*log(1/(1-ᾱ))", "-ln(sqrt(1 - alpha*abar_prev))"],
