@@ -113,9 +113,9 @@ EXERCISES = [
         title="VAE and DDPM, part by part",
         prompt="The bound reads $\\log p_\\theta(\\text{observed}) \\ge \\mathbb E_q[\\log "
         "p_\\theta(\\text{observed}, \\text{latent}) - \\log q(\\text{latent}\\mid\\text{observed})]$ in "
-        "both models. Which match is right?",
+        "both models. (Texts on VAEs call the latent $z$.) Which match is right?",
         options={
-            "a": "latent z ↔ x_T; encoder ↔ the U-Net; decoder ↔ p(x_{0:T})",
+            "a": "latent z ↔ x_T; encoder ↔ the trained network; decoder ↔ p(x_{0:T})",
             "b": "latent z ↔ x_{1:T}; encoder ↔ q(x_{1:T} | x_0), fixed; decoder ↔ the kernels p(x_{t−1} | "
             "x_t); prior p(z) ↔ p(x_T)",
             "c": "latent z ↔ x_{1:T}; encoder ↔ q(x_{1:T} | x_0); decoder ↔ p(x_{0:T}); prior p(z) ↔ q(x_T "
@@ -125,12 +125,12 @@ EXERCISES = [
         answer="b",
         why={
             "a": "All of x_1, …, x_T are latent, x_2 as much as x_T: with T = 1000 that is 1000 latents. "
-            "And the U-Net sits in the decoder.",
+            "And the trained network sits in the decoder.",
             "c": "p(x_{0:T}) is the joint: it holds the prior p(x_T) as well, so the prior would count "
             "twice. And q(x_T | x_0) is part of the encoder: N(0.0064 x_0, 0.99996) at T = 1000, close to "
             "the prior but not it.",
             "d": "The expectation must run over q(x_{1:T} | x_0). Over the model's own x_1, log p(x_0 | "
-            "x_1) averages to −1246 nats at x_0 = 1 in a case (data N(1, 0.25), T = 1000) where the right "
+            "x_1) averages to −1250 nats at x_0 = 1 in a case (data N(1, 0.25), T = 1000) where the right "
             "average is +3.2.",
         },
         hints=[
@@ -248,8 +248,7 @@ EXERCISES = [
             ),
             Mistake(
                 "weights swapped",
-                "The two weights have changed places. Close to x_t lies what is sure: one step's noise is "
-                "small.",
+                "The two weights have changed places. At t = 500 x_t has 0.994 and x_0 only 0.003.",
                 "(sqrt(alpha)*(1-abar_prev)*x_0 + sqrt(abar_prev)*beta*x_t)/(1-abar)",
             ),
             Mistake(
@@ -259,8 +258,8 @@ EXERCISES = [
             ),
         ],
         worked="$\\tilde\\mu_t = \\frac{\\sqrt{\\alpha_t}(1-\\bar\\alpha_{t-1})\\,x_t + "
-        "\\sqrt{\\bar\\alpha_{t-1}}\\,\\beta_t\\,x_0}{1-\\bar\\alpha_t}$. A check that catches every "
-        "misprint: put $x_t = \\sqrt{\\bar\\alpha_t}\\,x_0$; out must come "
+        "\\sqrt{\\bar\\alpha_{t-1}}\\,\\beta_t\\,x_0}{1-\\bar\\alpha_t}$. A quick check, "
+        "which most misprints fail: put $x_t = \\sqrt{\\bar\\alpha_t}\\,x_0$; out must come "
         "$\\sqrt{\\bar\\alpha_{t-1}}\\,x_0$.",
         right="Right. With x_t = √ᾱ_t x_0 it gives √ᾱ_{t−1} x_0, as it must.",
     ),
@@ -376,7 +375,8 @@ EXERCISES = [
     Symbolic(
         id="03.6",
         title="The posterior variance",
-        prompt="And its variance, $\\tilde\\beta_t$? Use `alpha`, `abar`, `abar_prev`, `beta`.",
+        prompt="And what is the variance $\\tilde\\beta_t$ of $q(x_{t-1}\\mid x_t, x_0)$? Use "
+        "`alpha`, `abar`, `abar_prev`, `beta`.",
         answer="beta*(1-abar_prev)/(1-abar)",
         given=SCHEDULE,
         also=[
@@ -502,9 +502,8 @@ EXERCISES = [
         mistakes=[
             Mistake(
                 "marginals exchanged",
-                "The two marginals have changed places. At t = 2 the joint is q(x_2 | x_1) q(x_1 | x_0): "
-                "what "
-                "stands before must be divided away.",
+                "The two marginals have changed places. The joint of x_2 and x_3 is q(x_3 | x_2) "
+                "q(x_2 | x_0): to have q(x_3 | x_2) alone, q(x_2 | x_0) is divided away.",
                 "log q(x_2|x_3,x_0) - log q(x_3|x_0) + log q(x_2|x_0)",
             ),
             Mistake(

@@ -150,7 +150,7 @@ EXERCISES = [
     Prose(
         id="04.1",
         title="Why regress on the noise?",
-        prompt="In a few sentences: what is gained by letting the network predict the noise, and what is it "
+        prompt="In a few sentences: what is gained by letting the network predict the noise, and what is "
         "not?",
         rubric=[
             "A first benefit: a target of the same scale at every t, training pairs for free at any t, a "
@@ -379,7 +379,7 @@ EXERCISES = [
         "$L_{\\text{simple}} = "
         "\\mathbb E_{t,x_0,\\varepsilon}\\|\\varepsilon-\\hat\\varepsilon_\\theta(x_t,t)\\|^2$ sets it to "
         "1: another weighting of the same terms, not the bound. Its $t=1$ stands in for $L_0$.",
-        right="Right. Setting it to 1 is a choice, and lesson 04 shows what it buys.",
+        right="Right. Setting it to 1 is a choice, and this lesson shows what it buys.",
     ),
     Function(
         id="04.6",
@@ -692,8 +692,8 @@ EXERCISES = [
             Mistake("velocity as noise", "You treated the velocity as if it were the noise.", Eps().x0),
             Mistake(
                 "divided",
-                "You divided by t.signal in the term with v and dropped it at x_t. Nothing is divided here: "
-                "turning back undoes turning.",
+                "You divided the term with v by t.signal and left t.signal out at x_t. Nothing is "
+                "divided here: turning back undoes turning.",
                 _v_divided,
             ),
         ],
@@ -744,7 +744,8 @@ EXERCISES = [
                 0.1,
             ),
         ],
-        worked="$\\frac{\\bar\\alpha_t v}{\\bar\\alpha_t v+1-\\bar\\alpha_t} = \\frac{0.225}{0.325} = "
+        worked="With the variance $v = 0.25$ of the data: "
+        "$\\frac{\\bar\\alpha_t v}{\\bar\\alpha_t v+1-\\bar\\alpha_t} = \\frac{0.225}{0.325} = "
         "0.6923$. "
         "The best guess is $0.973\\,x_t$, and more than two thirds of the noise stay unknown to any network.",
         right="Right. At ᾱ = 0.9 no training brings the loss below 0.692.",
@@ -809,7 +810,7 @@ EXERCISES = [
                 "The squared error is asked for, so the slope counts squared.",
                 "1/sqrt(1-abar)",
             ),
-            Mistake("signal", "1/ᾱ_t is the step from v to ε, upside down.", "1/abar"),
+            Mistake("signal", "1/ᾱ_t is the squared error of v for an error of 1 in ε.", "1/abar"),
             Mistake(
                 "same",
                 "That is 1: the same answer, but in other units. At small t the velocity is nearly the "
@@ -826,7 +827,8 @@ EXERCISES = [
     Choice(
         id="04.16",
         title="Spot the fault in a line",
-        prompt="The notes derive the loss of the noise in five lines. In one of them a root is lost. Which?",
+        prompt="The notes derive the loss of the noise in five lines, with $\\mu_q$ for $\\tilde\\mu_t$. In "
+        "one of them a root is lost. Which?",
         options={
             "a": "$x_0 = \\frac{1}{\\sqrt{\\bar\\alpha_t}}(x_t-\\sqrt{1-\\bar\\alpha_t}\\,\\varepsilon)$",
             "b": "$\\mu_q = "
@@ -909,7 +911,7 @@ EXERCISES = [
         "with the "
         "*worse* bound, about 4.1 bits per pixel against 3.8. How can that be?",
         options={
-            "a": "The bound is no minimum of its own loss.",
+            "a": "The bound is not least where its own loss is least.",
             "b": "Its weight lies where hardly anything can be learned, so that little training goes to "
             "waste; "
             "what is best at the end of all training and what is reached soon are two questions.",
