@@ -38,6 +38,8 @@ RECIPES = {
     "mnist": Recipe(data.mnist, lambda: UNet(width=16, mults=(1, 3, 6), classes=10), 64, 3e-3, 0.9995),
 }
 
+STEPS, CALIBRATION = 100, 500  # of `evaluate`: how many steps, unless told, and training pictures
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 if it went well, 2 with a line on stderr if not."""
@@ -125,6 +127,8 @@ def _weights(name: str, net: UNet) -> dict[str, Tensor]:
 def _resumed(save: Path, told: dict[str, Any]) -> dict[str, Tensor]:
     """The tensors of a save, or ValueError if it was made with other settings."""
     tensors, made = checkpoints.read(save)
+    if not isinstance(made, dict) or "counts" not in tensors:
+        raise ValueError(f"{save} is no save of a run; move it away, or drop --resume")
     if other := [name for name in told if made.get(name) != told[name]]:
         raise ValueError(
             f"{save} was made with another {' and '.join(other)}; give the same, or drop --resume"
@@ -141,12 +145,16 @@ def _sample(args: argparse.Namespace) -> None:
     times = denoiser.schedule.times(args.steps)
     classes = cast(UNet | MLP, denoiser.net).config["classes"]
     labels = _labels(args.labels, args.n, classes)
+    if labels is None and args.guidance is not None:
+        raise ValueError("--guidance pushes towards a label: give --labels too")
+    strength = 1.0 if args.guidance is None else args.guidance
     generator = torch.Generator().manual_seed(args.seed)
     like = torch.empty(0, *card["shape"], device=device)
     parts: list[Tensor] = []
     with tqdm(total=args.n * (len(times) - 1), unit=" steps", unit_scale=True) as bar:
         for part in torch.arange(args.n).split(args.batch):
-            conditional = denoiser if labels is None else denoiser.given(labels[part].to(device))
+            y = None if labels is None else labels[part].to(device)
+            conditional = denoiser if y is None else _towards(denoiser, y, strength)
             x_T = randn(like.new_empty(len(part), *like.shape[1:]), generator)
             for frame in sample(conditional, x_T, times, generator=generator):
                 bar.update(len(part) if frame.x0 is not None else 0)
@@ -163,14 +171,30 @@ def _evaluate(args: argparse.Namespace) -> None:
         checks.whole(getattr(args, name), f"--{name}", lowest)
     device = pick(args.device)
     card, denoiser = _model(args.source, device)
-    test = RECIPES[card["data"]].read()[1].images
+    if not {"data", "levels"} <= card.keys():
+        raise ValueError(
+            f"{args.source} doesn't say which data it was trained on: nothing to evaluate it with"
+        )
+    train_set, test_set = RECIPES[card["data"]].read()
     levels, generator = card["levels"], torch.Generator().manual_seed(args.seed)
-    pictures = test[torch.randperm(len(test), generator=generator)[: args.n]]
+    pictures = _some(test_set.images, args.n, generator)
+    known = _some(train_set.images, CALIBRATION, generator)
     times = elbo.grey_wide(denoiser.schedule, levels, args.steps)
-    terms = elbo.terms(denoiser, pictures.to(device), times, decoder=elbo.pixels(levels), generator=generator)
-    bound = elbo.bound(tqdm(terms, total=len(times), unit=" terms"))
-    walk = f"{times[0]} .. {times[-2]}, 0"
+    if args.steps is None and len(times) > STEPS + 1:
+        times = elbo.grey_wide(denoiser.schedule, levels, STEPS)
+    walk = f"{times[0]} .. {times[-2]}, 0 in {len(times) - 1} steps"
     print(f"{len(pictures)} test pictures of {card['data']}, times {walk}; bits per number")
+    print(f"variances of the steps calibrated on {len(known)} training pictures", flush=True)
+    reverse = elbo.Calibrated(denoiser, known.to(device), times, generator)
+    terms = elbo.terms(
+        denoiser,
+        pictures.to(device),
+        times,
+        reverse=reverse,
+        decoder=elbo.pixels(levels),
+        generator=generator,
+    )
+    bound = elbo.bound(tqdm(terms, total=len(times), unit=" terms"))
     for name, nats in (
         ("L_T, the prior", bound.terms[:, 0]),
         ("L_t, the steps", bound.terms[:, 1:-1].sum(1)),
@@ -181,10 +205,19 @@ def _evaluate(args: argparse.Namespace) -> None:
         print(f"{name:18s}{bits.mean():9.4f} ± {bits.std() / len(bits) ** 0.5:.4f}")
 
 
+def _some(images: Tensor, n: int, generator: torch.Generator) -> Tensor:
+    """n of the images, or all if there are fewer, in a random order."""
+    return images[torch.randperm(len(images), generator=generator)[:n]]
+
+
 def _model(name: str, device: torch.device) -> tuple[dict[str, Any], Denoiser]:
     """The card and the weights of a run's folder, of a file, or of a model that ships."""
     source = _file(name)
-    return checkpoints.card(source), checkpoints.load(source).to(device)
+    card, denoiser = checkpoints.card(source), checkpoints.load(source)
+    sizes = [*card["shape"], card.get("levels", 2)] if isinstance(card.get("shape"), list) else [None]
+    if card.get("data", "digits") not in RECIPES or not all(type(n) is int and 0 < n <= 4096 for n in sizes):
+        raise ValueError(f"{source} says nothing that makes sense of the pictures it was trained on: {card}")
+    return card, denoiser.to(device)
 
 
 def _file(name: str) -> Path:
@@ -193,6 +226,11 @@ def _file(name: str) -> Path:
     if source.is_dir():
         return source / "model.safetensors"
     return source if source.is_file() else checkpoints.shipped(name)
+
+
+def _towards(denoiser: Denoiser, y: Tensor, strength: float) -> Denoiser:
+    """The guided denoiser; at strength 1, where nothing is mixed, at half the cost."""
+    return denoiser.given(y) if strength == 1 else denoiser.guided(y, strength)
 
 
 def _labels(wish: str | None, n: int, classes: int | None) -> Tensor | None:
@@ -264,6 +302,9 @@ def _parser() -> argparse.ArgumentParser:
     s.add_argument("--n", type=int, default=64, help="how many (default: %(default)s)")
     s.add_argument("--steps", type=int, help="how many reverse steps (default: all T)")
     s.add_argument("--labels", help="balanced, or one class, for a model with labels")
+    s.add_argument(
+        "--guidance", type=float, metavar="W", help="how strongly to push towards them (default: 1, no more)"
+    )
     s.add_argument("--batch", type=int, default=500, help="how many at once (default: %(default)s)")
     s.add_argument("--seed", type=int, default=0)
     s.add_argument("--out", required=True, metavar="FILE")
@@ -274,7 +315,7 @@ def _parser() -> argparse.ArgumentParser:
         "--from", dest="source", required=True, metavar="NAME", help="a folder, a file, or a model that ships"
     )
     e.add_argument("--n", type=int, default=100, help="how many test pictures (default: %(default)s)")
-    e.add_argument("--steps", type=int, help="how many steps (default: all that are as noisy as a grey)")
+    e.add_argument("--steps", type=int, help=f"how many steps (default: {STEPS})")
     e.add_argument("--seed", type=int, default=0)
     e.set_defaults(run=_evaluate)
 

@@ -2,13 +2,23 @@
 
 import math
 
-from torch import Tensor, full, nn
+from torch import Tensor, cat, full, full_like, nn
 
 from . import checks
+from .checks import formula
 from .gaussian import per_example
 from .prediction import Prediction
 from .process import q_sample
 from .schedule import Level, Schedule
+
+
+@formula
+def guide(plain: Tensor, told: Tensor, strength: float) -> Tensor:
+    """From the output without a label through the one with it, and on: 0 is plain, 1 is told.  (B, ...).
+
+    Ho & Salimans 2022 (classifier-free guidance), eq. 6, where w is strength - 1.
+    """
+    return plain + strength * (told - plain)
 
 
 class Denoiser(nn.Module):
@@ -54,9 +64,9 @@ class Denoiser(nn.Module):
         """
         checks.data(x0, "x0")
         checks.same_shape(checks.batch(eps, "eps"), x0, "eps", "x0")
-        checks.times(t, self.schedule.T, 1, len(x0))
+        t = checks.times(t, self.schedule.T, 1, len(x0))
         if y is not None:
-            checks.labels(y, len(x0))
+            y = checks.labels(y, len(x0))
         return self.errors(x0, t.to(x0.device), eps, y)
 
     def errors(self, x0: Tensor, t: Tensor, eps: Tensor, y: Tensor | None = None) -> Tensor:
@@ -68,8 +78,25 @@ class Denoiser(nn.Module):
 
     def given(self, y: Tensor) -> "Denoiser":
         """This denoiser with its labels fixed: an estimate of E[x_0 | x_t, y].  y: (B,), or (1,) for all."""
-        checks.labels(y, len(y) if isinstance(y, Tensor) and y.ndim else 0)
+        y = checks.labels(y, len(y) if isinstance(y, Tensor) and y.ndim else 0)
         return Denoiser(Labelled(self.net, y), self.schedule, self.prediction, self.clip)
+
+    def guided(self, y: Tensor, strength: float) -> "Denoiser":
+        """This denoiser pushed from what it says without a label past what it says with it: see `guide`.
+
+        y: (B,), or (1,) for all.  strength: 0 for no label, 1 for `given(y)`; above 1 the label counts for
+        more than it should.  The output is mixed, before `clip`; x_0's estimate is affine in it with slopes
+        that only know the level, so mixing estimates would be the same.  ValueError for a network without
+        labels, TypeError or ValueError for other bad input.
+        """
+        y = checks.labels(y, len(y) if isinstance(y, Tensor) and y.ndim else 0)
+        checks.real(strength, "strength", -math.inf, math.inf)
+        if isinstance(self.net, Labelled) or getattr(self.net, "config", {}).get("classes", "?") is None:
+            raise ValueError(
+                "guidance asks a network with a label and without one, "
+                f"but this {type(self.net).__name__} takes no label; make and train it with classes=..."
+            )
+        return Denoiser(Guided(self.net, y, strength), self.schedule, self.prediction, self.clip)
 
     def _x0(self, xt: Tensor, t: Tensor, s: Level, now: Level) -> Tensor:
         x0 = self.prediction.x0(self._out(xt, t), xt, s, now)
@@ -95,3 +122,18 @@ class Labelled(nn.Module):
     def forward(self, xt: Tensor, t: Tensor) -> Tensor:
         """The network's output for the labels that are fixed: (B, ...)."""
         return self.net(xt, t, self.y.expand(len(xt)))
+
+
+class Guided(Labelled):
+    """A network whose labels are fixed and count `strength` times: one call, on a batch twice as large."""
+
+    def __init__(self, net: nn.Module, y: Tensor, strength: float):
+        super().__init__(net, y)
+        self.strength = strength
+
+    def forward(self, xt: Tensor, t: Tensor) -> Tensor:
+        """The guided output: (B, ...)."""
+        y = self.y.expand(len(xt))
+        both = self.net(cat([xt, xt]), cat([t, t]), cat([full_like(y, -1), y]))  # (2B, ...)
+        plain, told = both.chunk(2)
+        return guide(plain, told, self.strength)

@@ -1,5 +1,6 @@
 """How good samples are: as a classifier sees them, and how far they are from copies."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -72,6 +73,24 @@ def entropy(classes: Tensor, of: int = 10) -> float:
 def nearest(x: Tensor, to: Tensor) -> Tensor:
     """Euclidean distance of each x (N, ...) to the nearest of `to` (M, ...): (N,)."""
     return torch.cat([torch.cdist(part.flatten(1), to.flatten(1)).amin(1) for part in x.split(1000)])
+
+
+def within(features: Tensor, classes: Tensor) -> float:
+    """Mean distance of two pictures of one class, as features (N, d), averaged over the classes (N,)."""
+    return torch.stack([torch.pdist(features[classes == k]).mean() for k in classes.unique()]).mean().item()
+
+
+def jackknife(statistic: Callable[..., float], *data: Tensor, groups: int = 10) -> tuple[float, float]:
+    """A statistic of data (N, ...) and its standard error, from leaving out one run of rows in turn.
+
+    Bootstrap would copy rows, and a Frechet distance or a mean distance of pairs is smaller with copies.
+    """
+    n = len(data[0])
+    rest = [
+        statistic(*(torch.cat([x[: n * k // groups], x[n * (k + 1) // groups :]]) for x in data))
+        for k in range(groups)
+    ]
+    return statistic(*data), (groups - 1) ** 0.5 * torch.tensor(rest).std(correction=0).item()
 
 
 class Report(NamedTuple):

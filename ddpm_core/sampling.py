@@ -14,7 +14,7 @@ from torch import Tensor
 from . import checks
 from .checks import formula
 from .denoiser import Denoiser
-from .process import posterior, posterior_beta
+from .process import posterior, posterior_beta, q_sample
 from .schedule import Level, Schedule
 
 Rule = Callable[[Tensor, Tensor, Level, Level, Tensor], Tensor]
@@ -59,6 +59,35 @@ def ddim(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
     return s.signal * x0 + s.noise * (xt - t.signal * x0) / t.noise
 
 
+def keeping(known: Tensor, mask: Tensor, rule: Rule = ancestral) -> Rule:
+    """A rule that fills in: where `mask` is true, x_s is a draw of q(x_s | known), elsewhere it is `rule`'s.
+
+    known: x_0 where it is known, (B, ...) or (1, ...), of any value elsewhere; mask: bool, (B, ...) or
+    (1, ...).  Numbers that are replaced have no use for their noise: it serves the draw.  This stands in
+    for p(unknown | known), at times poorly: an estimate sees what is known through the noise of x_t alone.
+    Song et al. 2021, app. I.2; Lugmayr et al. 2022 (RePaint), eq. 8.  TypeError or ValueError for bad input.
+    """
+    checks.batch(known, "known")
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+        raise TypeError(f"mask must be a tensor of bools, true where x_0 is known, got {checks.show(mask)}")
+    if mask.shape[1:] != known.shape[1:]:
+        raise ValueError(f"mask must have the shape of known, {tuple(known.shape)}, got {tuple(mask.shape)}")
+
+    def kept(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+        return torch.where(mask, q_sample(known, noise, s), rule(x0, xt, s, t, noise))
+
+    return kept
+
+
+@formula
+def langevin(x: Tensor, score: Tensor, step: float, noise: Tensor) -> Tensor:
+    """One move up the slope and one of chance; many small ones sample the law that the score is of.
+
+    x_t stays at its level t, unlike with a rule.  Song et al. 2021, algorithm 4 (the corrector).
+    """
+    return x + step * score + (2 * step) ** 0.5 * noise
+
+
 def sample(
     denoiser: Estimator,
     x_T: Tensor,
@@ -93,13 +122,17 @@ def _walk(
 def _step(
     denoiser: Estimator, xt: Tensor, t: int, s: Level, now: Level, noise: Tensor, rule: Rule
 ) -> tuple[Tensor, Tensor]:
-    x0 = estimate(denoiser, xt, t)
+    x0 = _estimate(denoiser, xt, t)
     return x0, rule(x0, xt, s, now, noise)
 
 
 @torch.no_grad()
 def estimate(denoiser: Estimator, xt: Tensor, t: int) -> Tensor:
     """The estimate of x_0 for a batch that is all at one time t: (B, ...), without gradients."""
+    return _estimate(denoiser, xt, t)
+
+
+def _estimate(denoiser: Estimator, xt: Tensor, t: int) -> Tensor:
     if isinstance(denoiser, Denoiser):
         return denoiser.at(xt, t)
     return denoiser(xt, torch.full((len(xt),), t, device=xt.device))

@@ -43,6 +43,19 @@ def test_a_run_that_was_killed_goes_on_from_its_last_save(tmp_path, capsys, monk
     assert [p.name for p in (tmp_path / "cut").iterdir()] == ["model.safetensors"]
 
 
+@pytest.mark.parametrize(
+    "card", [{}, {"shape": "8x8"}, {"shape": [1, 8, 10**9]}, {"shape": [1, 8, 8], "data": "x"}]
+)
+def test_a_stranger_s_card_is_not_believed(card, tmp_path, capsys):
+    from ddpm_core import Denoiser, Eps, UNet, checkpoints, cosine
+
+    checkpoints.save(Denoiser(UNet(width=8), cosine(20), Eps()), tmp_path / "model.safetensors", **card)
+    for command in ("sample", "evaluate"):
+        out = ["--out", str(tmp_path / "a")] if command == "sample" else []
+        assert main([command, "--from", str(tmp_path), *out]) == 2
+        assert "makes sense of the pictures" in capsys.readouterr().err
+
+
 def test_training_can_start_from_other_weights(run, tmp_path, capsys):
     from ddpm_core import checkpoints
 
@@ -135,10 +148,60 @@ def test_labels(tmp_path):
     assert main([*args[:-1], "10", "--out", str(tmp_path / "a")]) == 2
 
 
+def test_guidance_is_none_at_1_and_needs_a_label(tmp_path, capsys):
+    from ddpm_core import Denoiser, Eps, UNet, checkpoints, cosine
+
+    torch.manual_seed(0)
+    net = UNet(width=8, classes=10)
+    for weights in net.parameters():
+        torch.nn.init.normal_(weights, std=0.1)
+    model = Denoiser(net, cosine(20), Eps(), clip=1.0)
+    checkpoints.save(model, tmp_path / "model.safetensors", shape=[1, 8, 8])
+    args = ["sample", "--from", str(tmp_path), "--n", "4", "--steps", "3", "--out", str(tmp_path / "a")]
+    three, made = "--labels 3", []
+    for wish in (three, f"{three} --guidance 1", f"{three} --guidance 4", f"{three} --guidance 0", ""):
+        assert main([*args, *wish.split()]) == 0
+        made.append(images(tmp_path / "a")["images"])
+    plain, one, four, nought, unlabelled = made
+    assert (plain == one).all()
+    assert not np.allclose(plain, four)
+    assert np.allclose(nought, unlabelled, atol=1e-5)
+    assert main([*args, "--guidance", "2"]) == 2
+    assert "give --labels too" in capsys.readouterr().err
+    assert main([*args, "--labels", "3", "--guidance", "nan"]) == 2
+    assert "strength must lie" in capsys.readouterr().err
+
+
+def test_evaluate_calibrates_on_training_pictures_alone(run, capsys, monkeypatch):
+    """What is measured never sees the test pictures, and the printed bound is the calibrated one."""
+    from ddpm_core import __main__ as cli
+    from ddpm_core import digits, elbo
+
+    seen = []
+
+    class Watched(elbo.Calibrated):
+        def __init__(self, denoiser, x0, times, generator):
+            seen.append(x0)
+            super().__init__(denoiser, x0, times, generator)
+
+    def total(reverse):
+        monkeypatch.setattr(cli.elbo, "Calibrated", reverse)
+        assert main(["evaluate", "--from", "digits", "--n", "40", "--steps", "8"]) == 0
+        return float(capsys.readouterr().out.splitlines()[-1][18:].split("±")[0])
+
+    told, paper = total(Watched), total(lambda *args: elbo.posterior_beta)
+    train = {x.numpy().tobytes() for x in digits()[0].images}
+    assert len(seen[0]) == 500
+    assert {x.numpy().tobytes() for x in seen[0]} <= train
+    assert told < paper
+
+
 def test_evaluate_prints_the_bound_by_term(run, capsys):
     assert main(["evaluate", "--from", str(run), "--n", "3", "--steps", "5", "--seed", "2"]) == 0
-    head, *rows = capsys.readouterr().out.splitlines()
+    head, how, *rows = capsys.readouterr().out.splitlines()
     assert head.startswith("3 test pictures of digits, times 1000 ..")
+    assert "in 5 steps" in head
+    assert "calibrated on 500 training pictures" in how
     value = {row[:18].strip(): [float(x) for x in row[18:].split("±")] for row in rows}
     parts = [value[name][0] for name in ("L_T, the prior", "L_t, the steps", "L_0, the decoder")]
     assert sum(parts) == pytest.approx(value["all"][0], abs=2e-4)

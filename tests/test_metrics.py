@@ -5,7 +5,7 @@ import torch
 from oracles import normal
 
 from ddpm_core import classifier, digits
-from ddpm_core.metrics import entropy, frechet, nearest, report
+from ddpm_core.metrics import entropy, frechet, jackknife, nearest, report, within
 
 
 def exactly(mean: torch.Tensor, cov_root: torch.Tensor, n: int = 400) -> torch.Tensor:
@@ -62,3 +62,18 @@ def test_a_report_knows_copies_noise_and_a_lost_class():
     lost = report(train.images[train.labels != 3], train.images, test.images, judge)
     assert lost.ratio > 3
     assert lost.entropy < 0.985 * math.log(10)
+
+
+def test_within_is_the_mean_distance_of_pairs_of_one_class():
+    x = torch.tensor([[0.0, 0.0], [9.0, 9.0], [3.0, 4.0], [9.0, 8.0], [0.0, 0.0]])
+    assert within(x, torch.tensor([0, 1, 0, 1, 0])) == pytest.approx((10 / 3 + 1) / 2)
+
+
+def test_the_jackknife_of_a_mean_is_its_standard_error():
+    x = normal(60)
+    mean, error = jackknife(lambda a: a.mean().item(), x, groups=60)
+    assert mean == x.mean()
+    assert error == pytest.approx(x.std().item() / 60**0.5, rel=1e-6)
+    assert 0.4 * error < jackknife(lambda a: a.mean().item(), x)[1] < 2.5 * error
+    two = jackknife(lambda a, b: (a * b).sum().item(), x, x)
+    assert two == jackknife(lambda a: (a**2).sum().item(), x)

@@ -3,7 +3,7 @@ import sympy as sp
 import torch
 from oracles import SCHEDULES, close, normal
 
-from ddpm_core import X0, Denoiser, Eps, Level, Mu, Score, V, linear, posterior, q_sample
+from ddpm_core import MLP, X0, Denoiser, Eps, Level, Mu, Score, UNet, V, linear, posterior, q_sample
 
 ALL = [Eps(), X0(), V(), Mu(), Score()]
 each_prediction = pytest.mark.parametrize("prediction", ALL, ids=lambda p: type(p).__name__)
@@ -105,3 +105,50 @@ def test_labels_are_passed_on_and_can_be_fixed():
     assert d.given(torch.tensor([1, 2, 3]))(x, t).tolist() == [[1, 1], [2, 2], [3, 3]]
     assert d.given(torch.tensor([4]))(x, 7).tolist() == [[4, 4]] * 3
     assert d.loss(x, t, x, torch.tensor([1, 2, 3])).tolist() == [2, 8, 18]
+
+
+class Told(torch.nn.Module):
+    """A network whose answer to a label is a tilt of its answer to none."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x, t, y=None):
+        self.calls += 1
+        y = torch.full_like(t, -1) if y is None else y
+        tilt = torch.where(y < 0, 0.3, 0.5 + y)[:, None].to(x.dtype)
+        return (x * tilt + t[:, None] / 40).sin()
+
+
+@each_prediction
+@pytest.mark.parametrize("strength", [0, 0.4, 1, 3.0, -1])
+def test_guidance_mixes_the_estimates_as_it_mixes_the_outputs(prediction, strength):
+    """x_0's estimate is affine in the output, so u + w (c - u) of the one is u + w (c - u) of the other."""
+    d, y, x = Denoiser(Told(), linear(40), prediction), torch.tensor([0, 2, 1]), normal(3, 2)
+    for t in (torch.tensor([1, 7, 40]), 1, 40):
+        plain, told = d(x, t), d.given(y)(x, t)
+        close(d.guided(y, strength)(x, t), plain + strength * (told - plain), 1e-8)
+
+
+def test_guidance_at_0_knows_no_label_and_at_1_is_the_label_s_own_at_the_price_of_one_call():
+    d, y, x = Denoiser(Told(), linear(40), V(), clip=0.9), torch.tensor([2]), normal(5, 3)
+    close(d.guided(y, 0)(x, 9), d(x, 9))
+    close(d.guided(y, 1)(x, 9), d.given(y)(x, 9))
+    d.net.calls = 0
+    guided = d.guided(y, 2.5)
+    assert guided(x, 9).abs().max() <= 0.9
+    assert guided(x, torch.tensor([9])).shape == x.shape
+    assert d.net.calls == 2
+
+
+def test_guidance_goes_with_the_networks_of_the_course():
+    torch.manual_seed(0)
+    for net, x in (
+        (MLP(2, 8, classes=3), normal(4, 2).float()),
+        (UNet(1, 8, classes=3), normal(4, 1, 8, 8).float()),
+    ):
+        for weights in net.parameters():
+            torch.nn.init.normal_(weights, std=0.3)
+        d, y = Denoiser(net, linear(40), Eps()), torch.tensor([0, 1, 2, 0])
+        close(d.guided(y, 2)(x, 9), 2 * d.given(y)(x, 9) - d(x, 9), 1e-4)

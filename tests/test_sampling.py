@@ -19,6 +19,8 @@ from ddpm_core import (
     q_sample,
     sample,
 )
+from ddpm_core.exact import Mixture
+from ddpm_core.sampling import keeping, langevin
 
 RULES = {"tilde": ancestral, "beta": ancestral_beta, "none": ddim}
 each_rule = pytest.mark.parametrize("variance", RULES)
@@ -180,3 +182,58 @@ def test_a_batch_at_one_time_is_given_a_time_for_each():
         f.x0[:, 1].unique().item() for f in sample(denoiser, normal(4, 2), [9, 5, 2, 0]) if f.x0 is not None
     ]
     assert walk == [9, 5, 2]
+
+
+HALF = torch.tensor([[True, False]])
+
+
+@each_rule
+@pytest.mark.parametrize("rows", [1, 3])
+def test_what_is_known_is_kept_at_the_level_of_each_step_and_the_rest_is_left_to_the_rule(variance, rows):
+    schedule, known = linear(50), normal(rows, 2, seed=5)
+    x0, xt, noise = (normal(3, 2, seed=i) for i in range(3))
+    for s, t in ((20, 30), (0, 4)):
+        levels = schedule.level(s), schedule.level(t)
+        rule = RULES[variance]
+        xs = keeping(known, HALF, rule)(x0, xt, *levels, noise)
+        abar = schedule.abar[s]
+        kept = abar.sqrt() * known[:, 0] + (1 - abar).sqrt() * noise[:, 0]
+        close(xs[:, 0], kept.expand(3))
+        close(xs[:, 1], rule(x0, xt, *levels, noise)[:, 1])
+
+
+def test_what_is_independent_of_the_known_is_sampled_as_ever():
+    """Entries that know nothing of each other: the kept one is exact, the other has its own closed law."""
+    n, world = 50_000, GaussianWorld(linear(60, 1e-3, 0.3), 0.7, 0.16)
+    times = world.schedule.times(20)
+    rule = keeping(torch.tensor([[-3.0, 0.0]]).double(), HALF)
+    *_, before, last = sample(world, normal(n, 2), times, rule, torch.Generator().manual_seed(1))
+    mean, var = world.law(times, "tilde")
+    assert (last.xt[:, 0] == -3).all()
+    assert abs(last.xt[:, 1].mean() - mean) < 5 * (var / n) ** 0.5
+    assert abs(last.xt[:, 1].var() / var - 1) < 5 * (2 / n) ** 0.5
+    abar = world.schedule.abar[before.t]
+    assert abs(before.xt[:, 0].mean() + 3 * abar.sqrt()) < 5 * ((1 - abar) / n) ** 0.5
+    assert abs(before.xt[:, 0].var() / (1 - abar) - 1) < 5 * (2 / n) ** 0.5
+
+
+def test_replacement_is_no_conditional_sample():
+    """Bayes gives the lower mode 0.965, and replacement little more than a half: documented, and so it is."""
+    means = torch.tensor([[-1.0, -1.0], [1.0, 1.0], [-0.3, 0.8]]).double()
+    world = Mixture(linear(), means, 0.04, torch.tensor([0.4, 0.4, 0.2]))
+    known = torch.tensor([[-0.8, 0.0]]).double()
+    weights = world.weights * (-((known[0, 0] - means[:, 0]) ** 2) / 0.08).exp()
+    assert weights[0] / weights.sum() == pytest.approx(0.965, abs=1e-3)
+    g = torch.Generator().manual_seed(0)
+    *_, last = sample(world, normal(4000, 2), linear().times(50), keeping(known, HALF), g)
+    assert (last.xt[:, 1] < 0).double().mean() < 0.65
+
+
+@pytest.mark.parametrize("step", [0.01, 0.3])
+def test_langevin_has_the_stationary_law_of_its_closed_recursion(step):
+    """For N(0, v): x -> (1 - h/v) x + sqrt(2h) z, which rests at the variance v / (1 - h/(2v))."""
+    n, v = 50_000, 0.5
+    g, x = torch.Generator().manual_seed(0), v**0.5 * normal(n, 1)
+    for _ in range(int(4 / step)):
+        x = langevin(x, -x / v, step, torch.randn(n, 1, generator=g, dtype=torch.float64))
+    assert abs(x.var() / (v / (1 - step / (2 * v))) - 1) < 5 * (2 / n) ** 0.5

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ..check import Exercise
-from . import lesson00, lesson01, lesson02, lesson03, lesson04, lesson05
+from . import lesson00, lesson01, lesson02, lesson03, lesson04, lesson05, lesson06, lesson07
 
-LESSONS = (lesson00, lesson01, lesson02, lesson03, lesson04, lesson05)
+LESSONS = (lesson00, lesson01, lesson02, lesson03, lesson04, lesson05, lesson06, lesson07)
 
 bank: Mapping[str, Exercise] = MappingProxyType({e.id: e for lesson in LESSONS for e in lesson.EXERCISES})
 
