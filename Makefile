@@ -3,6 +3,8 @@
 #   make lab PORT=9000 FLAGS="--no-browser"     another port, any flags of JupyterLab
 #   make test FLAGS="-k schedule"               any flags of pytest
 #   make notebooks                              run every lesson and keep its outputs
+#   make soak                                   the long tests of tests/README.md: hours
+#   make site                                   the course as pages, in build/site; open index.html
 #   make bench                                  how fast, next to three other packages
 #   make setup TORCH="..."                      torch as pytorch.org/get-started/locally says, after "pip install"
 
@@ -15,10 +17,10 @@ PY    := .venv/bin/python
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test notebooks bench
+.PHONY: help setup lab test notebooks soak site bench
 
 help:
-	@sed -n 's/^# *//p' Makefile | head -9
+	@sed -n 's/^# *//p' Makefile | head -10
 
 setup: $(STAMP)
 
@@ -43,6 +45,9 @@ notebooks: setup
 	$(PY) -m jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \
 	  --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
+site: setup
+	$(PY) -m ddpm_core.teach site build/site
+
 test: setup
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -52,3 +57,9 @@ test: setup
 bench: setup
 	$(PY) -m pip install -e '.[bench]'
 	$(PY) tests/benchmarks $(FLAGS)
+
+SOAKED := survival trust downloads properties checkpoints environments
+
+soak: setup
+	DDPM_SOAK=1 $(PY) -m pytest $(SOAKED:%=tests/test_%.py) $(FLAGS)
+	$(PY) tests/shuffle.py 20 tests

@@ -1,4 +1,4 @@
-"""For teachers: python -m ddpm_core.teach report FOLDER."""
+"""For teachers: python -m ddpm_core.teach report FOLDER, and the course as pages: ... site OUT."""
 
 import argparse
 import sys
@@ -13,7 +13,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 if it went well, 2 with a line on stderr if not."""
     args = _parser().parse_args(argv)
     try:
-        report(Path(args.folder), Path(args.out))
+        args.run(args)
     except (OSError, ValueError) as error:
         print(f"error: {clean(str(error))}", file=sys.stderr)
         return 2
@@ -23,9 +23,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _report(args: argparse.Namespace) -> None:
+    report(Path(args.folder), Path(args.out))
+
+
+def _site(args: argparse.Namespace) -> None:
+    from .site import build  # nbconvert and sympy, which a report can do without
+
+    lessons = build(Path(args.notebooks), Path(args.out), Path(args.runs))
+    for lesson in lessons:
+        for formula in lesson.unread:
+            print(f"{lesson.name}: a formula that isn't understood: {clean(formula)}", file=sys.stderr)
+    print(f"{len(lessons)} lessons: open {Path(args.out) / 'index.html'}")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ddpm_core.teach", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="report")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
     text = """\
         Collect the progress files of a class and check every answer in them again.
 
@@ -48,6 +62,21 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE.csv",
         help="where to write, over what is there (default: %(default)s)",
     )
+    r.set_defaults(run=_report)
+    s = commands.add_parser(
+        "site",
+        help="build the course as static pages",
+        description="Run the notebooks, and write them as pages that need no server, kernel or network.",
+    )
+    s.add_argument("out", metavar="OUT", help="the folder to write, over the site that is there")
+    s.add_argument("--notebooks", default="notebooks", metavar="DIR", help="default: %(default)s")
+    s.add_argument(
+        "--runs",
+        default="build/runs",
+        metavar="DIR",
+        help="where the notebooks' runs are kept for the next time (default: %(default)s)",
+    )
+    s.set_defaults(run=_site)
     return parser
 
 

@@ -1,0 +1,176 @@
+"""The course as static pages: python -m ddpm_core.teach site OUT.
+
+Each notebook is run with the state of its widgets kept, and becomes a page on which the scrubbers go on
+working; each scrubber has a page of its own besides, and the proofs make a formula sheet.  The pages need no
+server, no kernel and no network: formulas are MathML, and every script, style, font and picture lies beside
+them.
+"""
+
+import html
+import json
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+
+from ..widgets import _loader
+from .lessons import Lesson, Section, Stage, lesson, words
+from .runs import executed
+from .sheet import formula_sheet
+
+HERE = Path(__file__).parent
+COPIED = ("site.css", "site.js", "stix-two-math.woff", "stix-two-math.txt")
+COURSE = "Learning diffusion models"
+ABOUT = """An interactive course on denoising diffusion models: the mathematics, the code that runs it, and
+pictures that follow the hand. Every formula is proved by machine, through the functions that train and
+sample."""
+LAB = """<h2 id="lab">In JupyterLab</h2>
+<p>These pages are for reading, and their scrubbers move. The exercises are answered in JupyterLab, where a
+wrong answer is told what is wrong in <em>it</em>, every cell can be changed and run, and your progress is
+kept. In a copy of the course, with Python 3.11 or newer and <code>make</code>:</p>
+<pre class="out">make lab</pre>"""
+
+
+def build(notebooks: Path, out: Path, kept: Path) -> list[Lesson]:
+    """Write the site of the notebooks in a folder to `out`; `kept` holds the runs, for the next time.
+
+    FileNotFoundError if there is no notebook; ValueError if `out` holds something that is no site;
+    CellExecutionError if a cell fails.  A formula that isn't understood stands there as its source, and is
+    in the `unread` of its lesson.
+    """
+    paths = sorted(notebooks.glob("*.ipynb"))
+    if not paths:
+        raise FileNotFoundError(f"there is no notebook in {notebooks}")
+    if out.exists() and any(out.iterdir()) and not (out / COPIED[0]).exists():
+        raise ValueError(f"{out} holds something else than a site; name a new folder")
+    lessons = [lesson(path.stem, executed(path, kept), notebooks) for path in paths]
+    pages = _pages(lessons)
+    pictures = {name: content for each in lessons for name, content in each.files.items()}
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    for name in COPIED:
+        shutil.copyfile(HERE / name, out / name)
+    for name, content in pictures.items():
+        (out / name).write_bytes(content)
+    for name, text in pages.items():
+        (out / name).write_text(_linked(text, pages), "utf-8")
+    (out / "search.js").write_text(f"window.SECTIONS = {_found(lessons)};\n", "utf-8")
+    return lessons
+
+
+def _pages(lessons: Sequence[Lesson]) -> dict[str, str]:
+    """The HTML of every page, by its name."""
+    pages = {"index.html": _page("index.html", COURSE, _index(lessons), lessons)}
+    for k, each in enumerate(lessons):
+        ends = _ends(lessons[k - 1] if k else None, lessons[k + 1] if k + 1 < len(lessons) else None)
+        body = each.html + ends + (_loader() if each.stages else "")
+        pages[each.name] = _page(each.name, f"{each.number} · {each.title}", body, lessons)
+        for stage in each.stages:
+            pages[stage.name] = _stage(each, stage)
+    pages["formulas.html"] = _page("formulas.html", "Formula sheet", _sheet(lessons), lessons)
+    return pages
+
+
+def _page(name: str, title: str, body: str, lessons: Sequence[Lesson]) -> str:
+    return Template((HERE / "page.html").read_text("utf-8")).substitute(
+        kind=re.split(r"[-.]", name)[0],
+        title=html.escape(title if title == COURSE else f"{title} · {COURSE}"),
+        contents=_contents(name, lessons),
+        body=body,
+    )
+
+
+def _contents(name: str, lessons: Sequence[Lesson]) -> str:
+    """The list of the lessons, with the sections of the one that is open."""
+    items = []
+    for each in lessons:
+        here = each.name == name
+        inner = [section for section in each.sections if section.level == 2] if here else []
+        parts = "".join(f'<li><a href="#{s.id}">{s.title}</a></li>' for s in inner)
+        mark = ' aria-current="page"' * here
+        link = f'<a href="{each.name}"{mark}><b>{each.number}</b> {html.escape(each.title)}</a>'
+        items.append(f"<li>{link}{f'<ol>{parts}</ol>' if parts else ''}</li>")
+    mark = ' aria-current="page"' * (name == "formulas.html")
+    return f'<ol>{"".join(items)}</ol><p><a href="formulas.html"{mark}>Formula sheet</a></p>'
+
+
+def _ends(before: Lesson | None, after: Lesson | None) -> str:
+    links = "".join(
+        f'<a rel="{rel}" href="{each.name}"><small>{word}</small> '
+        f"{each.number} · {html.escape(each.title)}</a>"
+        for rel, word, each in (("prev", "Before", before), ("next", "Next", after))
+        if each
+    )
+    return f'<nav class="ends" aria-label="Neighbouring lessons">{links}</nav>'
+
+
+def _index(lessons: Sequence[Lesson]) -> str:
+    rows = "".join(
+        f'<li><a href="{each.name}"><b>{each.number}</b> {html.escape(each.title)}</a><p>{each.lead}</p></li>'
+        for each in lessons
+    )
+    stages = "".join(
+        f'<li><a href="{stage.name}">{html.escape(stage.title)}</a> '
+        f"<br><small>lesson {each.number} · {html.escape(stage.told)}</small></li>"
+        for each in lessons
+        for stage in each.stages
+    )
+    hall = (
+        '<h2 id="hall">For the lecture hall</h2><p>Each scrubber on a page of its own, as wide as the screen.'
+        f" Arrow keys step, the space bar plays.</p><ul>{stages}</ul>"
+    )
+    return (
+        f'<div class="text"><h1>{COURSE}</h1><p class="lead">{ABOUT}</p></div>'
+        f'<ol class="map">{rows}</ol><div class="text">{hall if stages else ""}{LAB}</div>'
+    )
+
+
+def _stage(each: Lesson, stage: Stage) -> str:
+    back = f'<a href="{each.name}#{stage.section.id}">{each.number} · {html.escape(each.title)}</a>'
+    body = f"<h1>{stage.section.title}</h1><p>{back}</p>{stage.mount}{_loader()}"
+    return _page(stage.name, stage.title, body, [])
+
+
+def _sheet(lessons: Sequence[Lesson]) -> str:
+    """The sheet, with a link to the lesson in which the proofs are run."""
+    where = next(
+        (
+            f' Lesson <a href="{each.name}#{s.id}">{each.number}</a> runs them before your eyes.'
+            for each in lessons
+            for s in each.sections
+            if any("table(PROOFS)" in words for words in s.words)
+        ),
+        "",
+    )
+    head = (
+        "<h1>Formula sheet</h1><p>Each identity was proved when this page was made: symbols went through the "
+        "functions named beside it, the ones that train and sample, and both sides agreed. The number is the "
+        f"line of <code>ddpm_core/teach/proofs.py</code> at which its proof stands.{where}</p>"
+    )
+    return head + formula_sheet()
+
+
+def _linked(text: str, pages: dict[str, str]) -> str:
+    """Links to notebooks lead to their pages."""
+
+    def page(link: re.Match[str]) -> str:
+        name = link[1].rsplit("/", 1)[-1] + ".html"
+        return f'href="{name}{link[2] or ""}"' if name in pages else link[0]
+
+    return re.sub(r'href="([^":#]+)\.ipynb(#[^"]*)?"', page, text)
+
+
+def _found(lessons: Sequence[Lesson]) -> str:
+    """What the search looks through: page and section, the lesson, the heading, the words, as JSON."""
+
+    def entry(each: Lesson, section: Section) -> list[str]:
+        return [
+            f"{each.name}#{section.id}",
+            f"{each.number} · {each.title}",
+            words(section.title),
+            " ".join(section.words),
+        ]
+
+    entries = [entry(each, section) for each in lessons for section in each.sections]
+    return json.dumps(entries, ensure_ascii=False).replace("</", "<\\/")

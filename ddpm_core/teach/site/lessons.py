@@ -1,0 +1,233 @@
+"""One executed notebook as the HTML of a page: its sections, its pictures, its widgets."""
+
+import base64
+import hashlib
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nbconvert.filters import ansi2html
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat import NotebookNode
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+from ..widgets import WIDGET_STATE, WIDGET_VIEW, _mount
+from .formulas import mathml
+
+BLANK = "Not attempted."  # how the verdict on an empty answer begins
+NOTE = '<p class="note">This one is answered <a href="index.html#lab">in JupyterLab</a>.</p>'
+CONTROLS = '<p class="note">Its controls move it <a href="index.html#lab">in JupyterLab</a>.</p>'
+_TAGS = re.compile(r"(<(?:style|script|math)\b.*?</(?:style|script|math)>|<[^>]*>)", re.S)
+_FORMULAS = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+?)\$", re.S)
+
+
+class Section(NamedTuple):
+    """A part of a page that can be found: the id and the level of its heading, the heading, the words."""
+
+    id: str
+    level: int
+    title: str  # HTML
+    words: list[str]
+
+
+class Stage(NamedTuple):
+    """A scrubber that stands on a page of its own as well."""
+
+    name: str  # of the page
+    title: str
+    told: str  # the widget in words
+    section: Section
+    mount: str  # HTML
+
+
+@dataclass
+class Lesson:
+    """What `lesson` makes of a notebook."""
+
+    name: str  # of the page
+    number: str
+    title: str
+    lead: str = ""  # HTML of the first paragraph
+    html: str = ""
+    sections: list[Section] = field(default_factory=list)
+    stages: list[Stage] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)  # pictures, by name
+    unread: list[str] = field(default_factory=list)  # formulas that stand there as their source
+
+
+def lesson(stem: str, notebook: NotebookNode, folder: Path) -> Lesson:
+    """The page of a notebook of that name that lies in `folder`."""
+    number, _, rest = stem.partition("_")
+    page = Lesson(f"{stem}.html", number, rest.replace("_", " ").capitalize() or stem)
+    writer = _Writer(page, notebook, folder)
+    page.html = "\n".join(writer.cells())
+    if first := re.search(r"<h1[^>]*>(.*?)</h1>", page.html, re.S):
+        page.title = re.sub(r"^\w+ · ", "", words(first[1]))
+    if paragraph := re.search(r"<p>(.*?)</p>", page.html, re.S):
+        page.lead = paragraph[1]
+    return page
+
+
+def coloured(source: str) -> str:
+    """Python as HTML, its words in classes for colours."""
+    return str(highlight(source, PythonLexer(), HtmlFormatter(cssclass="code")))
+
+
+def words(text: str) -> str:
+    """The words of some HTML: no tags, no formulas, single spaces."""
+    text = re.sub(r"<(math|script|style|svg)\b.*?</\1>", " ", text, flags=re.S)
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
+
+
+class _Writer:
+    """Goes through a notebook once, and keeps in `page` what it finds."""
+
+    def __init__(self, page: Lesson, notebook: NotebookNode, folder: Path) -> None:
+        self.page, self.notebook, self.folder = page, notebook, folder
+        self.widgets = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
+        self.renderer = _Renderer(self)
+
+    @property
+    def section(self) -> Section:
+        if not self.page.sections:
+            self.page.sections.append(Section("top", 1, self.page.title, []))
+        return self.page.sections[-1]
+
+    def cells(self) -> Iterator[str]:
+        for cell in self.notebook.cells:
+            if cell.cell_type == "markdown":
+                yield f'<div class="text">{self.markdown(cell.source)}</div>'
+            elif cell.cell_type == "code" and cell.source.strip():
+                yield self.code(cell)
+
+    def markdown(self, text: str) -> str:
+        """Markdown as HTML.  Its words go to the sections that its headings begin."""
+        made: str = MarkdownWithMath(renderer=self.renderer).render(text)
+        known = {section.id: section for section in self.page.sections}
+        place = self.section
+        for part in re.split(r"(?=<h[1-6] id=)", made):
+            if heading := re.match(r'<h[1-6] id="([^"]*)"', part):
+                place = known[heading[1]]
+            place.words.append(words(part))
+        return made
+
+    def code(self, cell: NotebookNode) -> str:
+        self.section.words.append(cell.source)
+        source = coloured(cell.source)
+        outputs = "".join(self.output(output) for output in cell.outputs)
+        return f'<div class="cell">{source}{outputs}</div>'
+
+    def output(self, output: NotebookNode) -> str:
+        if output.output_type == "stream":
+            return f'<pre class="out">{ansi2html(output.text)}</pre>' if output.name == "stdout" else ""
+        if output.output_type == "error":
+            return f'<pre class="out">{ansi2html(chr(10).join(output.traceback))}</pre>'
+        data = output.data
+        if data.get("text/plain", "").startswith(BLANK):
+            return NOTE
+        if WIDGET_VIEW in data:
+            return self.widget(data)
+        if "text/html" in data:
+            return f'<div class="out">{self.typeset(data["text/html"])}</div>'
+        if "text/markdown" in data:
+            return f'<div class="out text">{self.markdown(data["text/markdown"])}</div>'
+        if "image/png" in data:
+            return f'<div class="out">{self.picture(data["image/png"])}</div>'
+        return f'<pre class="out">{html.escape(data.get("text/plain", ""))}</pre>'
+
+    def typeset(self, text: str) -> str:
+        """HTML with the formulas between its tags typeset, as JupyterLab does."""
+        parts = _TAGS.split(text)
+        parts[::2] = [
+            _FORMULAS.sub(lambda m: self.renderer.inline_math(html.unescape(m[1] or m[2])), part)
+            for part in parts[::2]
+        ]
+        return "".join(parts)
+
+    def picture(self, png: str) -> str:
+        content = base64.b64decode(png)
+        name = f"{hashlib.sha256(content).hexdigest()[:12]}.png"
+        self.page.files[name] = content
+        width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))
+        alt = f"Figure: {words(self.section.title)}"
+        size = f'width="{width}" height="{height}"'
+        return f'<img src="{name}" alt="{html.escape(alt)}" {size} loading="lazy">'
+
+    def widget(self, data: NotebookNode) -> str:
+        """A scrubber alive, a question in print, of anything else its picture."""
+        id = data[WIDGET_VIEW]["model_id"]
+        entry = self.widgets.get(id, {"model_name": "", "state": {}})
+        if "view" in entry["state"]:
+            return question(entry["state"]["view"])
+        if entry["model_name"] == "AnyModel":
+            return self.scrubber(id, entry, data)
+        if "image/png" in data:
+            return f'<div class="out">{self.picture(data["image/png"])}{CONTROLS}</div>'
+        return ""  # a progress bar
+
+    def scrubber(self, id: str, entry: dict[str, Any], data: NotebookNode) -> str:
+        still = base64.b64decode(data.get("image/png", ""))
+        mount = _mount(id, entry, still, data.get("text/plain", ""))
+        title = words(self.section.title)
+        name = f"stage-{self.page.name.removesuffix('.html')}-{len(self.page.stages) + 1}.html"
+        self.page.stages.append(Stage(name, title, data.get("text/plain", ""), self.section, mount))
+        return f'<div class="out">{mount}<p class="note"><a href="{name}">Full width</a></p></div>'
+
+
+def question(view: dict[str, Any]) -> str:
+    """A question to click, in print."""
+    options = "".join(
+        f"<li><kbd>{html.escape(key)}</kbd><div>{text}</div></li>" for key, text in view["options"]
+    )
+    return (
+        f'<div class="out question"><p><span class="id">{html.escape(view["id"])}</span> '
+        f"<b>{view['title']}</b></p>{view['prompt']}<ul>{options}</ul>{NOTE}</div>"
+    )
+
+
+class _Renderer(IPythonRenderer):
+    """Markdown with MathML for formulas, ids on headings, pages for notebooks."""
+
+    def __init__(self, writer: _Writer) -> None:
+        super().__init__(escape=False, exclude_anchor_links=True)
+        self.writer = writer
+
+    def inline_math(self, body: str) -> str:
+        return self.formula(body, False)
+
+    def block_math(self, body: str) -> str:
+        return f'<div class="formula">{self.formula(body, True)}</div>'
+
+    def latex_environment(self, name: str, body: str) -> str:
+        return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
+
+    def formula(self, body: str, block: bool) -> str:
+        try:
+            return mathml(body, block)
+        except ValueError as error:
+            self.writer.page.unread.append(f"{body}: {error}")
+            return f"<code>{html.escape(body)}</code>"
+
+    def heading(self, text: str, level: int, **attributes: Any) -> str:
+        stem = id = re.sub(r"\W+", "-", words(text).lower()).strip("-") or "section"
+        taken, count = {section.id for section in self.writer.page.sections}, 1
+        while id in taken:
+            id = f"{stem}-{(count := count + 1)}"
+        self.writer.page.sections.append(Section(id, level, text, []))
+        return f'<h{level} id="{id}">{text}</h{level}>\n'
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        """A picture that lies beside the notebook goes to the site."""
+        path = self.writer.folder / url
+        if "://" not in url and path.is_file():
+            self.writer.page.files[path.name] = path.read_bytes()
+            url = path.name
+        return str(super().image(text, url, title))
+
+    def table(self, text: str) -> str:
+        return f'<div class="wide"><table>{text}</table></div>'

@@ -1,0 +1,69 @@
+"""Notebooks run, with the state of their widgets: once for each text of their code and of the package."""
+
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+from ...data import SHIPPED
+
+PACKAGE = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+
+
+def executed(path: Path, kept: Path, timeout: int = 900) -> NotebookNode:
+    """The notebook with the outputs and the widgets' state of a run; `kept` is a folder of earlier runs.
+
+    Runs it only if its code or the package has changed; its texts are always those of the file.
+    CellExecutionError if a cell fails.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    run = kept / f"{path.stem}-{_sum(cell.source.encode() for cell in _code(notebook))}-{_package()}.ipynb"
+    if not run.exists():
+        print(f"running {path.name}", file=sys.stderr, flush=True)
+        _run(notebook, path.parent, timeout)
+        kept.mkdir(parents=True, exist_ok=True)
+        for old in kept.glob(f"{path.stem}-*.ipynb"):
+            old.unlink()
+        part = run.with_suffix(".part")
+        nbformat.write(notebook, part)
+        part.replace(run)
+    done = nbformat.read(run, as_version=4)
+    for cell, ran in zip(_code(notebook), _code(done), strict=True):
+        cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
+    notebook.metadata.widgets = done.metadata.get("widgets", {})
+    return notebook
+
+
+def _code(notebook: NotebookNode) -> Iterator[NotebookNode]:
+    return (cell for cell in notebook.cells if cell.cell_type == "code")
+
+
+def _run(notebook: NotebookNode, folder: Path, timeout: int) -> None:
+    client = NotebookClient(
+        notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    )
+    with tempfile.TemporaryDirectory() as own:  # nobody's progress
+        client.execute(env={**os.environ, "DDPM_PROGRESS": str(Path(own) / "progress.json")})
+
+
+@cache
+def _package() -> str:
+    """A sum over what a notebook may depend on: the package without this folder, and what ships with it."""
+    files = [p for p in PACKAGE.rglob("*") if p.suffix in (".py", ".js", ".css") and HERE not in p.parents]
+    shipped = [p for p in SHIPPED.glob("*") if p.suffix in (".npz", ".safetensors")]
+    return _sum(path.read_bytes() for path in sorted(files + shipped))
+
+
+def _sum(parts: Iterable[bytes]) -> str:
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(hashlib.sha256(part).digest())
+    return total.hexdigest()[:12]
