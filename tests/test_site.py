@@ -277,6 +277,8 @@ def test_every_formula_of_the_course_is_typeset_and_loses_no_letter():
         (r"(a) - b", "<mo stretchy='false'>)</mo><mo>−</mo>"),
         (r"\text{of }x", "<mtext>of\N{NO-BREAK SPACE}</mtext>"),
         (r"\begin{cases} a & b \\ c \end{cases}", "<mtr><mtd><mi>a</mi></mtd><mtd><mi>b</mi></mtd></mtr>"),
+        (r"\tfrac12", "scriptlevel='0'><mfrac><mn>1</mn><mn>2</mn></mfrac></mstyle>"),
+        (r"\underbrace{a}_b", "<munder><mrow class='munder-brace'><mi>a</mi></mrow><mi>b</mi></munder>"),
         (r"\left( x \right.", "<mo fence='true' stretchy='true'>(</mo>"),
     ],
 )
