@@ -151,6 +151,7 @@ def _steps(
         yield Step(run.images, t, errors, run)
 
 
+@torch.enable_grad()  # also after an interrupt that came inside somebody's no_grad, and left it on
 def _step(run: Run, x0: Tensor, y: Tensor | None, bf16: bool) -> tuple[Tensor, Tensor]:
     T, g, mine = run.online.schedule.T, run.generator, parallel.share(len(x0))
     t = torch.randint(1, T + 1, (len(x0),), generator=g, device=g.device)[mine]  # (B,)

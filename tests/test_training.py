@@ -113,6 +113,15 @@ def test_bfloat16_trains_as_well_and_leaves_float32_weights():
     assert sum(rough[-20:]) == pytest.approx(sum(exact[-20:]), rel=0.02)
 
 
+def test_it_trains_where_gradients_were_left_off():
+    """As after an interrupt that came inside somebody's no_grad."""
+    on, off = small(), small()
+    steps = [step.loss for step in train(on, DATA, images=300)]
+    with torch.no_grad():
+        assert [step.loss for step in train(off, DATA, images=300)] == steps
+    assert not torch.equal(*(next(d.parameters()).detach() for d in (small(), off)))
+
+
 def test_a_save_of_another_network_is_named():
     step = next(train(small(), DATA, images=100))
     with pytest.raises(ValueError, match="another network"):
