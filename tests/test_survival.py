@@ -91,7 +91,8 @@ def test_training_that_is_killed_at_random_moments_ends_as_if_it_had_not_been(tm
             told, err = run.communicate()
             assert run.returncode in (0, -signal.SIGKILL), err
             assert not saved or f"resumed at {saved} images" in told
-            assert run.returncode == 0 or seen(out) > saved
+            done = (out / "model.safetensors").exists()  # killed on its way out, with all written
+            assert run.returncode == 0 or done or seen(out) > saved
             saved = seen(out)
         assert main([*WISH, "--out", str(out)]) == 0 if saved else True
         assert same(weights(out), whole)
