@@ -19,7 +19,7 @@ import torch.nn.functional as F
 
 from ddpm_core import checkpoints, data
 from ddpm_core.__main__ import main
-from ddpm_core.metrics import Classifier, entropy, frechet, nearest
+from ddpm_core.metrics import Classifier, entropy, floor, frechet, nearest
 from ddpm_core.sampling import sample
 from ddpm_core.teach import strip
 
@@ -104,15 +104,11 @@ def judge(name: str, file: str, draws: int = 20) -> None:
     right = (net.classes(images) == labels).double()
     print(f"read as asked {right.mean():.4f} ± {right.std() / len(right) ** 0.5:.4f}")
     print("by class     ", *(f"{right[labels == k].mean():.2f}" for k in range(10)))
-    real, each = net.features(test.images), len(images) // 10
-    floors = []
-    for seed in range(draws):
-        order = torch.randperm(len(train.images), generator=torch.Generator().manual_seed(seed))
-        drawn = torch.cat([order[train.labels[order] == k][:each] for k in range(10)])
-        floors.append(frechet(net.features(train.images[drawn]), real))
-    distance, floor = frechet(net.features(images), real), torch.tensor(floors)
-    print(f"Frechet       {distance:.4f}, {distance / floor.mean():.3f} x the floor")
-    print(f"the floor     {floor.mean():.4f} ± {floor.std():.4f}")
+    real = net.features(test.images)
+    floors = floor(net.features(train.images), train.labels, real, len(images) // 10, draws)
+    distance = frechet(net.features(images), real)
+    print(f"Frechet       {distance:.4f}, {distance / floors.mean():.3f} x the floor")
+    print(f"the floor     {floors.mean():.4f} ± {floors.std():.4f}")
     print(f"entropy       {entropy(net.classes(images)) / math.log(10):.4f} log 10")
     near, near_real = nearest(images, train.images), nearest(test.images[:1000], train.images)
     print(f"nearest       {near.median() / near_real.median():.3f} x the test digits' (the first 1,000)")

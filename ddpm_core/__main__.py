@@ -20,7 +20,7 @@ from .nets import MLP, UNet
 from .prediction import Eps
 from .sampling import randn, sample
 from .schedule import cosine
-from .training import train, watch
+from .training import middle, train, watch
 
 
 class Recipe(NamedTuple):
@@ -79,12 +79,17 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
         "seed": args.seed,
         "bf16": args.bf16,
     }
-    source = {} if args.source is None else {"from": args.source}
+    wishes = {
+        **({} if args.source is None else {"from": args.source}),
+        **({"middle": True} if args.middle else {}),
+    }
     start = time.perf_counter()
     save = target.with_name("run.safetensors")
-    told = {"data": args.data, "net": net.config, **settings, **source}
+    told = {"data": args.data, "net": net.config, **settings, **wishes}
     resume = _resumed(save, told) if args.resume and save.is_file() else None
-    steps = train(denoiser, images, labels if net.config["classes"] else None, **settings, resume=resume)
+    often = middle(denoiser.schedule) if args.middle else None
+    y = labels if net.config["classes"] else None
+    steps = train(denoiser, images, y, **settings, often=often, resume=resume)
     last = int(resume["counts"][0]) if resume else 0
     if not parallel.first():
         for _ in steps:
@@ -109,7 +114,7 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
         levels=levels,
         seconds=round(seconds, 1),
         **settings,
-        **source,
+        **wishes,
     )
     save.unlink(missing_ok=True)
     print(f"{last:,} images in {seconds:.0f} s: {target}")
@@ -129,7 +134,7 @@ def _resumed(save: Path, told: dict[str, Any]) -> dict[str, Tensor]:
     tensors, made = checkpoints.read(save)
     if not isinstance(made, dict) or "counts" not in tensors:
         raise ValueError(f"{save} is no save of a run; move it away, or drop --resume")
-    if other := [name for name in told if made.get(name) != told[name]]:
+    if other := sorted(name for name in told | made if made.get(name) != told.get(name)):
         raise ValueError(
             f"{save} was made with another {' and '.join(other)}; give the same, or drop --resume"
         )
@@ -154,7 +159,7 @@ def _sample(args: argparse.Namespace) -> None:
     with tqdm(total=args.n * (len(times) - 1), unit=" steps", unit_scale=True) as bar:
         for part in torch.arange(args.n).split(args.batch):
             y = None if labels is None else labels[part].to(device)
-            conditional = denoiser if y is None else _towards(denoiser, y, strength)
+            conditional = denoiser if y is None else denoiser.guided(y, strength)
             x_T = randn(like.new_empty(len(part), *like.shape[1:]), generator)
             for frame in sample(conditional, x_T, times, generator=generator):
                 bar.update(len(part) if frame.x0 is not None else 0)
@@ -228,11 +233,6 @@ def _file(name: str) -> Path:
     return source if source.is_file() else checkpoints.shipped(name)
 
 
-def _towards(denoiser: Denoiser, y: Tensor, strength: float) -> Denoiser:
-    """The guided denoiser; at strength 1, where nothing is mixed, at half the cost."""
-    return denoiser.given(y) if strength == 1 else denoiser.guided(y, strength)
-
-
 def _labels(wish: str | None, n: int, classes: int | None) -> Tensor | None:
     """Labels for n samples: "balanced", or one class for all; None for none."""
     if wish is None:
@@ -289,6 +289,9 @@ def _parser() -> argparse.ArgumentParser:
     t.add_argument("--seed", type=int, default=0)
     t.add_argument(
         "--bf16", action="store_true", help="multiply in bfloat16: worth it for 28x28, not for 8x8"
+    )
+    t.add_argument(
+        "--middle", action="store_true", help="draw the middle times more often, where a shape is decided"
     )
     t.add_argument("--out", required=True, metavar="DIR")
     t.add_argument("--save-every", type=int, metavar="N", help="save the whole run every N images")

@@ -84,10 +84,10 @@ class Denoiser(nn.Module):
     def guided(self, y: Tensor, strength: float) -> "Denoiser":
         """This denoiser pushed from what it says without a label past what it says with it: see `guide`.
 
-        y: (B,), or (1,) for all.  strength: 0 for no label, 1 for `given(y)`; above 1 the label counts for
-        more than it should.  The output is mixed, before `clip`; x_0's estimate is affine in it with slopes
-        that only know the level, so mixing estimates would be the same.  ValueError for a network without
-        labels, TypeError or ValueError for other bad input.
+        y: (B,), or (1,) for all.  strength: 0 for no label, 1 for `given(y)`, both at half the cost; above 1
+        the label counts for more than it should.  The output is mixed, before `clip`; x_0's estimate is
+        affine in it with slopes that only know the level, so mixing estimates would be the same.
+        ValueError for a network without labels, TypeError or ValueError for other bad input.
         """
         y = checks.labels(y, len(y) if isinstance(y, Tensor) and y.ndim else 0)
         checks.real(strength, "strength", -math.inf, math.inf)
@@ -96,6 +96,8 @@ class Denoiser(nn.Module):
                 "guidance asks a network with a label and without one, "
                 f"but this {type(self.net).__name__} takes no label; make and train it with classes=..."
             )
+        if strength in (0, 1):
+            return self.given(y if strength else full_like(y, -1))
         return Denoiser(Guided(self.net, y, strength), self.schedule, self.prediction, self.clip)
 
     def _x0(self, xt: Tensor, t: Tensor, s: Level, now: Level) -> Tensor:

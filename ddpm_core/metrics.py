@@ -64,6 +64,22 @@ def frechet(a: Tensor, b: Tensor) -> float:
     return (gap @ gap + cov_a.trace() + cov_b.trace() - 2 * cross).item()
 
 
+def balanced(classes: Tensor, each: int, generator: torch.Generator) -> Tensor:
+    """Rows of `classes` (N,), drawn without repetition: `each` of every class, class by class."""
+    order = torch.randperm(len(classes), generator=generator)
+    return torch.cat([order[classes[order] == k][:each] for k in classes.unique()])
+
+
+def floor(features: Tensor, classes: Tensor, real: Tensor, each: int, draws: int = 20) -> Tensor:
+    """What `frechet` gives real pictures of which there are as few as samples: (draws,).
+
+    features (N, d) and classes (N,) of real pictures, of which `each` of every class are drawn, with the
+    seeds 0 .. draws - 1; real: the features (M, d) of others.  The mean is the unit to measure samples in.
+    """
+    dice = (torch.Generator().manual_seed(seed) for seed in range(draws))
+    return torch.tensor([frechet(features[balanced(classes, each, die)], real) for die in dice])
+
+
 def entropy(classes: Tensor, of: int = 10) -> float:
     """Entropy of the frequencies of classes (N,), in nats: log(of) if all are equally frequent."""
     share = classes.bincount(minlength=of) / len(classes)

@@ -11,6 +11,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from . import checks, parallel
 from .denoiser import Denoiser
+from .schedule import Schedule
 
 
 class Step(NamedTuple):
@@ -87,6 +88,7 @@ def train(
     ema: float = 0.999,
     drop: float = 0.1,
     seed: int = 0,
+    often: Tensor | None = None,
     bf16: bool = False,
     resume: dict[str, Tensor] | None = None,
 ) -> Iterator[Step]:
@@ -97,6 +99,7 @@ def train(
     pictures; y: labels (N,), each replaced by "no label" with probability `drop`.  images: how many to
     see, in batches of `batch`, in a new random order each time round; lr: the highest rate, after a short
     rise and before a fall to 0; ema: how slowly the average forgets; seed: of all that is drawn;
+    often: how often each of the times 1..T is drawn, (T,) in any unit, None for equally, see `middle`;
     bf16: multiply in bfloat16 where torch.autocast does (the weights, their average and the loss stay as
     they are); resume: `step.run.tensors()` of an earlier run with the same arguments, which then ends with
     the same weights, bit for bit, as if it had never stopped.
@@ -116,46 +119,40 @@ def train(
     checks.real(drop, "drop", -1e-9, 1 + 1e-9)
     if not any(True for _ in denoiser.parameters()):
         raise ValueError("the network has no weights to train")
+    if often is not None:
+        often = checks.shares(often, "often", denoiser.schedule.T)
     run = Run(denoiser, seed)
     if resume is not None:
         run.restore(resume)
     device = run.generator.device
     with torch.no_grad():  # one example through the network: its shape is right before time is spent
         denoiser(x0[:1].to(device), 1)
-    return _steps(run, x0.to(device), None if y is None else y.to(device), images, batch, lr, ema, drop, bf16)
+    x0, y = x0.to(device), None if y is None else y.to(device)
+
+    def steps() -> Iterator[Step]:
+        weights, averages = list(run.online.parameters()), list(run.average.parameters())
+        while run.images < images:
+            size = min(batch, images - run.images)
+            now = order(run.images, size, len(x0), run.seed).to(device)
+            labels = None if y is None else _dropped(y[now], drop, run.generator)
+            t = _times(size, denoiser.schedule.T, often, run.generator)
+            for group in run.optimizer.param_groups:
+                group["lr"] = lr * rate(run.images / images)
+            mine, errors = _step(run, x0[now], t, labels, bf16)
+            run.images += size
+            run.steps += 1
+            decay = min(ema, run.steps / (run.steps + 9))
+            get_ema_multi_avg_fn(decay)(averages, weights, torch.tensor(run.steps))
+            yield Step(run.images, mine, errors, run)
+
+    return steps()
 
 
-def _steps(
-    run: Run,
-    x0: Tensor,
-    y: Tensor | None,
-    images: int,
-    batch: int,
-    lr: float,
-    ema: float,
-    drop: float,
-    bf16: bool,
-) -> Iterator[Step]:
-    weights, averages = list(run.online.parameters()), list(run.average.parameters())
-    while run.images < images:
-        size = min(batch, images - run.images)
-        now = order(run.images, size, len(x0), run.seed).to(x0.device)
-        labels = None if y is None else _dropped(y[now], drop, run.generator)
-        for group in run.optimizer.param_groups:
-            group["lr"] = lr * rate(run.images / images)
-        t, errors = _step(run, x0[now], labels, bf16)
-        run.images += size
-        run.steps += 1
-        decay = min(ema, run.steps / (run.steps + 9))
-        get_ema_multi_avg_fn(decay)(averages, weights, torch.tensor(run.steps))
-        yield Step(run.images, t, errors, run)
-
-
-@torch.enable_grad()  # also after an interrupt that came inside somebody's no_grad, and left it on
-def _step(run: Run, x0: Tensor, y: Tensor | None, bf16: bool) -> tuple[Tensor, Tensor]:
-    T, g, mine = run.online.schedule.T, run.generator, parallel.share(len(x0))
-    t = torch.randint(1, T + 1, (len(x0),), generator=g, device=g.device)[mine]  # (B,)
+@torch.enable_grad()  # also after an interrupt that came inside somebody's no_grad, and left gradients off
+def _step(run: Run, x0: Tensor, t: Tensor, y: Tensor | None, bf16: bool) -> tuple[Tensor, Tensor]:
+    g, mine = run.generator, parallel.share(len(x0))
     eps = torch.randn(x0.shape, generator=g, device=g.device, dtype=x0.dtype)[mine]
+    t = t[mine]
     with torch.autocast(g.device.type, torch.bfloat16, enabled=bf16):
         errors = run.online.errors(x0[mine], t, eps, None if y is None else y[mine]) / x0[0].numel()
     loss = errors.sum() / len(x0)
@@ -169,6 +166,23 @@ def _step(run: Run, x0: Tensor, y: Tensor | None, bf16: bool) -> tuple[Tensor, T
         )
     run.optimizer.step()
     return t, errors.detach()
+
+
+def _times(n: int, T: int, often: Tensor | None, generator: torch.Generator) -> Tensor:
+    """n times in 1..T: (n,)."""
+    if often is None:
+        return torch.randint(1, T + 1, (n,), generator=generator, device=generator.device)
+    return 1 + torch.multinomial(often.to(generator.device), n, replacement=True, generator=generator)
+
+
+def middle(schedule: Schedule) -> Tensor:
+    """For `often`: where signal and noise are alike, four times as often as at either end.  (T,).
+
+    There a picture's shape is decided; its grain, and what no network can know, are learned early.
+    After Esser et al. 2024, section 3.1, who draw times near the middle for the same reason.
+    """
+    abar = schedule.abar[1:]
+    return 1 + 12 * abar * (1 - abar)
 
 
 def order(seen: int, size: int, n: int, seed: int) -> Tensor:

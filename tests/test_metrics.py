@@ -5,7 +5,7 @@ import torch
 from oracles import normal
 
 from ddpm_core import classifier, digits
-from ddpm_core.metrics import entropy, frechet, jackknife, nearest, report, within
+from ddpm_core.metrics import balanced, entropy, floor, frechet, jackknife, nearest, report, within
 
 
 def exactly(mean: torch.Tensor, cov_root: torch.Tensor, n: int = 400) -> torch.Tensor:
@@ -32,6 +32,25 @@ def test_frechet_of_known_gaussians():
 def test_frechet_refuses_what_can_not_be_compared():
     with pytest.raises(ValueError, match=r"\(N, d\) and \(M, d\)"):
         frechet(normal(5, 2), normal(5, 3))
+
+
+def test_draws_are_balanced_and_without_repetition():
+    classes = torch.tensor([0, 1, 1, 0, 1, 0, 0, 1, 2, 2])
+    for seed in range(5):
+        rows = balanced(classes, 2, torch.Generator().manual_seed(seed))
+        assert classes[rows].tolist() == [0, 0, 1, 1, 2, 2]
+        assert len(set(rows.tolist())) == 6
+
+
+def test_the_floor_is_what_few_real_ones_of_the_same_law_are_given():
+    """For N(0, I) in d dimensions, n against very many: about d (d + 5) / (4 n), by expansion in 1 / n."""
+    d, n = 3, 500
+    few, many = normal(20_000, d, seed=1), normal(200_000, d, seed=2)
+    found = floor(few, torch.zeros(len(few), dtype=torch.long), many, n, draws=100)
+    assert found.shape == (100,)
+    assert found.mean() == pytest.approx(d * (d + 5) / (4 * n), rel=0.15)
+    again = floor(few, torch.zeros(len(few), dtype=torch.long), many, n, draws=2)
+    assert again.tolist() == found[:2].tolist()
 
 
 def test_entropy():

@@ -17,25 +17,19 @@ import torch
 from torch import Tensor
 
 from ddpm_core import Denoiser, classifier, mnist, pretrained, sample
-from ddpm_core.metrics import frechet, jackknife, within
+from ddpm_core.metrics import balanced, floor, frechet, jackknife, within
 
 
 def drawn(denoiser: Denoiser, y: Tensor, strength: float, steps: int, seed: int, batch: int) -> Tensor:
     """Samples with labels y at a strength: (N, 1, 28, 28) in [-1, 1]."""
     generator, parts = torch.Generator().manual_seed(seed), []
     for labels in y.split(batch):
-        cheap = {0: denoiser, 1: denoiser.given(labels)}  # one pass
-        towards = cheap.get(strength) or denoiser.guided(labels, strength)
         x_T = torch.randn(len(labels), 1, 28, 28, generator=generator)
-        *_, last = sample(towards, x_T, denoiser.schedule.times(steps), generator=generator)
+        *_, last = sample(
+            denoiser.guided(labels, strength), x_T, denoiser.schedule.times(steps), generator=generator
+        )
         parts.append(last.xt.clamp(-1, 1))
     return torch.cat(parts)
-
-
-def balanced(labels: Tensor, each: int, generator: torch.Generator) -> Tensor:
-    """`each` random rows of every class, class by class in turn."""
-    rows = [(labels == k).nonzero()[:, 0] for k in range(10)]
-    return torch.stack([r[torch.randperm(len(r), generator=generator)[:each]] for r in rows], 1).flatten()
 
 
 def main() -> None:
@@ -50,17 +44,16 @@ def main() -> None:
     y = torch.arange(args.n) % 10
     real, shown = (judge.features(s.images) for s in (test_set, train_set))
     alike = within(real, test_set.labels)
-    generator = torch.Generator().manual_seed(args.seed)
-    draws = [balanced(train_set.labels, args.n // 10, generator) for _ in range(20)]
-    floor, few = sum(frechet(shown[rows], real) for rows in draws) / len(draws), draws[0]
-    print(f"{args.n} samples, {args.steps} ancestral steps, seed {args.seed}; floor {floor:.3f}")
+    unit = floor(shown, train_set.labels, real, args.n // 10).mean().item()
+    few = balanced(train_set.labels, args.n // 10, torch.Generator().manual_seed(args.seed))
+    print(f"{args.n} samples, {args.steps} ancestral steps, seed {args.seed}; floor {unit:.3f}")
     print(f"{'strength':>12}{'read as asked':>20}{'Frechet / floor':>20}{'spread / real':>20}{'seconds':>10}")
 
     def row(name: str, pictures: Tensor, labels: Tensor, features: Tensor, seconds: float = 0.0) -> None:
         right = (judge.classes(pictures) == labels).double()
         cells = (
             jackknife(lambda r: r.mean().item(), right),
-            jackknife(lambda f: frechet(f, real) / floor, features),
+            jackknife(lambda f: frechet(f, real) / unit, features),
             jackknife(lambda f, k: within(f, k) / alike, features, labels),
         )
         print(
