@@ -3,25 +3,19 @@
 import json
 import re
 import shutil
-import unicodedata
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
-from xml.etree import ElementTree
 
 import browser
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from fontTools.ttLib import TTFont
 
 from ddpm_core.teach.__main__ import main
-from ddpm_core.teach.proofs import FAULTS, PROOFS
+from ddpm_core.teach.proofs import PROOFS
 from ddpm_core.teach.site import build, runs
-from ddpm_core.teach.site.formulas import mathml
-from ddpm_core.teach.site.lessons import _FORMULAS
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 FIRST = [
     "# 00 · Ptarmigans\n\nA bird $x_0$ in snow. [Go on](01_second.ipynb#two-sums)\n\n"
     "| a | b |\n|---|---|\n| 1 | $2$ |",
@@ -224,75 +218,6 @@ def test_a_folder_that_is_no_site_is_left_alone(folder, lessons, tmp_path, capsy
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
     assert main(["site", str(tmp_path / "new"), "--notebooks", str(tmp_path)]) == 2
     assert "there is no notebook" in capsys.readouterr().err
-
-
-# formulas
-
-
-def formulas():
-    texts = []
-    for path in NOTEBOOKS:
-        for cell in nbformat.read(path, as_version=4).cells:
-            outputs = [o.get("data", {}).get("text/markdown", "") for o in cell.get("outputs", [])]
-            texts += [cell.source] if cell.cell_type == "markdown" else outputs
-    found = {a or b for text in texts for a, b in _FORMULAS.findall(re.sub(r"`[^`\n]+`", "", text))}
-    return sorted(found | {proof.says for proof in [*PROOFS.values(), *FAULTS.values()]})
-
-
-CHILDREN = {"mfrac": 2, "msub": 2, "msup": 2, "munder": 2, "mover": 2, "msubsup": 3, "munderover": 3}
-
-
-def letters(latex):
-    """The letters and digits of a formula that are no part of a command."""
-    latex = re.sub(r"\\(begin|end)\{[^}]*\}|\\[A-Za-z]+|\\.", " ", latex)
-    return sorted(c for c in latex if c.isascii() and c.isalnum())
-
-
-def shown(math):
-    """The letters and digits that MathML shows, without the names of functions."""
-    texts = [node.text for node in math.iter() if node.text and (node.tag != "mi" or len(node.text) == 1)]
-    plain = unicodedata.normalize("NFKC", "".join(texts))
-    return sorted(c for c in plain if c.isascii() and c.isalnum())
-
-
-def test_every_formula_of_the_course_is_typeset_and_loses_no_letter():
-    font = TTFont(Path(runs.HERE) / "stix-two-math.woff").getBestCmap()
-    known = formulas()
-    assert len(known) > 400
-    for latex in known:
-        math = ElementTree.fromstring(mathml(latex))
-        for node in math.iter():
-            assert len(node) == CHILDREN.get(node.tag, len(node)), latex
-            words = node.tag == "mtext"
-            assert words or {ord(c) for c in node.text or ""} <= font.keys(), (latex, node.text)
-        assert shown(math) == letters(latex), latex
-
-
-@pytest.mark.parametrize(
-    ("latex", "expected"),
-    [
-        (r"\log_2 x", "<msub><mi>log</mi><mn>2</mn></msub>"),
-        (r"\min_\theta L", "<munder><mi>min</mi><mi>θ</mi></munder>"),
-        (r"a = -b", "<mo>=</mo><mo form='prefix'>−</mo>"),
-        (r"(a) - b", "<mo stretchy='false'>)</mo><mo>−</mo>"),
-        (r"\text{of }x", "<mtext>of\N{NO-BREAK SPACE}</mtext>"),
-        (r"\begin{cases} a & b \\ c \end{cases}", "<mtr><mtd><mi>a</mi></mtd><mtd><mi>b</mi></mtd></mtr>"),
-        (r"\tfrac12", "scriptlevel='0'><mfrac><mn>1</mn><mn>2</mn></mfrac></mstyle>"),
-        (r"\underbrace{a}_b", "<munder><mrow class='munder-brace'><mi>a</mi></mrow><mi>b</mi></munder>"),
-        (r"\left( x \right.", "<mo fence='true' stretchy='true'>(</mo>"),
-    ],
-)
-def test_what_a_formula_becomes(latex, expected):
-    assert expected in mathml(latex)
-
-
-@pytest.mark.parametrize(
-    "latex",
-    [r"\begin{aligned} a", r"\begin{tikz} a \end{tikz}", r"\frac{1", "a}", r"\begin{cases} a \end{aligned}"],
-)
-def test_a_broken_formula_is_refused(latex):
-    with pytest.raises(ValueError, match=r"."):
-        mathml(latex)
 
 
 # in a browser that has no network, from the folder itself

@@ -430,8 +430,7 @@ def _tight(tree: Tree) -> str:
 
 
 def from_sympy(expression: Any) -> Tree:
-    """The tree of a sympy expression, made of sums, products, powers, roots, exp and log.  Else "
-    "Unreadable."""
+    """The tree of a sympy expression, made of sums, products, powers, roots, exp and log; else Unreadable."""
     sp = sys.modules["sympy"]  # whoever made the expression has imported it
     left = [LARGEST]
 

@@ -6,35 +6,32 @@ The page shows them with native form controls; Python judges.
 import html
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import anywidget
 import traitlets
 
 from . import progress
+from .check import Choice, Exercise, Prose, Verdict
+from .exercises import bank
 from .markup import inline, markup, plain
-
-if TYPE_CHECKING:
-    from .check import Choice, Exercise, Prose, Verdict
 
 HERE = Path(__file__).parent
 
 
-def quiz(exercise: "Exercise | str") -> "Quiz":
+def quiz(exercise: Exercise | str) -> "Quiz":
     """The widget for a choice or a prose exercise, given itself or its id ("02.3").
 
     ValueError for an unknown id or for an exercise of another kind, which is answered in a cell.
     """
     if isinstance(exercise, str):
-        from .exercises import bank
-
         if exercise not in bank:
-            clickable = [name for name, e in bank.items() if e.kind in ("choice", "prose")]
+            clickable = [name for name, e in bank.items() if isinstance(e, Choice | Prose)]
             raise ValueError(f"no exercise {exercise!r}; those to click are {', '.join(clickable) or 'none'}")
         exercise = bank[exercise]
-    if exercise.kind not in ("choice", "prose"):
+    if not isinstance(exercise, Choice | Prose):
         raise ValueError(f"{exercise.id} asks for a {exercise.kind}: answer it in a cell, with check(...)")
-    return Quiz(cast("Choice | Prose", exercise))
+    return Quiz(exercise)
 
 
 class Quiz(anywidget.AnyWidget):
@@ -47,12 +44,12 @@ class Quiz(anywidget.AnyWidget):
     asked = traitlets.Dict().tag(sync=True)  # page to Python: {n, choice} or {n, text, marks}
     told = traitlets.Dict().tag(sync=True)  # Python to page: {n, outcome, head, html}
 
-    def __init__(self, exercise: "Choice | Prose") -> None:
+    def __init__(self, exercise: Choice | Prose) -> None:
         self.exercise = exercise
         asked, told = _earlier(exercise)
         super().__init__(view=_view(exercise), asked=asked, told=told)
 
-    def check(self, answer: object = ..., marks: object = None) -> "Verdict":
+    def check(self, answer: object = ..., marks: object = None) -> Verdict:
         """Judge an answer given from a cell: an option's key, or a text and its marks."""
         verdict = self.exercise.check(answer, marks)
         self._tell(verdict, self.asked.get("n", 0))
@@ -76,27 +73,25 @@ class Quiz(anywidget.AnyWidget):
         progress.note(self.exercise.id, verdict.outcome.name, data)
         self._tell(verdict, wish["n"])
 
-    def _tell(self, verdict: "Verdict", n: int) -> None:
+    def _tell(self, verdict: Verdict, n: int) -> None:
         name = verdict.outcome.name
         self.told = {"n": n, "outcome": name, "head": _head(name), "html": markup(verdict.message)}
 
     def __repr__(self) -> str:
         e = self.exercise
         lines = [f"{e.id} · {plain(e.title)}", "", plain(e.prompt), ""]
-        if e.kind == "choice":
-            options = cast("Choice", e).options
-            lines += [_hang(f"  {key}  ", plain(text)) for key, text in options.items()]
-            call = f'check("{next(iter(options))}")'
+        if isinstance(e, Choice):
+            lines += [_hang(f"  {key}  ", plain(text)) for key, text in e.options.items()]
+            call = f'check("{next(iter(e.options))}")'
         else:
-            rubric = cast("Prose", e).rubric
-            lines += ["A good answer says:", *(_hang("  -  ", plain(text)) for text in rubric)]
-            call = f'check("...", marks=[{", ".join(["True"] * len(rubric))}])'
+            lines += ["A good answer says:", *(_hang("  -  ", plain(text)) for text in e.rubric)]
+            call = f'check("...", marks=[{", ".join(["True"] * len(e.rubric))}])'
         return "\n".join([*lines, "", f'To answer from a cell: quiz("{e.id}").{call}'])
 
 
-def _view(exercise: "Choice | Prose") -> dict[str, Any]:
-    options = cast("Choice", exercise).options if exercise.kind == "choice" else {}
-    rubric = cast("Prose", exercise).rubric if exercise.kind == "prose" else ()
+def _view(exercise: Choice | Prose) -> dict[str, Any]:
+    options = exercise.options if isinstance(exercise, Choice) else {}
+    rubric = exercise.rubric if isinstance(exercise, Prose) else ()
     return {
         "id": exercise.id,
         "kind": exercise.kind,
@@ -108,16 +103,16 @@ def _view(exercise: "Choice | Prose") -> dict[str, Any]:
     }
 
 
-def _earlier(exercise: "Choice | Prose") -> tuple[dict[str, Any], dict[str, Any]]:
+def _earlier(exercise: Choice | Prose) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the page begins with: the answer that passed, or a text that is being worked on."""
     entry = progress.load().get(exercise.id, progress.Entry())
     data, asked, told = entry.data, {}, {}
     if entry.outcome == progress.PASSED:
         day = html.escape((entry.passed or "")[:10])
         told = {"n": 0, "outcome": entry.outcome, "head": _head(entry.outcome), "html": f"<p>on {day}</p>"}
-        if exercise.kind == "choice" and isinstance(data, str):
+        if isinstance(exercise, Choice) and isinstance(data, str):
             asked = {"n": 0, "choice": data}
-    if exercise.kind == "prose" and isinstance(data, dict) and isinstance(data.get("text"), str):
+    if isinstance(exercise, Prose) and isinstance(data, dict) and isinstance(data.get("text"), str):
         marks = data.get("marks")
         asked = {"n": 0, "text": data["text"], "marks": marks if isinstance(marks, list) else None}
     return asked, told

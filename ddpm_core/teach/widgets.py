@@ -37,7 +37,8 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
 
-def _module(name: str) -> str:
+def with_player(name: str) -> str:
+    """The script of a widget: `player.js`, and then its own file."""
     return "".join((HERE / file).read_text("utf-8") for file in ("player.js", name))
 
 
@@ -54,14 +55,11 @@ class Scrubber(anywidget.AnyWidget):
         t = proposal["value"]
         if isinstance(t, bool):
             raise traitlets.TraitError(f"t must be a whole number, got bool {t}")
-        if not self._fits(t):
-            raise traitlets.TraitError(f"t must be {self._range()}, got {t}")
+        if t not in (places := self._places()):
+            raise traitlets.TraitError(f"t must be {_listed(places)}, got {t}")
         return int(t)
 
-    def _fits(self, t: int) -> bool:
-        raise NotImplementedError
-
-    def _range(self) -> str:
+    def _places(self) -> Sequence[int]:
         raise NotImplementedError
 
     def pictures(self, t: int) -> Sequence[Tensor | None]:
@@ -83,7 +81,7 @@ class Scrubber(anywidget.AnyWidget):
 class NoiseScrubber(Scrubber):
     """What `scrub_noise` makes."""
 
-    _esm = _module("noise.js")
+    _esm = with_player("noise.js")
     x0 = traitlets.Bytes(help="float16 (n, h, w, c)").tag(sync=True)
     eps = traitlets.Bytes(help="float16 (n, h, w, c)").tag(sync=True)
     abar = traitlets.Bytes(help="float64 (T+1,)").tag(sync=True)
@@ -98,11 +96,8 @@ class NoiseScrubber(Scrubber):
             columns=min(len(x0), 8),
         )
 
-    def _fits(self, t: int) -> bool:
-        return 0 <= t <= self._schedule.T
-
-    def _range(self) -> str:
-        return f"in 0..{self._schedule.T}"
+    def _places(self) -> Sequence[int]:
+        return range(self._schedule.T + 1)
 
     def __repr__(self) -> str:
         return f"scrub_noise: {_count(self._data[0])}, t = 0..{self._schedule.T}"
@@ -121,7 +116,7 @@ class NoiseScrubber(Scrubber):
 class FrameScrubber(Scrubber):
     """What `scrub` makes."""
 
-    _esm = _module("frames.js")
+    _esm = with_player("frames.js")
     times = traitlets.List(traitlets.Int(), help="the t of each frame").tag(sync=True)
     xt = traitlets.Bytes(help="grey levels (frames, n, h, w, c)").tag(sync=True)
     x0 = traitlets.Bytes(help="the same, without the frames that have none").tag(sync=True)
@@ -140,13 +135,8 @@ class FrameScrubber(Scrubber):
             noise=_greys([f.noise / 3 for f in frames if f.noise is not None]),
         )
 
-    def _fits(self, t: int) -> bool:
-        return t in self.times
-
-    def _range(self) -> str:
-        times = self.times
-        some = ", ".join(map(str, times)) if len(times) < 9 else f"{times[0]}, {times[1]}, ... {times[-1]}"
-        return f"the t of a frame ({some})"
+    def _places(self) -> Sequence[int]:
+        return self.times
 
     def __repr__(self) -> str:
         first, *_, last = self._frames
@@ -174,7 +164,7 @@ class FrameScrubber(Scrubber):
 class ScheduleShaper(Scrubber):
     """What `shape_schedule` makes.  `kind`, `beta_min`, `beta_max` and `T` move like `t`."""
 
-    _esm = _module("shape.js")
+    _esm = with_player("shape.js")
     kind = traitlets.Enum(("linear", "cosine"), "linear").tag(sync=True)
     beta_min = traitlets.Float(1e-4).tag(sync=True)
     beta_max = traitlets.Float(0.02).tag(sync=True)
@@ -206,11 +196,8 @@ class ScheduleShaper(Scrubber):
     def _keep_t_within(self, change: dict[str, Any]) -> None:
         self.t = min(self.t, self.T)
 
-    def _fits(self, t: int) -> bool:
-        return 0 <= t <= self.T
-
-    def _range(self) -> str:
-        return f"in 0..{self.T}"
+    def _places(self) -> Sequence[int]:
+        return range(self.T + 1)
 
     def __repr__(self) -> str:
         betas = f", beta = {self.beta_min:g}..{self.beta_max:g}" if self.kind == "linear" else ""
@@ -305,12 +292,12 @@ def shape_schedule() -> ScheduleShaper:
 
 def export_html(widget: Scrubber) -> str:
     """An HTML page with the widget, alive: it needs no kernel, no network and no other file."""
-    mount = _mount(widget.model_id, widget._get_embed_state(), widget.still(), repr(widget))
+    mount = mounted(widget.model_id, widget._get_embed_state(), widget.still(), repr(widget))
     return (
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{widget!r}</title>\n{mount}\n{_loader()}\n</html>\n"
+        f"<title>{widget!r}</title>\n{mount}\n{loader()}\n</html>\n"
     )
 
 
@@ -331,7 +318,7 @@ def export_notebook(path: str | Path, **options: Any) -> str:
         if entry and entry["model_name"] == "AnyModel":
             still = base64.b64decode(output.data.get("image/png", ""))
             output.data = nbformat.from_dict(
-                {"text/html": _mount(view["model_id"], entry, still, output.data.get("text/plain", ""))}
+                {"text/html": mounted(view["model_id"], entry, still, output.data.get("text/plain", ""))}
             )
             output.metadata = nbformat.from_dict({})
         elif view and "image/png" in output.data:
@@ -341,10 +328,10 @@ def export_notebook(path: str | Path, **options: Any) -> str:
         notebook.metadata.pop("widgets", None)
         options = {"require_js_url": "data:text/javascript,", **options}
     text, _ = HTMLExporter(**options).from_notebook_node(notebook)
-    return str(text).replace("</body>", f"{_loader()}\n</body>")
+    return str(text).replace("</body>", f"{loader()}\n</body>")
 
 
-def _mount(model_id: str, entry: dict[str, Any], still: bytes, words: str) -> str:
+def mounted(model_id: str, entry: dict[str, Any], still: bytes, words: str) -> str:
     """The place of one widget in a page: its state as JSON, and its still picture where no script runs."""
     hidden = {"layout", "tabbable", "tooltip"}
     state = {k: v for k, v in entry["state"].items() if k == "_esm" or (k[0] != "_" and k not in hidden)}
@@ -359,7 +346,8 @@ def _mount(model_id: str, entry: dict[str, Any], still: bytes, words: str) -> st
     )
 
 
-def _loader() -> str:
+def loader() -> str:
+    """The script that brings what `mounted` made to life; one for a page."""
     return f'<script type="module">\n{(HERE / "mount.js").read_text("utf-8")}</script>'
 
 
@@ -381,6 +369,13 @@ def _checked(frame: object, k: int) -> Frame:
         None if x0 is None else _pictures(x0, f"x0 of frame {k}"),
         None if noise is None else _pictures(noise, f"noise of frame {k}"),
     )
+
+
+def _listed(places: Sequence[int]) -> str:
+    if isinstance(places, range):
+        return f"in 0..{places[-1]}"
+    some = places if len(places) < 9 else [places[0], places[1], "...", places[-1]]
+    return f"one of {', '.join(map(str, some))}"
 
 
 def _channels_last(x: Tensor) -> np.ndarray:

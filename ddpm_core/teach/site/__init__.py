@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
-from ..widgets import _loader
+from ..widgets import loader
 from .lessons import Lesson, Section, Stage, lesson, words
 from .runs import executed
 from .sheet import formula_sheet
@@ -64,7 +64,7 @@ def _pages(lessons: Sequence[Lesson]) -> dict[str, str]:
     pages = {"index.html": _page("index.html", COURSE, _index(lessons), lessons)}
     for k, each in enumerate(lessons):
         ends = _ends(lessons[k - 1] if k else None, lessons[k + 1] if k + 1 < len(lessons) else None)
-        body = each.html + ends + (_loader() if each.stages else "")
+        body = each.html + ends + (loader() if each.stages else "")
         pages[each.name] = _page(each.name, f"{each.number} · {each.title}", body, lessons)
         for stage in each.stages:
             pages[stage.name] = _stage(each, stage)
@@ -128,7 +128,7 @@ def _index(lessons: Sequence[Lesson]) -> str:
 
 def _stage(each: Lesson, stage: Stage) -> str:
     back = f'<a href="{each.name}#{stage.section.id}">{each.number} · {html.escape(each.title)}</a>'
-    body = f"<h1>{stage.section.title}</h1><p>{back}</p>{stage.mount}{_loader()}"
+    body = f"<h1>{stage.section.title}</h1><p>{back}</p>{stage.mount}{loader()}"
     return _page(stage.name, stage.title, body, [])
 
 

@@ -16,14 +16,14 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from ..widgets import WIDGET_STATE, WIDGET_VIEW, _mount
-from .formulas import mathml
+from ..latex import mathml
+from ..markup import FORMULAS
+from ..widgets import WIDGET_STATE, WIDGET_VIEW, mounted
 
 BLANK = "Not attempted."  # how the verdict on an empty answer begins
 NOTE = '<p class="note">This one is answered <a href="index.html#lab">in JupyterLab</a>.</p>'
 CONTROLS = '<p class="note">Its controls move it <a href="index.html#lab">in JupyterLab</a>.</p>'
 _TAGS = re.compile(r"(<(?:style|script|math)\b.*?</(?:style|script|math)>|<[^>]*>)", re.S)
-_FORMULAS = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+?)\$", re.S)
 
 
 class Section(NamedTuple):
@@ -144,7 +144,7 @@ class _Writer:
         """HTML with the formulas between its tags typeset, as JupyterLab does."""
         parts = _TAGS.split(text)
         parts[::2] = [
-            _FORMULAS.sub(lambda m: self.renderer.inline_math(html.unescape(m[1] or m[2])), part)
+            FORMULAS.sub(lambda m: self.renderer.inline_math(html.unescape(m[0].strip("$"))), part)
             for part in parts[::2]
         ]
         return "".join(parts)
@@ -172,7 +172,7 @@ class _Writer:
 
     def scrubber(self, id: str, entry: dict[str, Any], data: NotebookNode) -> str:
         still = base64.b64decode(data.get("image/png", ""))
-        mount = _mount(id, entry, still, data.get("text/plain", ""))
+        mount = mounted(id, entry, still, data.get("text/plain", ""))
         title = words(self.section.title)
         name = f"stage-{self.page.name.removesuffix('.html')}-{len(self.page.stages) + 1}.html"
         self.page.stages.append(Stage(name, title, data.get("text/plain", ""), self.section, mount))

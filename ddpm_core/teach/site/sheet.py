@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import proofs
+from ..latex import mathml
 from ..proofs import PROOFS, Proof, prove
-from .formulas import mathml
 from .lessons import coloured
 
 _HEADING = re.compile(r"^# ── (.+?) ─+$")
