@@ -58,7 +58,7 @@ bench: setup
 	$(PY) -m pip install -e '.[bench]'
 	$(PY) tests/benchmarks $(FLAGS)
 
-SOAKED := survival trust downloads properties checkpoints environments
+SOAKED := survival trust downloads properties checkpoints environments front_door
 
 soak: setup
 	DDPM_SOAK=1 $(PY) -m pytest $(SOAKED:%=tests/test_%.py) $(FLAGS)

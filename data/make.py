@@ -16,12 +16,13 @@ import sys
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from ddpm_core import checkpoints, data
 from ddpm_core.__main__ import main
 from ddpm_core.metrics import Classifier, entropy, floor, frechet, nearest
 from ddpm_core.sampling import sample
-from ddpm_core.teach import strip
+from ddpm_core.teach.plots import tile
 
 
 def digits() -> None:
@@ -115,14 +116,32 @@ def judge(name: str, file: str, draws: int = 20) -> None:
     print(f"closest       {near.min():.2f}; test digits {near_real.min():.2f}")
 
 
-def picture() -> None:
-    """The README's: six digits on their way, by the denoiser that ships."""
-    g = torch.Generator().manual_seed(4)
+def picture(target: str = "notebooks/denoising.png") -> None:
+    """The README's: 48 digits on their way, by the denoiser that ships.  Where nothing moves, the end."""
+    g = torch.Generator().manual_seed(0)
     model = checkpoints.pretrained("digits")
-    frames = list(sample(model, torch.randn(6, 1, 8, 8, generator=g), model.schedule.times(100), generator=g))
-    kept = [f for f in frames if f.t in (1000, 800, 700, 600, 500, 400, 300, 200, 100, 50, 0)]
-    rows = [torch.stack([f.xt[k] for f in kept]) for k in range(6)]
-    strip(rows, [""] * 6, [f"t = {f.t}" for f in kept]).savefig("notebooks/denoising.png", dpi=110)
+    start = torch.randn(48, 1, 8, 8, generator=g)
+    walk = list(sample(model, start, model.schedule.times(100), generator=g))[::2]
+    between = tile(torch.full_like(start, -1), columns=12) == 1
+    greys = np.linspace(0, 255, 17).round().astype(int)  # the scans have 17
+
+    def sheet(x: torch.Tensor) -> Image.Image:
+        shades = np.where(between, 17, np.round(16 * tile(x, columns=12))).astype(np.uint8)
+        page = Image.fromarray(np.kron(shades, np.ones((8, 8), np.uint8)))
+        page.putpalette([*greys.repeat(3).tolist(), 0, 0, 0])
+        return page
+
+    noise, *states = (sheet(frame.xt) for frame in walk)
+    pace = [800, *[80] * (len(states) - 1), 3000]  # ms
+    states[-1].save(
+        target,
+        save_all=True,
+        default_image=True,  # for where nothing moves
+        append_images=[noise, *states],
+        duration=pace,
+        loop=0,
+        transparency=17,
+    )
 
 
 if __name__ == "__main__":

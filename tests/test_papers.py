@@ -50,7 +50,9 @@ def test_the_map_names_what_teach_holds():
     assert told == rooms - {"__init__.py", "__main__.py"}
 
 
-@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "CHANGELOG.md", "notebooks/LICENSE.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "TEACHING.md", "CONTRIBUTING.md", "CHANGELOG.md", "notebooks/LICENSE.md"]
+)
 def test_links_lead_somewhere_and_commands_are_there(name):
     page = ROOT / name
     text = page.read_text("utf-8")

@@ -124,7 +124,7 @@ class Lucidrains:
         self.size = size
         if net is None:
             net = (
-                Unet(dim=32, dim_mults=(1, 2), channels=1)
+                Unet(dim=24, dim_mults=(1, 2), channels=1)
                 if size == 8
                 else Unet(32, dim_mults=(1, 2, 2), channels=1)
             )
@@ -140,26 +140,34 @@ class Lucidrains:
             net, image_size=size, timesteps=T, objective="pred_noise", beta_schedule="cosine"
         )
 
-    def start(self, x0: Tensor) -> Callable[[], object]:
+    def start(self, x0: Tensor, lr: float = 1e-3, steps: int = 10**9) -> Callable[[], object]:
         """The step of its Trainer: loss, clipped gradient, Adam, EMA."""
         from ema_pytorch import EMA
 
-        optimizer = torch.optim.Adam(self.diffusion.parameters(), lr=1e-3, betas=(0.9, 0.99))
-        average = EMA(self.diffusion, beta=0.995, update_every=10)
+        optimizer = torch.optim.Adam(self.diffusion.parameters(), lr=lr, betas=(0.9, 0.99))
+        self.average = EMA(self.diffusion, beta=0.995, update_every=10)
 
         def step() -> None:
-            self.diffusion(x0 / 2 + 0.5).backward()
+            self.diffusion(batch(x0) / 2 + 0.5).backward()
             nn.utils.clip_grad_norm_(self.diffusion.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad()
-            average.update()
+            self.average.update()
 
         return step
 
-    def walk(self, n: int) -> Tensor:
-        """Sample n."""
+    def finish(self) -> None:
+        """The average takes the model's place."""
+        self.diffusion = self.average.ema_model
+
+    def walk(self, n: int, steps: int | None = None) -> Tensor:
+        """Sample n; where there are fewer steps, by its DDIM with eta = 1, which is the ancestral step."""
+        shape = n, 1, self.size, self.size
         with contextlib.redirect_stderr(io.StringIO()):  # its progress bar
-            return self.diffusion.p_sample_loop((n, 1, self.size, self.size))
+            if steps is None:
+                return self.diffusion.p_sample_loop(shape) * 2 - 1
+            self.diffusion.sampling_timesteps, self.diffusion.ddim_sampling_eta = steps, 1.0
+            return self.diffusion.ddim_sample(shape) * 2 - 1
 
     def forward(self, x: Tensor) -> Tensor:
         """The network alone."""

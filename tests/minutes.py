@@ -1,0 +1,63 @@
+"""What each lesson takes, written into the README's map of the lessons.
+
+python tests/minutes.py              run every lesson, some minutes on two cores
+python tests/minutes.py read         only the words and the exercises; the seconds stay as they are
+"""
+
+import math
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).parents[1]
+PACE = 150  # words a minute, with formulas among them
+ROW = re.compile(r"^(\| \w+ \| \[.*\]\(notebooks/(.+)\) \| .* )\| (\d+) \| (\d+) \| (\d+) \|$", re.M)
+
+
+def reading(path: Path) -> int:
+    """Minutes to read a lesson's text, rounded up to five."""
+    cells = nbformat.read(path, as_version=4).cells
+    words = sum(len(cell.source.split()) for cell in cells if cell.cell_type == "markdown")
+    return 5 * math.ceil(words / PACE / 5)
+
+
+def exercises(path: Path) -> int:
+    """How many exercises a lesson asks."""
+    code = (c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code")
+    return len(re.findall(r'\b(?:exercise|quiz)\("[\w.]+"\)', "\n".join(code)))
+
+
+def running(path: Path) -> int:
+    """Seconds of one core that a run takes from the kernel's start to its end, rounded up to five."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # no second core waits busily for the first
+    before = os.times()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["DDPM_PROGRESS"] = f"{folder}/progress.json"
+        notebook, here = nbformat.read(path, as_version=4), {"metadata": {"path": str(path.parent)}}
+        NotebookClient(notebook, timeout=3600, startup_timeout=600, resources=here).execute()
+    after = os.times()
+    took = after.children_user + after.children_system - before.children_user - before.children_system
+    return 5 * math.ceil(took / 5)
+
+
+def told(readme: str, run: bool) -> str:
+    """The README with its map brought up to date."""
+
+    def row(old: re.Match[str]) -> str:
+        path = ROOT / "notebooks" / old[2]
+        seconds = running(path) if run else old[5]
+        new = f"{old[1]}| {reading(path)} | {exercises(path)} | {seconds} |"
+        print(new, flush=True)
+        return new
+
+    return ROW.sub(row, readme)
+
+
+if __name__ == "__main__":
+    page = ROOT / "README.md"
+    page.write_text(told(page.read_text("utf-8"), run=sys.argv[1:] != ["read"]), "utf-8")
