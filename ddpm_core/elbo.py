@@ -46,17 +46,20 @@ class Calibrated:
         times: Sequence[int] | Tensor,
         generator: torch.Generator | None = None,
     ):
-        x0, schedule = checks.data(x0, "x0"), denoiser.schedule
-        self.errors = {
-            schedule.at(t): error(denoiser, x0, t, randn(x0, generator))
-            for t in checks.descending(times, schedule.T)
-            if t
-        }
+        x0, self.schedule = checks.data(x0, "x0"), denoiser.schedule
+        self.times = [t for t in checks.descending(times, self.schedule.T) if t]
+        self.errors = {self.schedule.at(t): error(denoiser, x0, t, randn(x0, generator)) for t in self.times}
 
     def __call__(self, x0: Tensor, xt: Tensor, s: Level, t: Level) -> Gaussian:
-        """N(mean of the posterior, its variance + slope^2 * error); needs t to be one of the times."""
+        """N(mean of the posterior, its variance + slope^2 * error).  ValueError if t is none of the times."""
         if t not in self.errors:
-            raise ValueError("the errors were not measured at this time; give `times` with it to Calibrated")
+            known = isinstance(t.signal, float)
+            came = [f"t = {k}" for k in range(self.schedule.T + 1) if known and self.schedule.at(k) == t]
+            times = f"{len(self.times)} times from {self.times[0]} to {self.times[-1]}"
+            raise ValueError(
+                f"the errors were measured at {times}; {came[0] if came else 'this level'} is none of them: "
+                "give `times` with it to Calibrated"
+            )
         narrow, slope = posterior(x0, xt, s, t), s.signal * between(s, t)[1] / t.noise**2
         return Gaussian(narrow.mean, narrow.var + slope**2 * self.errors[t])
 

@@ -363,7 +363,11 @@ def test_calibration_pays_on_new_digits():
 def test_calibrated_answers_for_its_times_alone():
     world = gaussian(linear(50), 0.0, 1.0)
     reverse = Calibrated(world, torch.zeros(4, 1).double(), [50, 20, 0])
-    with pytest.raises(ValueError, match="not measured at this time"):
+    with pytest.raises(ValueError, match=r"at 2 times from 50 to 20; t = 10 is none of them: give `times`"):
         terms(world, torch.zeros(2, 1).double(), [50, 10, 0], reverse=reverse)
+    x = torch.zeros(2, 1).double()
+    for here in (Level(0.5, 0.75**0.5), world.schedule.level(torch.tensor([20, 10]), x)):
+        with pytest.raises(ValueError, match="this level is none of them"):
+            reverse(x, x, world.schedule.at(10), here)
     with pytest.raises(ValueError, match="decrease"):
         Calibrated(world, torch.zeros(4, 1).double(), [20, 50, 0])

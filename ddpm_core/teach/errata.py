@@ -21,7 +21,7 @@ from ..process import between, posterior, posterior_beta, transition
 from ..sampling import Rule, ancestral_beta, sample
 from ..schedule import Level, Schedule
 from .markup import inline, plain
-from .widgets import HERE, Scrubber, _module
+from .widgets import HERE, Scrubber, with_player
 
 LECTURES = {
     "DDPM": ("Introduction to DDPMs", "N0OOnTKMYJE"),
@@ -339,7 +339,7 @@ EDGE = 3.0  # what lies beyond is said in words
 class FaultWatcher(Scrubber):
     """What `watch_fault` makes.  `fault` moves like `t`."""
 
-    _esm = _module("errata.js")
+    _esm = with_player("errata.js")
     _css = (HERE / "scrub.css").read_text("utf-8") + (HERE / "errata.css").read_text("utf-8")
     fault = traitlets.Unicode(help="the number of the fault beside the right sampler").tag(sync=True)
     faults: traitlets.List[Any] = traitlets.List(help="[number, title, printed, right] of each").tag(
@@ -375,11 +375,8 @@ class FaultWatcher(Scrubber):
             )
         return str(proposal["value"])
 
-    def _fits(self, t: int) -> bool:
-        return t in self.times
-
-    def _range(self) -> str:
-        return f"one of {self.times[0]}, {self.times[1]}, ... {self.times[-1]}"
+    def _places(self) -> Sequence[int]:
+        return self.times
 
     def __repr__(self) -> str:
         return f"watch_fault: {len(self.faults)} faults, {self.shape[1]} particles, t = {self.times[0]}..0"

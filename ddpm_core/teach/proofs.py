@@ -157,7 +157,7 @@ def _() -> Pairs:
 
 @_proof(
     "variance",
-    r"\operatorname{Var}(x_t)=\bar\alpha_t v+1-\bar\alpha_t,\ \text{with fixed point } v=1",
+    r"V_t=\bar\alpha_tV_0+1-\bar\alpha_t,\ \text{and } V_0=1 \text{ stays 1}",
     q_sample,
     transition,
 )
@@ -232,7 +232,7 @@ def _() -> Pairs:
 
 @_proof(
     "tower: variance",
-    r"\operatorname{Var}(\tilde\mu_t\mid x_0)+\tilde\beta_t=1-\bar\alpha_{t-1}",
+    r"\mathrm{Var}(\tilde\mu_t\mid x_0)+\tilde\beta_t=1-\bar\alpha_{t-1}",
     posterior,
     q_sample,
 )
@@ -322,7 +322,7 @@ def _() -> Pairs:
 
 @_proof(
     "KL",
-    r"\mathrm{KL}(\mathcal N_1\|\mathcal N_2)=\tfrac12\big[\tfrac{(\mu_1-\mu_2)^2}{v_2}+\tfrac{v_1}{v_2}-1-\ln\tfrac{v_1}{v_2}\big]",
+    r"\mathrm{KL}(\mathcal N_1\|\mathcal N_2)=\tfrac12\big[\tfrac{(\mu_1-\mu_2)^2}{v_2}+\tfrac{v_1}{v_2}-1-\log\tfrac{v_1}{v_2}\big]",
     Gaussian.gap,
     Gaussian.ratio,
 )
@@ -342,7 +342,7 @@ def _() -> Pairs:
     yield p.gap(q), q.gap(p)
 
 
-@_proof("KL, unequal variances", r"\tfrac12(\rho-1-\ln\rho)\ge0,\ =0\text{ only at }\rho=1")
+@_proof("KL, unequal variances", r"\tfrac12(\rho-1-\log\rho)\ge0,\ =0\text{ only at }\rho=1")
 def _() -> Pairs:
     rest = (v - 1 - sp.log(v)) / 2
     yield sp.solve(sp.diff(rest, v), v)[0], 1
@@ -352,7 +352,7 @@ def _() -> Pairs:
 
 @_proof(
     "KL in d dimensions",
-    r"\mathrm{KL}=\tfrac d2(\rho-1-\ln\rho)+\frac{\|\mu_1-\mu_2\|^2}{2v_2}",
+    r"\mathrm{KL}=\tfrac d2(\rho-1-\log\rho)+\frac{\|\mu_1-\mu_2\|^2}{2v_2}",
     Gaussian.gap,
     Gaussian.ratio,
 )
@@ -375,7 +375,7 @@ def _() -> Pairs:
 
 @_proof(
     "prior term",
-    r"L_T=\tfrac12\big(\bar\alpha_T x_0^2-\bar\alpha_T-\ln(1-\bar\alpha_T)\big)",
+    r"L_T=\tfrac12\big(\bar\alpha_T x_0^2-\bar\alpha_T-\log(1-\bar\alpha_T)\big)",
     Gaussian.gap,
     Gaussian.ratio,
     q_sample,
@@ -557,13 +557,16 @@ def _() -> Pairs:
 
 # ── worlds in which the reverse process is known ────────────────────────────────────────────────────────────
 
-V_s, V_t = abar_s * v + 1 - abar_s, abar_t * v + 1 - abar_t  # variances of x_s, x_t for data N(m, v)
+V_s, V_t = (
+    abar_s * v + 1 - abar_s,
+    abar_t * v + 1 - abar_t,
+)  # variances of x_s, x_t for data N(m, V_0), with v for V_0
 best = m + t.signal * v / V_t * (xt - t.signal * m)  # E[x_0 | x_t]
 
 
 @_proof(
     "Gaussian data: estimate",
-    r"\mathbb E[x_0|x_t]=m+\frac{\sqrt{\bar\alpha_t}\,v}{\bar\alpha_t v+1-\bar\alpha_t}(x_t-\sqrt{\bar\alpha_t}\,m)",
+    r"\mathbb E[x_0|x_t]=m+\frac{\sqrt{\bar\alpha_t}\,V_0}{\bar\alpha_tV_0+1-\bar\alpha_t}(x_t-\sqrt{\bar\alpha_t}\,m)",
     q_sample,
 )
 def _() -> Pairs:
@@ -586,7 +589,7 @@ def _() -> Pairs:
 
 @_proof(
     "when beta, when beta-tilde",
-    r"v=1\Rightarrow v_t=\beta_t,\quad v=0\Rightarrow v_t=\tilde\beta_t",
+    r"V_0=1\Rightarrow v_t=\beta_t,\quad V_0=0\Rightarrow v_t=\tilde\beta_t",
     posterior,
     posterior_beta,
 )
@@ -595,7 +598,7 @@ def _() -> Pairs:
     yield (beta * V_s / V_t).subs(v, 0), posterior(x0, xt, s, t).var
 
 
-@_proof("true step, split", r"v_t=\tilde\beta_t+c_0^2\operatorname{Var}(x_0|x_t)", posterior)
+@_proof("true step, split", r"v_t=\tilde\beta_t+c_0^2\,\mathrm{Var}(x_0|x_t)", posterior)
 def _() -> Pairs:
     c0 = posterior(1, 0, s, t).mean
     yield beta * V_s / V_t, posterior(x0, xt, s, t).var + c0**2 * v * (1 - abar_t) / V_t
@@ -603,7 +606,7 @@ def _() -> Pairs:
 
 @_proof(
     "what no network removes",
-    r"\frac{v_t}{\tilde\beta_t}=\frac{1+v\,\mathrm{SNR}(t-1)}{1+v\,\mathrm{SNR}(t)}",
+    r"\frac{v_t}{\tilde\beta_t}=\frac{1+V_0\,\mathrm{SNR}(t-1)}{1+V_0\,\mathrm{SNR}(t)}",
     posterior,
 )
 def _() -> Pairs:
@@ -612,7 +615,7 @@ def _() -> Pairs:
 
 @_proof(
     "the floor of the loss",
-    r"\operatorname{Var}(\varepsilon|x_t)=\frac{\bar\alpha_t v}{\bar\alpha_t v+1-\bar\alpha_t}",
+    r"\mathrm{Var}(\varepsilon|x_t)=\frac{\bar\alpha_tV_0}{\bar\alpha_tV_0+1-\bar\alpha_t}",
     q_sample,
 )
 def _() -> Pairs:
@@ -635,7 +638,7 @@ def _() -> Pairs:
 
 @_proof(
     "bound of trajectories",
-    r"\mathbb E\,\mathrm{KL}(q(x_{t-1}|x_t,x_0)\|p)=\mathrm{KL}(q(x_{t-1}|x_t)\|p)+\tfrac12\ln\frac{v_t}{\tilde\beta_t}",
+    r"\mathbb E\,\mathrm{KL}(q(x_{t-1}|x_t,x_0)\|p)=\mathrm{KL}(q(x_{t-1}|x_t)\|p)+\tfrac12\log\frac{v_t}{\tilde\beta_t}",
 )
 def _() -> Pairs:
     gap = sp.Symbol(
@@ -670,9 +673,7 @@ def _() -> Pairs:
     yield ddim(x0, xt, start, t, z), x0
 
 
-@_proof(
-    "ancestral keeps the marginal", r"\operatorname{Var}(x_{t-1}|x_0)=1-\bar\alpha_{t-1}", ancestral, q_sample
-)
+@_proof("ancestral keeps the marginal", r"\mathrm{Var}(x_{t-1}|x_0)=1-\bar\alpha_{t-1}", ancestral, q_sample)
 def _() -> Pairs:
     step = ancestral(x0, noised, s, t, z)
     yield expectation(step, eps, z), q_sample(x0, 0, s)
@@ -724,7 +725,7 @@ for _name, _says, _a, _b in (
     ("E30", r"x_t=x_{t-1}+\sqrt{\beta_t}\,\varepsilon\text{ keeps variance 1}", lambda: expectation((z + root(beta) * eps) ** 2, z, eps), lambda: sp.Integer(1)),
     ("a root lost", r"x_t=\bar\alpha_t x_0+(1-\bar\alpha_t)\varepsilon", lambda: noised, lambda: abar_t * x0 + (1 - abar_t) * eps),
     ("the tower with E01", r"\mathbb E[\mu|x_0]=\sqrt{\bar\alpha_{t-1}}x_0", lambda: expectation(((t.signal * (1 - abar_s) * noised + s.signal * beta * x0) / (1 - abar_t)), eps), lambda: q_sample(x0, 0, s)),
-    ("variances of steps add", r"\operatorname{Var}(x_t|x_r)=\beta_s+\beta_t", lambda: transition(xs, Level(root(u), root(1 - u)), Level(root(u * v * w), root(1 - u * v * w))).var, lambda: (1 - v) + (1 - w)),
+    ("variances of steps add", r"\mathrm{Var}(x_t|x_r)=\beta_s+\beta_t", lambda: transition(xs, Level(root(u), root(1 - u)), Level(root(u * v * w), root(1 - u * v * w))).var, lambda: (1 - v) + (1 - w)),
     ("beta-tilde upside down", r"\tilde\beta_t=\frac{1-\bar\alpha_t}{1-\bar\alpha_{t-1}}\beta_t", lambda: posterior(x0, xt, s, t).var, lambda: beta * (1 - abar_t) / (1 - abar_s)),
     ("variances add, not precisions", r"\tilde\beta_t=\frac{\beta_t}{\alpha_t}+1-\bar\alpha_{t-1}", lambda: posterior(x0, xt, s, t).var, lambda: beta / alpha + 1 - abar_s),
     ("KL turned round", r"\mathrm{KL}(p\|q)=\mathrm{KL}(q\|p)", lambda: Gaussian(m, v).gap(Gaussian(n, w)), lambda: Gaussian(n, w).gap(Gaussian(m, v))),

@@ -109,8 +109,8 @@ EXERCISES = [
     Function(
         id="00.4",
         title="A function",
-        prompt="Write `per_example(x)`: the sum over everything but the batch, from shape $(B, \\dots)$ to "
-        "$(B,)$. $B$ is the size of the batch, the number of examples in `x`. Every loss in this course is "
+        prompt="Write `per_example(x)`: the sum over everything but the batch, from shape `(B, ...)` to "
+        "`(B,)`. `B` is the size of the batch, the number of examples in `x`. Every loss in this course is "
         "counted for each example first.",
         reference=per_example,
         cases=[

@@ -145,8 +145,8 @@ EXERCISES = [
         why={
             "a": "The inclusion is turned round. A VAE may learn its encoder and choose its latent size "
             "freely; a DDPM gives up both. With T = 2 latents it is a two-level VAE with a fixed encoder.",
-            "b": "They share the bound. Both maximise E_q[log p(data, latents) − log q(latents | data)]; a "
-            "DDPM with T = 2 has it with two latents, a VAE with one.",
+            "b": "They share the bound. Both maximise the mean, over q, of log p(data, latents) − log "
+            "q(latents | data); a DDPM with T = 2 has it with two latents, a VAE with one.",
             "d": "The size alone is not enough. Take x_t = x_{t−1} + 0.000001 · noise: T latents of the "
             "right size, but after 1000 steps the picture is untouched, and L_T costs 10.4 nats for a pixel "
             "at 1. A DDPM also needs a schedule that leads to N(0, I).",
@@ -365,10 +365,10 @@ EXERCISES = [
         also=["0.75 - log(2)/2", "(0.25/0.5 + 2 - 1 - log(2))/2", "3/4 - ln(sqrt(2))", 0.40343],
         hints=[
             "$\\log p(x_0) = \\text{ELBO} + \\mathrm{KL}(q\\,\\|\\,\\text{posterior})$.",
-            "$\\mathrm{KL}(\\mathcal N(m_1, v_1)\\,\\|\\,\\mathcal N(m_2, v_2)) = "
-            "\\tfrac12\\big(\\tfrac{(m_1-m_2)^2}{v_2} + \\tfrac{v_1}{v_2} - 1 - "
+            "$\\mathrm{KL}(\\mathcal N(\\mu_1, v_1)\\,\\|\\,\\mathcal N(\\mu_2, v_2)) = "
+            "\\tfrac12\\big(\\tfrac{(\\mu_1-\\mu_2)^2}{v_2} + \\tfrac{v_1}{v_2} - 1 - "
             "\\log\\tfrac{v_1}{v_2}\\big)$.",
-            "Here $m_1 = 0$, $v_1 = 1$, $m_2 = v_2 = \\tfrac12$.",
+            "Here $\\mu_1 = 0$, $v_1 = 1$, $\\mu_2 = v_2 = \\tfrac12$.",
         ],
         mistakes=[
             Mistake(
@@ -410,10 +410,11 @@ EXERCISES = [
     Function(
         id="01.9",
         title="The bound of a linear VAE",
-        prompt="Write the ELBO of the linear VAE $p(x_1) = \\mathcal N(0, 1)$, $p(x_0\\mid x_1) = "
+        prompt="Write `answer(x0, mean, var, w, noise)`: the ELBO of the linear VAE "
+        "$p(x_1) = \\mathcal N(0, 1)$, $p(x_0\\mid x_1) = "
         "\\mathcal N(w\\,x_1, \\text{noise}^2)$ for an encoder $q(x_1\\mid x_0) = \\mathcal "
         "N(\\text{mean}, \\text{var})$: the exact expectation, no draws. `x0`, `mean`, `var` have shape "
-        "$(B, 1)$, the result $(B,)$, in nats. `Gaussian(m, v).log_prob(x)` and `.kl(other)` give $(B,)$ "
+        "`(B, 1)`, the result `(B,)`, in nats. `Gaussian(m, v).log_prob(x)` and `.kl(other)` give `(B,)` "
         "each.",
         reference=linear_elbo,
         cases=[
@@ -464,9 +465,9 @@ EXERCISES = [
     Function(
         id="01.10",
         title="From a network to a Gaussian",
-        prompt="A network's output has shape $(B, 2d)$: first $d$ means, then $d$ *logarithms of "
+        prompt="A network's output has shape `(B, 2 * d)`: first $d$ means, then $d$ *logarithms of "
         "variances*, so that any real number is allowed. Write `answer(out, shape)`: the `Gaussian(mean, "
-        "var)` over $(B, *\\text{shape})$, where `shape` has $d$ entries in all.",
+        "var)` over `(B, *shape)`, where `shape` has $d$ entries in all.",
         reference=diagonal,
         cases=[
             Case("out = (0.5, -1), shape = (1,)", (torch.tensor([[0.5, -1.0]], dtype=torch.float64), (1,))),

@@ -183,7 +183,7 @@ EXERCISES = [
                 0.375,
             ),
         ],
-        worked="$\\operatorname{Var}(x_t) = \\bar\\alpha_t\\operatorname{Var}(x_0) + 1-\\bar\\alpha_t = "
+        worked="$\\mathrm{Var}(x_t) = \\bar\\alpha_t\\mathrm{Var}(x_0) + 1-\\bar\\alpha_t = "
         "\\tfrac12\\cdot\\tfrac14+\\tfrac12 = 0.625$. It is on its way from $\\tfrac14$ to 1.",
         right="Right: 0.125 of the picture and 0.5 of the noise.",
     ),
@@ -254,8 +254,8 @@ EXERCISES = [
     Function(
         id="02.4",
         title="`q_sample`",
-        prompt="Write `q_sample(x0, eps, t)`: the state $x_t$ of a batch. `x0` and `eps` have shape $(B, "
-        "\\dots)$, `t` is a level with `t.signal` $= \\sqrt{\\bar\\alpha_t}$ and `t.noise` $= "
+        prompt="Write `answer(x0, eps, t)`: the state $x_t$ of a batch. `x0` and `eps` have shape `(B, "
+        "...)`, `t` is a level with `t.signal` $= \\sqrt{\\bar\\alpha_t}$ and `t.noise` $= "
         "\\sqrt{1-\\bar\\alpha_t}$, already shaped for the batch.",
         reference=q_sample,
         cases=[
@@ -385,7 +385,7 @@ EXERCISES = [
         },
         hints=["What is the mean of $x_t$, if $x_0 = 1$? What is its variance?"],
         worked="**b**. Without $\\sqrt{1-\\beta_t}$ the mean stays $x_0$ and the variance is "
-        "$\\operatorname{Var}(x_0)+\\sum_t\\beta_t$. With it the chain forgets where it began and settles "
+        "$\\mathrm{Var}(x_0)+\\sum_t\\beta_t$. With it the chain forgets where it began and settles "
         "at 1.",
         right="Right: shrink and add, or the chain never settles.",
     ),
@@ -488,7 +488,7 @@ EXERCISES = [
     Function(
         id="02.11",
         title="`between`",
-        prompt="Write `between(s, t)`: what the jump from level `s` to a later level `t` does, as a pair. "
+        prompt="Write `answer(s, t)`: what the jump from level `s` to a later level `t` does, as a pair. "
         "First the factor of $x_s$, then the *variance* of the noise that comes in. A level has `.signal` $= "
         "\\sqrt{\\bar\\alpha}$ and `.noise` $= \\sqrt{1-\\bar\\alpha}$, numbers or tensors.",
         reference=between,
@@ -558,7 +558,7 @@ EXERCISES = [
         id="02.12",
         title="Data with too much contrast",
         prompt="Somebody forgot to scale the pictures: their pixels have variance 4. Write "
-        "$\\operatorname{Var}(x_t)$ with `abar`.",
+        "$\\mathrm{Var}(x_t)$ with `abar`.",
         answer="1 + 3*abar",
         given=SCHEDULE,
         also=["4ᾱ + 1 - ᾱ_t", "4*abar + (1 - abar)", "1 + (4-1)*alpha*abar_prev"],
@@ -611,7 +611,7 @@ EXERCISES = [
         answer=1 / 1.99,
         also=["1/(2 - 0.01)", "1/1.99", 0.50251],
         hints=[
-            "What is the variance of one hill of $x_t$? It is the formula for $\\operatorname{Var}(x_t)$ "
+            "What is the variance of one hill of $x_t$? It is the formula for $\\mathrm{Var}(x_t)$ "
             "with variance 0.01 for the data.",
             "Half the distance is $\\sqrt{\\bar\\alpha_t}$, so $\\bar\\alpha_t = 0.01\\,\\bar\\alpha_t + 1 - "
             "\\bar\\alpha_t$.",
@@ -708,7 +708,8 @@ EXERCISES = [
         mistakes=[
             Mistake(
                 "no square",
-                "The shift is √(d · SNR). At d = 49 554 that is √2 = 1.41 standard deviations, not 2.",
+                "The shift is $\\sqrt{d\\,\\mathrm{SNR}(T)}$. At d = 49 554 that is √2 = 1.41 "
+                "standard deviations, not 2.",
                 2 / 4.036e-5,
             ),
             Mistake(
@@ -748,7 +749,7 @@ EXERCISES = [
         given=SCHEDULE,
         also=["1/2 log(1 + abar/(1-abar))", "0.5*log(1/(1-ᾱ))", "-ln(sqrt(1 - alpha*abar_prev))"],
         hints=[
-            "$\\tfrac12\\log\\big(1 + s^2\\,\\mathrm{SNR}(t)\\big)$, and here $s^2 = 1$.",
+            "$\\tfrac12\\log\\big(1 + V_0\\,\\mathrm{SNR}(t)\\big)$, and here $V_0 = 1$.",
             "$1 + \\bar\\alpha_t/(1-\\bar\\alpha_t)$ is one fraction.",
         ],
         mistakes=[
@@ -776,7 +777,7 @@ EXERCISES = [
             ),
             Mistake(
                 "bits",
-                "Those are bits. One nat is 1/ln 2 of them; here nats are asked.",
+                "Those are bits. One nat is 1/log 2 of them; here nats are asked.",
                 "-log(1-abar)/(2*log(2))",
             ),
             Mistake("of the signal", "That is −½ log ᾱ_t, which *grows* along the chain.", "-log(abar)/2"),
@@ -813,19 +814,19 @@ EXERCISES = [
         id="02.18",
         title="The pull on the schedule",
         prompt="For one pixel $L_T = \\tfrac12\\big(\\bar\\alpha_T x_0^2 - \\bar\\alpha_T - "
-        "\\ln(1-\\bar\\alpha_T)\\big)$. Write its derivative with respect to $\\bar\\alpha_T$, with `abar` "
+        "\\log(1-\\bar\\alpha_T)\\big)$. Write its derivative with respect to $\\bar\\alpha_T$, with `abar` "
         "and `x_0`.",
         answer="(x_0^2 - 1 + 1/(1-abar))/2",
         given=("abar", "x_0"),
         also=["x_0^2/2 + abar/(2*(1-abar))", "0.5*(x0² − 1 + 1/(1−ᾱ))", "(x_0^2 + abar/(1-abar))/2"],
         hints=[
-            "Term by term. What is the derivative of $-\\ln(1-u)$?",
+            "Term by term. What is the derivative of $-\\log(1-u)$?",
             "It is $+1/(1-u)$: two signs turn round.",
         ],
         mistakes=[
             Mistake(
                 "inner derivative",
-                "A sign is lost: the derivative of −ln(1 − u) is +1/(1 − u).",
+                "A sign is lost: the derivative of −log(1 − u) is +1/(1 − u).",
                 "(x_0^2 - 1 - 1/(1-abar))/2",
             ),
             Mistake("no half", "The half in front is lost.", "x_0^2 - 1 + 1/(1-abar)"),
@@ -868,7 +869,7 @@ EXERCISES = [
             "derivative with respect to ᾱ_T is 0.79 for a pixel with x_0² = 1.",
             "c": "It stays linear and Gaussian. It gets T numbers, 1000 or so, and no layer that looks at "
             "the picture.",
-            "d": "L_T holds against that: for x_0² = 1 and ᾱ_T near 1 it is −½ ln(1 − ᾱ_T), 3.5 nats per "
+            "d": "L_T holds against that: for x_0² = 1 and ᾱ_T near 1 it is −½ log(1 − ᾱ_T), 3.5 nats per "
             "pixel at ᾱ_T = 0.999, and growing without end.",
         },
         hints=["Which terms of the bound contain $\\bar\\alpha_t$, directly or in $x_t$?"],

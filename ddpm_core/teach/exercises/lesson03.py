@@ -450,7 +450,7 @@ EXERCISES = [
     Function(
         id="03.8",
         title="`posterior`",
-        prompt="Write `posterior(x0, xt, s, t)`: mean and variance of $q(x_s\\mid x_t,x_0)$ for two levels "
+        prompt="Write `answer(x0, xt, s, t)`: mean and variance of $q(x_s\\mid x_t,x_0)$ for two levels "
         "$s<t$, as a pair (a `Gaussian` is one). A level has `.signal` $=\\sqrt{\\bar\\alpha}$ and `.noise` "
         "$=\\sqrt{1-\\bar\\alpha}$; the jump has $\\alpha = \\bar\\alpha_t/\\bar\\alpha_s$.",
         reference=posterior,
@@ -554,7 +554,7 @@ EXERCISES = [
             r"\\frac{1}{2}(\\bar\\alpha (x_0^2 - 1) - \\log(1-\\bar\\alpha))".replace("\\\\", "\\"),
         ],
         hints=[
-            "$\\mathrm{KL} = \\tfrac12\\big[(\\mu_1-\\mu_2)^2/v_2 + v_1/v_2 - 1 - \\ln(v_1/v_2)\\big]$.",
+            "$\\mathrm{KL} = \\tfrac12\\big[(\\mu_1-\\mu_2)^2/v_2 + v_1/v_2 - 1 - \\log(v_1/v_2)\\big]$.",
             "$v_2 = 1$ and $\\mu_2 = 0$, so the squared gap is $\\bar\\alpha_T x_0^2$ and the ratio "
             "$1-\\bar\\alpha_T$.",
         ],
@@ -592,7 +592,7 @@ EXERCISES = [
             ),
         ],
         worked="$L_T = \\tfrac12\\big(\\bar\\alpha_T x_0^2 + (1-\\bar\\alpha_T) - 1 - "
-        "\\ln(1-\\bar\\alpha_T)\\big)$. "
+        "\\log(1-\\bar\\alpha_T)\\big)$. "
         "For linear(1000) and $x_0=1$ that is 0.00002 nats: the schedule has done its work, and nothing "
         "here is trained.",
         right="Right. There is no θ in it: a constant of the schedule and the data.",
@@ -614,7 +614,7 @@ EXERCISES = [
         ],
         hints=[
             "It is the KL of two Gaussians with one mean: the squared gap is 0.",
-            "With $\\rho = \\tilde\\beta_t/\\beta_t$: $\\tfrac12(\\rho - 1 - \\ln\\rho)$.",
+            "With $\\rho = \\tilde\\beta_t/\\beta_t$: $\\tfrac12(\\rho - 1 - \\log\\rho)$.",
         ],
         mistakes=[
             Mistake(
@@ -653,7 +653,7 @@ EXERCISES = [
                 "(beta_tilde/beta - 1)/2",
             ),
         ],
-        worked="$\\tfrac12(\\rho-1-\\ln\\rho)$ with $\\rho = \\tilde\\beta_t/\\beta_t$: 0.121 nats at "
+        worked="$\\tfrac12(\\rho-1-\\log\\rho)$ with $\\rho = \\tilde\\beta_t/\\beta_t$: 0.121 nats at "
         "$t=2$, 0.006 at "
         "$t=10$, 0.00008 at $t=100$. No $\\theta$ in it, so training never sees it.",
         right="Right. It is 0 only where the variances agree, and nearly so from t = 100 on.",
@@ -661,7 +661,7 @@ EXERCISES = [
     Symbolic(
         id="03.12",
         title="From divergence to squared error",
-        prompt="With $\\sigma_t^2=\\tilde\\beta_t$, $L_{t-1} = w\\,\\|x_0-\\hat x_0\\|^2$. What is $w$? "
+        prompt="With $\\sigma_t^2=\\tilde\\beta_t$, $L_{t-1} = w_t\\,\\|x_0-\\hat x_0\\|^2$. What is $w_t$? "
         "Use `alpha`, "
         "`abar`, `abar_prev`, `beta`.",
         answer="abar_prev*beta/(2*(1-abar_prev)*(1-abar))",
@@ -705,7 +705,7 @@ EXERCISES = [
                 "(abar_prev/(1-abar_prev)*(1-abar)/abar - 1)/2",
             ),
         ],
-        worked="$w = \\dfrac{\\bar\\alpha_{t-1}\\beta_t^2}{2\\tilde\\beta_t(1-\\bar\\alpha_t)^2} = "
+        worked="$w_t = \\dfrac{\\bar\\alpha_{t-1}\\beta_t^2}{2\\tilde\\beta_t(1-\\bar\\alpha_t)^2} = "
         "\\tfrac12\\big(\\mathrm{SNR}(t-1)-\\mathrm{SNR}(t)\\big)$. Every step pays by how much the "
         "signal-to-noise ratio falls in it.",
         right="Right: ½(SNR(t−1) − SNR(t)). The weights of all steps telescope.",

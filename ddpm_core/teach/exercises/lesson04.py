@@ -384,8 +384,8 @@ EXERCISES = [
     Function(
         id="04.6",
         title="From noise to picture",
-        prompt="Write `x0(out, xt, s, t)`: the estimate of $x_0$ if `out` is the network's estimate of the "
-        "noise. `s` and `t` are the levels of $t-1$ and $t$; you need only one.",
+        prompt="Write `answer(out, xt, s, t)`: the estimate of $x_0$ if `out` is the network's estimate of "
+        "the noise. `s` and `t` are the levels of $t-1$ and $t$; you need only one.",
         reference=Eps().x0,
         cases=steps("out xt", (0.5, 1.0)),
         also=[_eps_split, _eps_abar, _eps_ratio],
@@ -419,7 +419,8 @@ EXERCISES = [
     Function(
         id="04.7",
         title="From score to picture",
-        prompt="Write `x0(out, xt, s, t)` if `out` is the score, $\\nabla_{x_t}\\log q(x_t)$, estimated by "
+        prompt="Write `answer(out, xt, s, t)` if `out` is the score, $\\nabla_{x_t}\\log q(x_t)$, estimated "
+        "by "
         "$-\\varepsilon/\\sqrt{1-\\bar\\alpha_t}$.",
         reference=Score().x0,
         cases=steps("out xt", (0.5, 1.0)),
@@ -572,7 +573,7 @@ EXERCISES = [
     Function(
         id="04.11",
         title="A training step, in code",
-        prompt="Write `loss(denoiser, x0, t, eps)`, the loss of one training step: for each example the "
+        prompt="Write `answer(denoiser, x0, t, eps)`, the loss of one training step: for each example the "
         "squared distance between the noise and the network's output, summed over its entries, (B,). All "
         "that is random is drawn already: `x0` (B, D), whole `t` (B,), `eps` (B, D). "
         "`denoiser.schedule.level(t, x0)` has the level of each example, and `denoiser.net(xt, t)` is the "
@@ -670,7 +671,7 @@ EXERCISES = [
     Function(
         id="04.12",
         title="From velocity to picture",
-        prompt="Write `x0(out, xt, s, t)` if `out` is the velocity, "
+        prompt="Write `answer(out, xt, s, t)` if `out` is the velocity, "
         "$v = \\sqrt{\\bar\\alpha_t}\\,\\varepsilon - \\sqrt{1-\\bar\\alpha_t}\\,x_0$. You know $x_t$ and "
         "$v$, "
         "two equations for the two unknowns $x_0$ and $\\varepsilon$.",
@@ -744,8 +745,8 @@ EXERCISES = [
                 0.1,
             ),
         ],
-        worked="With the variance $v = 0.25$ of the data: "
-        "$\\frac{\\bar\\alpha_t v}{\\bar\\alpha_t v+1-\\bar\\alpha_t} = \\frac{0.225}{0.325} = "
+        worked="With the variance $V_0 = 0.25$ of the data: "
+        "$\\frac{\\bar\\alpha_t V_0}{\\bar\\alpha_t V_0+1-\\bar\\alpha_t} = \\frac{0.225}{0.325} = "
         "0.6923$. "
         "The best guess is $0.973\\,x_t$, and more than two thirds of the noise stay unknown to any network.",
         right="Right. At ᾱ = 0.9 no training brings the loss below 0.692.",

@@ -73,6 +73,16 @@ def _bar_before(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Te
     return mean + posterior(x0, xt, s, t).var ** 0.5 * noise
 
 
+def _exchanged(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+    return posterior(xt, x0, s, t).sample(noise)
+
+
+def _alpha_lost_square(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+    alpha = t.signal / s.signal
+    mean = (s.signal * (1 - alpha) * x0 + alpha**0.5 * s.noise**2 * xt) / t.noise**2
+    return mean + (1 - alpha) ** 0.5 * s.noise / t.noise * noise
+
+
 def _eps(x0: Tensor, xt: Tensor, t: Level) -> Tensor:
     """The noise that x_t holds if its picture is x0."""
     return (xt - t.signal * x0) / t.noise
@@ -107,6 +117,18 @@ def _ddim_undivided(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -
 
 def _ddim_unshrunk(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
     return x0 + s.noise * _eps(x0, xt, t)
+
+
+def _ddim_picture_unshrunk_in_noise(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+    return s.signal * x0 + s.noise * (xt - x0) / t.noise
+
+
+def _ddim_over_variance(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+    return s.signal * x0 + s.noise * (xt - t.signal * x0) / t.noise**2
+
+
+def _all_the_way(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+    return x0
 
 
 def _ddim_lost_roots(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
@@ -269,6 +291,28 @@ EXERCISES = [
                 "(x_t + (1-alpha)/sqrt(1-abar)*eps)/sqrt(alpha) + sigma*z",
             ),
             Mistake(
+                "root lost",
+                "The network's noise is divided by 1 − ᾱ_t where its root belongs: one root of it is in ε̂'s "
+                "own factor, √(1−ᾱ_t), already.",
+                "(x_t - (1-alpha)/(1-abar)*eps)/sqrt(alpha) + sigma*z",
+            ),
+            Mistake(
+                "half the bracket",
+                "The prefactor 1/√α_t stands before the whole bracket; the part with ε has lost it.",
+                "x_t/sqrt(alpha) - (1-alpha)/sqrt(1-abar)*eps + sigma*z",
+            ),
+            Mistake(
+                "prefactor upside down",
+                "√α_t stands upside down: the forward step shrank, so the step back stretches.",
+                "(x_t - (1-alpha)/sqrt(1-abar)*eps)*sqrt(alpha) + sigma*z",
+            ),
+            Mistake(
+                "all the way",
+                "That is x̂_0, with fresh noise on it: the whole way at once. The step goes to x_{t−1} only, "
+                "by the posterior's mean.",
+                "(x_t - sqrt(1-abar)*eps)/sqrt(abar) + sigma*z",
+            ),
+            Mistake(
                 "all in one",
                 "σ_t z came inside the bracket and is divided by √α_t too.",
                 "(x_t - (1-alpha)/sqrt(1-abar)*eps + sigma*z)/sqrt(alpha)",
@@ -340,7 +384,7 @@ EXERCISES = [
     ),
     Number(
         id="05.6",
-        title="How many passes?",
+        title="Passes of the full chain",
         prompt="How many times does the network run, one pass after another, to draw one batch with "
         "$T=1000$ by the full chain?",
         answer=1000,
@@ -370,6 +414,12 @@ EXERCISES = [
                 1001,
             ),
             Mistake(
+                "the shortened walk",
+                "50 is the walk of section 1, in jumps of 20 levels. The full chain goes by every t, 1000 of "
+                "them.",
+                50,
+            ),
+            Mistake(
                 "two each",
                 "Two passes a step are for guidance, one with and one without the label. Here t = 2 takes "
                 "one.",
@@ -382,12 +432,12 @@ EXERCISES = [
     Function(
         id="05.7",
         title="An ancestral step, in code",
-        prompt="Write `ancestral(x0, xt, s, t, noise)`: a draw of $q(x_s\\mid x_t,x_0)$ with the estimate "
-        "`x0` in the place of $x_0$, and with the posterior's own variance. `s` and `t` are levels, `noise` "
-        "is fresh; `posterior(x0, xt, s, t)` is there if you want it. What is at stake is the law at the "
-        "end of a whole walk, so the messages speak of one: with linear(1000) and a perfect denoiser, in a "
-        "world of two modes, −1 or 1 with chances 0.3 and 0.7, give or take 0.1. Its mean is 0.4 and its "
-        "variance 0.85.",
+        prompt="Write `answer(x0, xt, s, t, noise)`, the ancestral step: a draw of $q(x_s\\mid x_t,x_0)$ "
+        "with the estimate `x0` in the place of $x_0$, and with the posterior's own variance. `s` and `t` "
+        "are levels, `noise` is fresh; `posterior(x0, xt, s, t)` is there if you want it. What is at stake "
+        "is the law at the end of a whole walk, so the messages speak of one: with linear(1000) and a "
+        "perfect denoiser, in a world of two modes, −1 or 1 with chances 0.3 and 0.7, give or take 0.1. Its "
+        "mean is 0.4 and its variance 0.85.",
         reference=ancestral,
         cases=steps("x0 xt", (1.0, 0.5, -0.8), "noise"),
         also=[_by_hand, _from_abar, _from_eps],
@@ -463,6 +513,18 @@ EXERCISES = [
                 _bar_before,
             ),
             Mistake(
+                "exchanged",
+                "x0 and xt have changed places; `posterior` takes x0 first. The walk ends with a variance of "
+                "0.001, all samples near 1.",
+                _exchanged,
+            ),
+            Mistake(
+                "square lost",
+                "The jump's α is the *square* of t.signal / s.signal, for signal is √ᾱ. Without the square "
+                "the walk ends with a variance of 0.003, all samples near nought.",
+                _alpha_lost_square,
+            ),
+            Mistake(
                 "ddim",
                 "That is DDIM's step, which draws nothing. It ends with a variance of 0.85 too, by another "
                 "way. Asked is the random one.",
@@ -500,9 +562,10 @@ EXERCISES = [
     Function(
         id="05.9",
         title="`ddim`",
-        prompt="Write `ddim(x0, xt, s, t, noise)`: read the noise off that `xt` holds if its picture is the "
-        "estimate `x0`, and mix the same two again at level `s`. It has the arguments of every rule, and "
-        "leaves `noise` alone. The messages speak of the world of 05.7, whose variance is 0.85.",
+        prompt="Write `answer(x0, xt, s, t, noise)`, a step of DDIM: read the noise off that `xt` holds if "
+        "its picture is the estimate `x0`, and mix the same two again at level `s`. It has the arguments of "
+        "every rule, and leaves `noise` alone. The messages speak of the world of 05.7, whose variance is "
+        "0.85.",
         reference=ddim,
         cases=steps("x0 xt", (1.0, 0.5, -0.8), "noise"),
         also=[_ddim_in_two, _ddim_scaled, _ddim_from_abar],
@@ -547,6 +610,31 @@ EXERCISES = [
                 "lost roots",
                 "ᾱ_s and 1 − ᾱ_s stand without their roots. The walk ends with a variance of 0.000.",
                 _ddim_lost_roots,
+            ),
+            Mistake(
+                "mean of the posterior",
+                "That is the posterior's mean, without its noise: it throws part of the noise of x_t away "
+                "and puts nothing in its place. The walk ends with a variance of 0.000, all samples at "
+                "0.994.",
+                _no_noise,
+            ),
+            Mistake(
+                "unshrunk in the noise",
+                "x_t holds √ᾱ_t x̂_0, so that is what has to be taken off to find its noise, not x̂_0. The "
+                "walk ends with a variance of 0.000, all samples at −0.38.",
+                _ddim_picture_unshrunk_in_noise,
+            ),
+            Mistake(
+                "divided by the variance",
+                "t.noise is a standard deviation already, √(1−ᾱ_t): divide by it once. With its square the "
+                "walk grows beyond all bounds.",
+                _ddim_over_variance,
+            ),
+            Mistake(
+                "all the way",
+                "You go all the way to x̂_0. At level s it is mixed with noise. The walk ends with a "
+                "variance of 0.000, all samples near 1.",
+                _all_the_way,
             ),
             Mistake(
                 "noise on top",
@@ -608,6 +696,16 @@ EXERCISES = [
                 "sqrt(abar)*(x_t - sqrt(1-abar_s)*eps)/sqrt(abar_s) + sqrt(1-abar)*eps",
             ),
             Mistake(
+                "not rescaled",
+                "Without the division by √ᾱ_t the bracket is √ᾱ_t x̂_0, not x̂_0.",
+                "sqrt(abar_s)*(x_t - sqrt(1-abar)*eps) + sqrt(1-abar_s)*eps",
+            ),
+            Mistake(
+                "noise not taken off",
+                "x_t still holds its old noise: take √(1−ᾱ_t) ε off before you put √(1−ᾱ_s) ε on.",
+                "sqrt(abar_s)*x_t/sqrt(abar) + sqrt(1-abar_s)*eps",
+            ),
+            Mistake(
                 "added",
                 "The noise is to be taken from x_t before the picture is rescaled.",
                 "sqrt(abar_s)*(x_t + sqrt(1-abar)*eps)/sqrt(abar) + sqrt(1-abar_s)*eps",
@@ -652,6 +750,11 @@ EXERCISES = [
                 "ᾱ_s − ᾱ_t is the difference of two signals' variances. A jump has the *ratio* as its α.",
                 "(1-abar_s)/(1-abar)*(abar_s-abar)",
             ),
+            Mistake(
+                "ratio upside down",
+                "The jump's α is ᾱ_t/ᾱ_s, the smaller over the larger; upside down the variance is negative.",
+                "(1-abar_s)/(1-abar)*(1-abar_s/abar)",
+            ),
             Mistake("not divided", "The division by 1 − ᾱ_t is missing.", "(1-abar_s)*(1-abar/abar_s)"),
             Mistake(
                 "marginal",
@@ -677,23 +780,23 @@ EXERCISES = [
     ),
     Number(
         id="05.12",
-        title="Calls of the network",
+        title="Passes for 64 digits",
         prompt="You want 64 digits. The memory holds 16 at a time, and you go from $T=1000$ down to 0 in "
         "jumps "
-        "of 20 levels. How many times is the network called?",
+        "of 20 levels. How many passes of the network does it take?",
         answer=200,
         rel=0,
-        unit="calls",
-        also=["4*50", "64/16 * 1000/20", "200 calls"],
+        unit="passes",
+        also=["4*50", "64/16 * 1000/20", "200 passes"],
         hints=["How many jumps are there from 1000 to 0?", "How many batches, one after another?"],
         mistakes=[
-            Mistake("one batch", "50 calls make one batch of 16 digits; there are four batches.", 50),
+            Mistake("one batch", "50 passes make one batch of 16 digits; there are four batches.", 50),
             Mistake(
                 "each picture",
-                "3200 counts every picture by itself. A batch of 16 shares each call.",
+                "3200 counts every picture by itself. A batch of 16 shares each pass.",
                 3200,
             ),
-            Mistake("no jumps", "4000 calls would be the full chain, 1000 for each of four batches.", 4000),
+            Mistake("no jumps", "4000 passes would be the full chain, 1000 for each of four batches.", 4000),
             Mistake(
                 "states",
                 "204 counts 51 for each batch. There are 51 states, x_1000 and x_0 among them, and 50 jumps "
@@ -712,9 +815,9 @@ EXERCISES = [
                 1000,
             ),
         ],
-        worked="$1000/20 = 50$ jumps, one call each, shared by the 16 digits of a batch; $64/16 = 4$ "
+        worked="$1000/20 = 50$ jumps, one pass each, shared by the 16 digits of a batch; $64/16 = 4$ "
         "batches: "
-        "$4\\cdot 50 = 200$ calls, where the full chain would take 4000.",
+        "$4\\cdot 50 = 200$ passes, where the full chain would take 4000.",
         right="Right: four batches of 50 jumps.",
     ),
     Number(
@@ -804,6 +907,12 @@ EXERCISES = [
                 "lost",
                 "0.36 is the share of the noise in x_t. What comes back the same is the rest.",
                 0.36,
+            ),
+            Mistake(
+                "the noise's deviation",
+                "0.6 is the standard deviation of the noise in x_t, √0.36. What comes back the same is the "
+                "signal's part.",
+                0.6,
             ),
             Mistake(
                 "squared",

@@ -43,6 +43,14 @@ def _batch_only(nats: Tensor, x0: Tensor) -> Tensor:
     return nats / (len(x0) * math.log(2))
 
 
+def _channels(nats: Tensor, x0: Tensor) -> Tensor:
+    return nats / (x0.shape[1] * math.log(2))
+
+
+def _one_colour(nats: Tensor, x0: Tensor) -> Tensor:
+    return nats / (math.prod(x0.shape[-2:]) * math.log(2))
+
+
 def _decimal(nats: Tensor, x0: Tensor) -> Tensor:
     return nats / (x0[0].numel() * math.log(10))
 
@@ -57,9 +65,9 @@ EXERCISES = [
         title="From nats to bits",
         prompt="A bound of 0.7269 nats for each number of the data: how many bits per dimension?",
         answer=0.7269 / math.log(2),
-        unit="bits",
+        unit="bits per dimension",
         also=["0.7269/ln 2", "0.7269/0.693147", 1.0487],
-        hints=["One bit is $\\ln 2 = 0.693$ nats. Are there more bits or more nats in a thing?"],
+        hints=["One bit is $\\log 2 = 0.693$ nats. Are there more bits or more nats in a thing?"],
         mistakes=[
             Mistake("left in nats", "0.7269 is still in nats; a bit is only 0.693 of one.", 0.7269),
             Mistake(
@@ -73,8 +81,14 @@ EXERCISES = [
                 "2.069 is e to the 0.7269. A number of nats is a logarithm already.",
                 math.exp(0.7269),
             ),
+            Mistake(
+                "power of two",
+                "1.655 is 2 to the 0.7269. Nats and bits are two units of one logarithm: only a factor lies "
+                "between them.",
+                2**0.7269,
+            ),
         ],
-        worked="$0.7269/\\ln 2 = 1.0487$ bits.",
+        worked="$0.7269/\\log 2 = 1.0487$ bits.",
         right="Right: 1.0487.",
     ),
     Number(
@@ -93,6 +107,7 @@ EXERCISES = [
                 1.97 / 1.78,
             ),
             Mistake("the whole", "3.75 is the whole; divide 1.97 by it.", 3.75),
+            Mistake("rate to distortion", "0.904 is the rate, 1.78, over the distortion, 1.97.", 1.78 / 1.97),
             Mistake(
                 "of eight bits",
                 "0.246 takes 8 bits, the raw pixel, for the whole. The code has 3.75 bits.",
@@ -246,6 +261,23 @@ EXERCISES = [
                 "0.5*log(1 + abar_s/(1-abar_s) - abar/(1-abar))/log(2)",
             ),
             Mistake(
+                "the logarithm lost",
+                "The logarithm is missing: the cost is half the *logarithm* of this ratio of variances.",
+                "0.5*(1 + abar_s/(1-abar_s) - abar/(1-abar))",
+            ),
+            Mistake(
+                "ratio of SNRs",
+                "You divide one signal-to-noise ratio by the other. What counts is their difference: how "
+                "much is learned of x_0.",
+                "0.5*log(abar_s*(1-abar)/((1-abar_s)*abar))",
+            ),
+            Mistake(
+                "signals alone",
+                "ᾱ_s − ᾱ_t is the drop of the signal. The drop of the signal-to-noise *ratio* is asked, each "
+                "ᾱ over its 1 − ᾱ.",
+                "0.5*log(1 + abar_s - abar)",
+            ),
+            Mistake(
                 "of x_s",
                 "You compare the two noise variances. What counts is the drop of the signal-to-noise ratio.",
                 "0.5*log((1-abar)/(1-abar_s))",
@@ -255,22 +287,22 @@ EXERCISES = [
         "$k^2/\\tilde\\beta = "
         "\\mathrm{SNR}(s)-\\mathrm{SNR}(t)$. With variance $\\tilde\\beta + k^2 e$ the averaged divergence "
         "is "
-        "$\\frac12\\ln(1 + e\\,(\\mathrm{SNR}(s)-\\mathrm{SNR}(t)))$.",
+        "$\\frac12\\log(1 + e\\,(\\mathrm{SNR}(s)-\\mathrm{SNR}(t)))$.",
         right="Right. For small steps it is half the drop of the SNR, for large ones far less.",
     ),
     Function(
         id="06.7",
         title="`bits_per_dim`",
-        prompt="Write `bits_per_dim(nats, x0)`: the nats of each example, (B,), as bits for each number in "
+        prompt="Write `answer(nats, x0)`: the nats of each example, (B,), as bits for each number in "
         "`x0`, (B, ...).",
         reference=bits_per_dim,
         cases=[
             _case("nats = [64], a picture of 8x8", [64.0], 1, 1, 8, 8),
-            _case("three colour pictures of 2x2", [1.0, 10.0, -2.0], 3, 3, 2, 2),
-            _case("two points in the plane", [0.5, 3.0], 2, 2),
+            _case("two colour pictures of 2x2", [1.0, 10.0], 2, 3, 2, 2),
+            _case("three points in the plane", [0.5, 3.0, -2.0], 3, 2),
         ],
         also=[_log2, _flat, _by_shape],
-        hints=["How many numbers are in one example, `x0[0]`?", "And a nat is $1/\\ln 2$ bits."],
+        hints=["How many numbers are in one example, `x0[0]`?", "And a nat is $1/\\log 2$ bits."],
         mistakes=[
             Mistake("left in nats", "That is nats for each number: divide by ln 2 for bits.", _nats),
             Mistake(
@@ -288,6 +320,17 @@ EXERCISES = [
                 "batch only",
                 "You divide by the number of examples; the numbers in one are asked.",
                 _batch_only,
+            ),
+            Mistake(
+                "channels",
+                "`x0.shape[1]` is the number of channels, 1 for grey pictures. Each has a number for every "
+                "pixel.",
+                _channels,
+            ),
+            Mistake(
+                "one colour",
+                "Height times width counts pixels; a colour picture has three numbers in each.",
+                _one_colour,
             ),
             Mistake("decimal digits", "Divided by ln 10 these are decimal digits.", _decimal),
         ],
@@ -312,6 +355,11 @@ EXERCISES = [
             ),
             Mistake("rounded down", "6 steps carry 96 bits at most.", 6),
             Mistake(
+                "ten bits a step",
+                "10 is for steps of ten bits, as the lesson takes them. At the very least: steps of 16.",
+                10,
+            ),
+            Mistake(
                 "one",
                 "One step would need about 2^98 candidates, some 3e29. At a billion a second that is 1e13 "
                 "years.",
@@ -328,8 +376,8 @@ EXERCISES = [
     Number(
         id="06.9",
         title="Ten small steps or a large one",
-        prompt="By a theorem of Li and El Gamal, to tell a candidate with divergence $D$ bits takes at "
-        "most $D + "
+        prompt="By a theorem of Li and El Gamal, to tell a candidate with divergence $D$ bits takes, on "
+        "average, at most $D + "
         "\\log_2(D+1) + 4$ bits. Compare ten steps of 1 bit with one step of 10 bits: by how many bits is "
         "the "
         "sum of the ten guarantees larger?",
@@ -379,8 +427,8 @@ EXERCISES = [
         },
         answer="b",
         why={
-            "a": "Like every decoder, this one brings along what it knows: the JPEG of a browser has its "
-            "tables, here it is 424,753 weights. They count once, not for each picture.",
+            "a": "Like every decoder, this one brings along what it knows: a browser comes with a "
+            "program that reads JPEG, here it is 424,753 weights. They count once, not for each picture.",
             "c": "The sender draws no ε at all: x_s is a shared candidate, row 1,234, say. If it needed the "
             "receiver to know a private noise, the noise would have to be sent.",
             "d": "They serve to find the row; the receiver is told the row, and needs 0 of them.",

@@ -114,6 +114,7 @@ EXERCISES = [
                 "2.625 treats the score as if it were the noise. The noise is −0.6 times it, 0.9.",
                 2.625,
             ),
+            Mistake("multiplied", "0.528 multiplies by 0.8. x_0 was multiplied by it, so now divide.", 0.528),
             Mistake(
                 "divided by abar", "1.031 divides by 0.64; x_0 was multiplied by its root, 0.8.", 1.03125
             ),
@@ -153,6 +154,11 @@ EXERCISES = [
                 "bar lost", "1 − α_t is one step's noise; in x_t is that of t steps.", "-eps/sqrt(1-alpha)"
             ),
             Mistake("signal", "You divided by the signal's root, √ᾱ_t.", "-eps/sqrt(abar)"),
+            Mistake(
+                "by x_0",
+                "With the factor √ᾱ_t it is the slope by x_0, turned round. The score is the slope by x_t.",
+                "-sqrt(abar)*eps/sqrt(1-abar)",
+            ),
         ],
         worked="$-\\hat\\varepsilon/\\sqrt{1-\\bar\\alpha_t}$: the same field in units that grow as the "
         "noise gets small.",
@@ -197,6 +203,16 @@ EXERCISES = [
                 "sqrt(abar)*x_0 - x_t",
             ),
             Mistake("lost root", "x_0 is multiplied by the root of ᾱ_t.", "(abar*x_0 - x_t)/(1-abar)"),
+            Mistake(
+                "not differentiated",
+                "That is the exponent itself, log q(x_t | x_0) but for a constant. Differentiate it by x_t.",
+                "-(x_t - sqrt(abar)*x_0)^2/(2*(1-abar))",
+            ),
+            Mistake(
+                "by x_0",
+                "You differentiated by x_0. The score is the slope by x_t.",
+                "sqrt(abar)*(x_t - sqrt(abar)*x_0)/(1-abar)",
+            ),
         ],
         worked="$(\\sqrt{\\bar\\alpha_t}\\,x_0 - x_t)/(1-\\bar\\alpha_t) = "
         "-\\varepsilon/\\sqrt{1-\\bar\\alpha_t}$, `Score().target` in the library. Its mean given $x_t$ is "
@@ -206,9 +222,9 @@ EXERCISES = [
     Function(
         id="07.5",
         title="One move of Langevin's",
-        prompt="Write `langevin(x, score, step, noise)`: `step` times the score up the slope, and as much "
-        "noise as makes many small moves sample the law that the score is of. `noise` is standard normal; "
-        "`step` is a number.",
+        prompt="Write `answer(x, score, step, noise)`, the new x: `step` times the score up the slope, and "
+        "as much noise as makes many small moves sample the law that the score is of. `noise` is standard "
+        "normal; `step` is a number.",
         reference=langevin,
         cases=_moves(),
         also=[
@@ -238,6 +254,17 @@ EXERCISES = [
                 "You multiplied by 2·step, the variance of the noise. Its standard deviation is the root; "
                 "else, on N(0, 1), the chain rests at variance 2·step.",
                 _move(lambda h: h, lambda h: 2 * h),
+            ),
+            Mistake(
+                "root of the 2 alone",
+                "The root is to be drawn from 2·step as a whole; you drew it from the 2. With small steps "
+                "that is far too little: on N(0, 1) the chain rests at variance step.",
+                _move(lambda h: h, lambda h: 2**0.5 * h),
+            ),
+            Mistake(
+                "the move alone",
+                "That is the move; add it to x.",
+                lambda x, score, step, noise: step * score + (2 * step) ** 0.5 * noise,
             ),
             Mistake(
                 "no noise",
@@ -294,6 +321,7 @@ EXERCISES = [
         "1)$, so that $p(y{=}1\\mid x_t) = 1/(1+e^{-2x_t})$. At $x_t = 1$ the score of class 1 is 0. What "
         "is the score guided to class 1 with strength 3?",
         answer=0.476812,
+        rel=2e-3,
         also=["-0.238406 + 3*0.238406", "2*0.238406", "3*0.238406 - 0.238406"],
         hints=[
             "$\\nabla\\log p(y\\mid x_t) = \\nabla\\log p(x_t\\mid y) - \\nabla\\log p(x_t)$.",
@@ -319,7 +347,7 @@ EXERCISES = [
     Function(
         id="07.8",
         title="Guidance in code",
-        prompt="Write `guide(plain, told, strength)`: the network's output without a label and with it, "
+        prompt="Write `answer(plain, told, strength)`: the network's output without a label and with it, "
         "mixed so that strength 0 is `plain`, 1 is `told`, and 2 is as far again.",
         reference=guide,
         cases=_mixes(),
@@ -346,6 +374,11 @@ EXERCISES = [
                 "plain + strength · told grows with the strength whatever the label says. Only the "
                 "difference is the label's.",
                 _mix(lambda w: 1.0, lambda w: w),
+            ),
+            Mistake(
+                "told alone",
+                "strength · told is another scale, not another direction; `plain` has no part in it.",
+                _mix(lambda w: 0.0, lambda w: w),
             ),
             Mistake(
                 "the pull alone",
@@ -436,6 +469,17 @@ EXERCISES = [
                 "no noise",
                 "0.45 is the mean. A state without noise in some pixels is none that the network knows.",
                 0.45,
+            ),
+            Mistake(
+                "noise not scaled",
+                "0.05 adds the noise as it was drawn; at this level it counts 0.866.",
+                0.05,
+            ),
+            Mistake("nothing scaled", "0.5 adds the two as they are: both have a factor at this level.", 0.5),
+            Mistake(
+                "sign",
+                "0.796 takes the noise off. It is −0.4 itself: add it, scaled.",
+                0.45 + 0.4 * 0.75**0.5,
             ),
             Mistake(
                 "variance", "0.15 multiplies by the variance 0.75; its root, 0.866, belongs there.", 0.15
@@ -536,8 +580,8 @@ EXERCISES = [
             ),
             Mistake(
                 "looks right",
-                "Looks are what the model was trained for. In this lesson strength 2 leaves 1 digit in 300 "
-                "misread, and spreads a class less than real digits do: 0.85 of it.",
+                "Looks are what the model was trained for. In this lesson strength 2 leaves hardly 1 digit "
+                "in 100 misread, and yet spreads a class less than real digits do.",
                 "If a radiologist can't tell them from real ones, they are realistic and therefore correct.",
                 r"(realistic|look(s|ing)? real).{0,40}(therefore|thus|hence|so)"
                 r".{0,20}(correct|valid|right|useful)",
