@@ -20,7 +20,7 @@ from .nets import MLP, UNet
 from .prediction import Eps
 from .sampling import randn, sample
 from .schedule import cosine
-from .training import middle, train, watch
+from .training import train, watch
 
 
 class Recipe(NamedTuple):
@@ -79,17 +79,13 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
         "seed": args.seed,
         "bf16": args.bf16,
     }
-    wishes = {
-        **({} if args.source is None else {"from": args.source}),
-        **({"middle": True} if args.middle else {}),
-    }
+    source = {} if args.source is None else {"from": args.source}
     start = time.perf_counter()
     save = target.with_name("run.safetensors")
-    told = {"data": args.data, "net": net.config, **settings, **wishes}
+    told = {"data": args.data, "net": net.config, **settings, **source}
     resume = _resumed(save, told) if args.resume and save.is_file() else None
-    often = middle(denoiser.schedule) if args.middle else None
     y = labels if net.config["classes"] else None
-    steps = train(denoiser, images, y, **settings, often=often, resume=resume)
+    steps = train(denoiser, images, y, **settings, resume=resume)
     last = int(resume["counts"][0]) if resume else 0
     if not parallel.first():
         for _ in steps:
@@ -114,7 +110,7 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
         levels=levels,
         seconds=round(seconds, 1),
         **settings,
-        **wishes,
+        **source,
     )
     save.unlink(missing_ok=True)
     print(f"{last:,} images in {seconds:.0f} s: {target}")
@@ -289,9 +285,6 @@ def _parser() -> argparse.ArgumentParser:
     t.add_argument("--seed", type=int, default=0)
     t.add_argument(
         "--bf16", action="store_true", help="multiply in bfloat16: worth it for 28x28, not for 8x8"
-    )
-    t.add_argument(
-        "--middle", action="store_true", help="draw the middle times more often, where a shape is decided"
     )
     t.add_argument("--out", required=True, metavar="DIR")
     t.add_argument("--save-every", type=int, metavar="N", help="save the whole run every N images")

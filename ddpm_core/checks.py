@@ -103,17 +103,6 @@ def labels(y: object, batch: int) -> Tensor:
     return y.long()  # uint8 has no -1
 
 
-def shares(w: object, name: str, n: int) -> Tensor:
-    """How much each of n things counts, (n,): numbers >= 0 and not all 0, or TypeError / ValueError."""
-    if not isinstance(w, Tensor) or not w.is_floating_point():
-        raise TypeError(f"{name} must be a floating-point tensor ({n},), got {show(w)}")
-    if w.shape != (n,):
-        raise ValueError(f"{name} must have shape ({n},), got {tuple(w.shape)}")
-    if not (w.isfinite().all() and (w >= 0).all() and w.any()):
-        raise ValueError(f"{name} must hold finite numbers of 0 and more, not all of them 0")
-    return w
-
-
 def same_shape(x: Tensor, like: Tensor, name: str, other: str) -> None:
     """Refuse what torch would broadcast in silence."""
     if x.shape != like.shape:

@@ -11,7 +11,6 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from . import checks, parallel
 from .denoiser import Denoiser
-from .schedule import Schedule
 
 
 class Step(NamedTuple):
@@ -88,7 +87,6 @@ def train(
     ema: float = 0.999,
     drop: float = 0.1,
     seed: int = 0,
-    often: Tensor | None = None,
     bf16: bool = False,
     resume: dict[str, Tensor] | None = None,
 ) -> Iterator[Step]:
@@ -99,7 +97,6 @@ def train(
     pictures; y: labels (N,), each replaced by "no label" with probability `drop`.  images: how many to
     see, in batches of `batch`, in a new random order each time round; lr: the highest rate, after a short
     rise and before a fall to 0; ema: how slowly the average forgets; seed: of all that is drawn;
-    often: how often each of the times 1..T is drawn, (T,) in any unit, None for equally, see `middle`;
     bf16: multiply in bfloat16 where torch.autocast does (the weights, their average and the loss stay as
     they are); resume: `step.run.tensors()` of an earlier run with the same arguments, which then ends with
     the same weights, bit for bit, as if it had never stopped.
@@ -119,12 +116,10 @@ def train(
     checks.real(drop, "drop", -1e-9, 1 + 1e-9)
     if not any(True for _ in denoiser.parameters()):
         raise ValueError("the network has no weights to train")
-    if often is not None:
-        often = checks.shares(often, "often", denoiser.schedule.T)
     run = Run(denoiser, seed)
     if resume is not None:
         run.restore(resume)
-    device = run.generator.device
+    device, T = run.generator.device, denoiser.schedule.T
     with torch.no_grad():  # one example through the network: its shape is right before time is spent
         denoiser(x0[:1].to(device), 1)
     x0, y = x0.to(device), None if y is None else y.to(device)
@@ -135,7 +130,7 @@ def train(
             size = min(batch, images - run.images)
             now = order(run.images, size, len(x0), run.seed).to(device)
             labels = None if y is None else _dropped(y[now], drop, run.generator)
-            t = _times(size, denoiser.schedule.T, often, run.generator)
+            t = torch.randint(1, T + 1, (size,), generator=run.generator, device=device)
             for group in run.optimizer.param_groups:
                 group["lr"] = lr * rate(run.images / images)
             mine, errors = _step(run, x0[now], t, labels, bf16)
@@ -166,23 +161,6 @@ def _step(run: Run, x0: Tensor, t: Tensor, y: Tensor | None, bf16: bool) -> tupl
         )
     run.optimizer.step()
     return t, errors.detach()
-
-
-def _times(n: int, T: int, often: Tensor | None, generator: torch.Generator) -> Tensor:
-    """n times in 1..T: (n,)."""
-    if often is None:
-        return torch.randint(1, T + 1, (n,), generator=generator, device=generator.device)
-    return 1 + torch.multinomial(often.to(generator.device), n, replacement=True, generator=generator)
-
-
-def middle(schedule: Schedule) -> Tensor:
-    """For `often`: where signal and noise are alike, four times as often as at either end.  (T,).
-
-    There a picture's shape is decided; its grain, and what no network can know, are learned early.
-    After Esser et al. 2024, section 3.1, who draw times near the middle for the same reason.
-    """
-    abar = schedule.abar[1:]
-    return 1 + 12 * abar * (1 - abar)
 
 
 def order(seen: int, size: int, n: int, seed: int) -> Tensor:

@@ -250,26 +250,6 @@ CASES = {
     "train lr nan": (lambda: train(D, x, images=9, lr=NAN), ValueError, "lr must lie"),
     "train ema": (lambda: train(D, x, images=9, ema=1.0), ValueError, "ema must lie"),
     "draw none": (lambda: exact.gaussian(S, 0.0, 1.0).draw(0), ValueError, "n must be at least 1, got 0"),
-    "train often list": (
-        lambda: train(D, x, images=9, often=[1.0]),
-        TypeError,
-        f"often must be a floating-point tensor ({S.T},), got",
-    ),
-    "train often short": (
-        lambda: train(D, x, images=9, often=torch.ones(3)),
-        ValueError,
-        f"often must have shape ({S.T},), got (3,)",
-    ),
-    "train often below 0": (
-        lambda: train(D, x, images=9, often=-torch.ones(S.T)),
-        ValueError,
-        "often must hold finite numbers of 0 and more",
-    ),
-    "train often 0": (
-        lambda: train(D, x, images=9, often=torch.zeros(S.T)),
-        ValueError,
-        "not all of them 0",
-    ),
     "train labels": (lambda: train(D, x, t4[:2], images=9), ValueError, "labels must have shape (4,)"),
 }
 
