@@ -65,9 +65,15 @@ def frechet(a: Tensor, b: Tensor) -> float:
 
 
 def balanced(classes: Tensor, each: int, generator: torch.Generator) -> Tensor:
-    """Rows of `classes` (N,), drawn without repetition: `each` of every class, class by class."""
+    """Rows of `classes` (N,), drawn without repetition: `each` of every class, the classes in turn.
+
+    ValueError if a class has fewer.
+    """
     order = torch.randperm(len(classes), generator=generator)
-    return torch.cat([order[classes[order] == k][:each] for k in classes.unique()])
+    rows = [order[classes[order] == k][:each] for k in classes.unique()]
+    if (fewest := min(map(len, rows))) < each:
+        raise ValueError(f"{each} of every class are asked for, but one has {fewest}")
+    return torch.stack(rows, 1).flatten()
 
 
 def floor(features: Tensor, classes: Tensor, real: Tensor, each: int, draws: int = 20) -> Tensor:

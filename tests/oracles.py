@@ -1,5 +1,6 @@
 """What the tests know by other means: textbook formulas in abar and beta, written without the package."""
 
+import html.parser
 from itertools import pairwise
 
 import torch
@@ -65,3 +66,18 @@ class GaussianWorld:
             mean = (on_xt + on_x0 * gain) * mean + on_x0 * offset
             var = (on_xt + on_x0 * gain) ** 2 * var + noise
         return mean, var
+
+
+def well_nested(text: str) -> bool:
+    """Whether every tag of a piece of HTML is closed, in order."""
+    opened, sound = [], []
+
+    class Reader(html.parser.HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            opened.append(tag)
+
+        def handle_endtag(self, tag):
+            sound.append(bool(opened) and opened.pop() == tag)
+
+    Reader().feed(text)
+    return all(sound) and not opened

@@ -1,6 +1,6 @@
 """The little Markdown of exercises and the LaTeX of all lessons, as HTML, as MathML and as text."""
 
-import html.parser
+import html
 import re
 import time
 import unicodedata
@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import nbformat
 import pytest
 from fontTools.ttLib import TTFont
+from oracles import well_nested
 
 from ddpm_core.teach.errata import ALL
 from ddpm_core.teach.exercises import bank
@@ -19,20 +20,6 @@ from ddpm_core.teach.proofs import FAULTS, PROOFS
 from ddpm_core.teach.site import HERE
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
-
-
-def balanced(text):
-    opened = []
-
-    class Reader(html.parser.HTMLParser):
-        def handle_starttag(self, tag, attrs):
-            opened.append(tag)
-
-        def handle_endtag(self, tag):
-            assert opened.pop() == tag
-
-    Reader().feed(text)
-    assert opened == []
 
 
 # Markdown
@@ -59,7 +46,7 @@ def balanced(text):
 )
 def test_markup(source, shown):
     assert shown in markup(source)
-    balanced(markup(source))
+    assert well_nested(markup(source))
 
 
 def test_where_the_page_typesets_formulas_stay_as_they_are():
@@ -90,7 +77,7 @@ def test_bare_symbols_are_typeset(typed, set):
 def test_long_and_odd_texts_take_no_time():
     start = time.monotonic()
     for text in ("*" * 20_000, "$" * 20_000, "`" * 20_000, "_a" * 10_000, "**a" * 7_000, "- \n" * 7_000):
-        balanced(markup(text))
+        assert well_nested(markup(text))
         plain(text)
     assert time.monotonic() - start < 5
 

@@ -38,8 +38,10 @@ def test_draws_are_balanced_and_without_repetition():
     classes = torch.tensor([0, 1, 1, 0, 1, 0, 0, 1, 2, 2])
     for seed in range(5):
         rows = balanced(classes, 2, torch.Generator().manual_seed(seed))
-        assert classes[rows].tolist() == [0, 0, 1, 1, 2, 2]
+        assert classes[rows].tolist() == [0, 1, 2, 0, 1, 2]
         assert len(set(rows.tolist())) == 6
+    with pytest.raises(ValueError, match="3 of every class are asked for, but one has 2"):
+        balanced(classes, 3, torch.Generator())
 
 
 def test_the_floor_is_what_few_real_ones_of_the_same_law_are_given():
