@@ -22,7 +22,7 @@ from . import checks, prediction
 from .data import SHIPPED, store
 from .denoiser import Denoiser
 from .metrics import Classifier
-from .nets import MLP, UNet
+from .nets import MLP, UNet, layout
 from .schedule import Schedule
 
 NETS: dict[str, type[UNet] | type[MLP]] = {net.__name__: net for net in (UNet, MLP)}
@@ -76,7 +76,8 @@ def build(kind: type[N], args: dict[str, Any], tensors: dict[str, Tensor]) -> N:
     with torch.device("meta"), at_most(len(tensors)):
         net = kind(**args)
     net.load_state_dict(tensors, assign=True)
-    return net.float()
+    layout(net.float())
+    return net
 
 
 @contextmanager

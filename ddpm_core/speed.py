@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .denoiser import Denoiser
+from .nets import layout
 
 
 def fast(denoiser: Denoiser, compiled: bool = False) -> Denoiser:
@@ -17,8 +18,7 @@ def fast(denoiser: Denoiser, compiled: bool = False) -> Denoiser:
     CUDA graph).  Not for training, which has a switch of its own: `train(..., bf16=True)`.
     """
     net: nn.Module = copy.deepcopy(denoiser.net).eval().requires_grad_(False)
-    if next(net.parameters()).device.type == "cuda":
-        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    layout(net, bf16=True)
     return Denoiser(BFloat16(net, compiled), denoiser.schedule, denoiser.prediction, denoiser.clip).eval()
 
 

@@ -11,6 +11,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from . import checks, parallel
 from .denoiser import Denoiser
+from .nets import layout
 
 
 class Step(NamedTuple):
@@ -67,7 +68,7 @@ class Run:
             self.average.load_state_dict(part("average."))
             for i, p in enumerate(self.online.parameters()):
                 self.optimizer.state[p] = {
-                    name: t.clone() if name == "step" else t.to(p, copy=True)
+                    name: t.clone() if name == "step" else torch.empty_like(p).copy_(t)  # in p's own layout
                     for name, t in part(f"adam.{i}.").items()
                 }
             self.generator.set_state(tensors["generator"])
@@ -117,6 +118,8 @@ def train(
     if not any(True for _ in denoiser.parameters()):
         raise ValueError("the network has no weights to train")
     run = Run(denoiser, seed)
+    if bf16:
+        layout(run.online, bf16)
     if resume is not None:
         run.restore(resume)
     device, T = run.generator.device, denoiser.schedule.T
