@@ -1,4 +1,4 @@
-"""Notebooks where the course didn't expect to be: run twice, read-only, odd paths, no GPU.  All long."""
+"""Notebooks as nobody planned it: twice, backwards, interrupted, read-only, odd paths, no GPU.  All long."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 from soak import soak_only
 from test_survival import room
@@ -36,6 +38,61 @@ def run(path, folder, times=1):
 def test_run_all_twice_in_one_kernel(path, tmp_path, monkeypatch):
     monkeypatch.setenv("DDPM_PROGRESS", str(tmp_path / "progress.json"))
     run(path, path.parent, 2)
+
+
+def sections(path):
+    """The code of each section, from one heading to the next."""
+    found = [[]]
+    for cell in nbformat.read(path, 4).cells:
+        if cell.cell_type == "code":
+            found[-1].append(cell.source)
+        elif re.search(r"^## ", cell.source, re.M):
+            found.append([])
+    return [section for section in found if section]
+
+
+@pytest.fixture
+def kernel(tmp_path, monkeypatch):
+    """A kernel that works in notebooks/, and what one cell in it comes to: its reply."""
+    monkeypatch.setenv("DDPM_PROGRESS", str(tmp_path / "progress.json"))
+    manager, client = start_new_kernel(startup_timeout=300, cwd=str(ROOT / "notebooks"))
+
+    def run(code):
+        return client.execute_interactive(code, timeout=600, output_hook=lambda _: None)["content"]
+
+    yield manager, run
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+@soak_only
+@each
+def test_sections_run_again_from_the_last_to_the_first(path, kernel):
+    """Whoever has run all above a section may run it as often as wanted, and go back to earlier ones."""
+    _, run = kernel
+    once = sections(path)
+    for section in [*once, *reversed(once)]:
+        for code in section:
+            reply = run(code)
+            assert reply["status"] == "ok", (code, reply["evalue"])
+
+
+@soak_only
+@each
+def test_every_cell_of_more_than_a_second_interrupted_and_run_again(path, kernel):
+    manager, run = kernel
+    run("import ddpm_core.teach, matplotlib.pyplot, sympy")  # torch itself can't be imported in two goes
+    cut = 0
+    for code in (code for section in sections(path) for code in section):
+        (timer := threading.Timer(1.0, manager.interrupt_kernel)).start()
+        reply = run(code)
+        timer.cancel()
+        if reply["status"] == "error":
+            assert reply["ename"] == "KeyboardInterrupt", (code, reply["evalue"])
+            cut += 1
+            reply = run(code)
+        assert reply["status"] == "ok", (code, reply["evalue"])
+    assert cut
 
 
 @soak_only

@@ -1,6 +1,7 @@
 """Every exercise judges what it should: nothing, right answers, each mistake, garbage, and records."""
 
 import contextlib
+import dataclasses
 import io
 import json
 import math
@@ -284,6 +285,12 @@ NUMBER = Number(id="t", title="t", prompt="p", worked="w", answer=0.25, unit="na
 )
 def test_a_number_may_be_typed_in_many_ways(text):
     assert judged(NUMBER, text).outcome is PASSED
+
+
+def test_a_whole_number_nearly_right_is_not_asked_for_digits():
+    message = judged(dataclasses.replace(NUMBER, answer=1000.0), 1001.5).message
+    assert "Count once more" in message
+    assert "digits" not in message
 
 
 @pytest.mark.parametrize(
@@ -645,6 +652,7 @@ def no_return(x0, eps, t):
         (lambda x0, eps, t: 2 * right(x0, eps, t), "factor: yours is 2"),
         (lambda x0, eps, t: -right(x0, eps, t), "sign"),
         (lambda x0, eps, t: right(x0, eps, t) * math.nan, "NaN or infinity"),
+        (lambda x0, eps, t: right(x0, eps, t) * (-1 + 0j) ** 0.5, "root of something negative"),
         (lambda x0, eps, t: x0[5], "IndexError"),
         (lambda x0: x0, "TypeError"),
         (lambda x0, eps, t: t.sigma * x0, "x0 (1, 1), eps (1, 1), t Level of two numbers"),

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.version import Version
 from rattler import MatchSpec
 
 ROOT = Path(__file__).parents[1]
@@ -76,16 +77,18 @@ def test_everything_public_is_exported_once_and_told():
         assert thing.__module__.startswith("ddpm_core"), name
 
 
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 CONDA_NAMES = {"torch": "pytorch"}
 
 
+def required() -> list[Requirement]:
+    """What pyproject.toml asks for: for the package, the lessons and the tests."""
+    extras = (PROJECT["optional-dependencies"][name] for name in ("lab", "test"))
+    return [Requirement(r) for r in itertools.chain(PROJECT["dependencies"], *extras)]
+
+
 def test_environment_yml_names_what_pyproject_names():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    extras = (project["optional-dependencies"][name] for name in ("lab", "test"))
-    wanted = [*project["dependencies"], *itertools.chain.from_iterable(extras)]
-    ranges = {
-        CONDA_NAMES.get(r.name, r.name): set(str(r.specifier).split(",")) for r in map(Requirement, wanted)
-    }
+    ranges = {CONDA_NAMES.get(r.name, r.name): set(str(r.specifier).split(",")) for r in required()}
     listed = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))["dependencies"]
     conda = {}
     for line in listed:
@@ -96,9 +99,21 @@ def test_environment_yml_names_what_pyproject_names():
         else:
             spec = MatchSpec(line, strict=True)
             conda[spec.name.normalized] = set(str(spec.version).split(",")) if spec.version else set()
-    assert conda.pop("python") == {project["requires-python"]}
+    assert conda.pop("python") == {PROJECT["requires-python"]}
     assert {conda.pop(name) == set() for name in ("pip", "make")} == {True}
     assert conda == ranges
+
+
+def test_the_versions_told_as_tried_are_the_ends_of_what_pyproject_admits():
+    page = (ROOT / "tests/README.md").read_text("utf-8").split("## Other versions")[1].split("\n## ")[0]
+    tried = re.findall(r"^\| (\S+) \| (\d\S*) \| (\d\S*) \|$", page, re.M)
+    assert [name for name, _, _ in tried] == [r.name for r in required()]
+    for r, (_, *versions) in zip(required(), tried, strict=True):
+        low, new = map(Version, versions)
+        (bound,) = (Version(s.version) for s in r.specifier if s.operator == ">=")
+        assert low == bound, r
+        assert r.specifier.contains(new), r
+        assert low <= new, r
 
 
 def test_workflow_is_yaml_and_runs_the_command_of_the_readme():

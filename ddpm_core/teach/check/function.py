@@ -220,6 +220,11 @@ def _checked(out: Any, right: list[Tensor], place: str, device: str) -> list[Ten
         shape, expected = tuple(part.shape), tuple(like.shape)
         if shape != expected:
             raise Unreadable(f"The result has shape {shape}, expected {expected}{place}.")
+        if part.is_complex():
+            raise Unreadable(
+                f"The result is complex{place}: a root of something negative was taken. Are s and t, or a "
+                "minuend and a subtrahend, exchanged?"
+            )
         if part.dtype != torch.float64 and like.ndim:
             raise Unreadable(
                 f"The result is {part.dtype} where all inputs are torch.float64{place}: somewhere digits "

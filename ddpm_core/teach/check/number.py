@@ -71,7 +71,8 @@ class Number(Exercise):
         if value == 0:
             return "0 came, and the answer is not 0."
         if abs(value / a - 1) < 0.05:
-            return f"{number(value)} is close, but not close enough. Keep five digits, and round at the end."
+            how = "Count once more." if a == int(a) else "Keep five digits, and round at the end."
+            return f"{number(value)} is close, but not close enough. {how}"
         if value * a < 0:
             return f"{number(value)} has the wrong sign."
         ratio = value / a
