@@ -267,7 +267,7 @@ def _writable(target: Path) -> None:
 
 def _write_npz(target: Path, arrays: dict[str, np.ndarray]) -> None:
     file = io.BytesIO()
-    np.savez_compressed(file, allow_pickle=False, **arrays)
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy 2.0 would keep allow_pickle too
     data.store(target, file.getvalue())
 
 

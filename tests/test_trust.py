@@ -113,7 +113,7 @@ def test_a_pickle_given_as_weights_is_not_run(tmp_path, trap):
 def test_a_pickle_given_as_a_data_set_is_not_run(tmp_path, trap, monkeypatch):
     monkeypatch.setattr(data, "SHIPPED", tmp_path)
     held = np.array([trap], object)
-    np.savez(tmp_path / "digits.npz", allow_pickle=True, images=held, labels=held, train=held, test=held)
+    np.savez(tmp_path / "digits.npz", images=held, labels=held, train=held, test=held)
     with pytest.raises(ValueError, match=r"digits\.npz is damaged .*sha256.*git checkout"):
         digits()
     monkeypatch.setattr(

@@ -77,6 +77,10 @@ class Quiz(anywidget.AnyWidget):
         name = verdict.outcome.name
         self.told = {"n": n, "outcome": name, "head": _head(name), "html": markup(verdict.message)}
 
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        return bundle and ({**bundle[0], "text/plain": repr(self)}, bundle[1])  # whole: anywidget may cut it
+
     def __repr__(self) -> str:
         e = self.exercise
         lines = [f"{e.id} · {plain(e.title)}", "", plain(e.prompt), ""]
