@@ -2,7 +2,8 @@
 
     python tests/shuffle.py 20 [what pytest takes]     twenty times, each in another order
 
-Each time, the tests are shuffled and dealt out to two processes that run side by side in one checkout.
+Each time, the files and the tests in each are shuffled, and the files dealt out to two processes that run
+side by side in one checkout.
 Prints a line for each time, and what failed, with its seed:  python tests/shuffle.py 1 --seed 17
 """
 
@@ -18,6 +19,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 WORKERS = 2
+STORIES = {"test_browser.py", "test_quiz.py"}  # one page from opening to closing: in their own order
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,14 +28,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     seed, worker = map(int, config.getoption("hand").split("/"))
-    random.Random(seed).shuffle(items)
-    items[:] = items[worker::WORKERS]
+    dice = random.Random(seed)
+    files = sorted({item.path for item in items})
+    dice.shuffle(files)
+    places = {path: k for k, path in enumerate(files)}
+    first = {item: k for k, item in enumerate(items)}
+    rank = lambda item: first[item] if item.path.name in STORIES else 0  # noqa: E731
+    dice.shuffle(items)
+    items[:] = [item for item in items if places[item.path] % WORKERS == worker]
+    items.sort(key=lambda item: (places[item.path], rank(item)))  # a file's tests share what was made for it
 
 
 def failures(seed: int, flags: list[str]) -> list[str]:
     """One time: the lines of what failed in either worker."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "shuffle"]
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), "OMP_NUM_THREADS": "1"}
     hands = [
         subprocess.Popen(
             [*command, f"--hand={seed}/{worker}", *(flags or ["tests"])],

@@ -23,9 +23,13 @@ WISH = ["train", "--images", str(IMAGES), "--seed", "4", "--save-every", "64", "
 
 
 def trainer(out, before="", **more):
-    """`python -m ddpm_core train` in a process of its own; `before` is run in it first."""
+    """`python -m ddpm_core train` in a process of its own; `before` is run in it first.
+
+    It hears Ctrl-C also where a shell runs the suite in the background, which makes its children deaf to it.
+    """
     code = (
-        f"import sys; {before or 'pass'}\nfrom ddpm_core.__main__ import main; sys.exit(main(sys.argv[1:]))"
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"{before or 'pass'}\nfrom ddpm_core.__main__ import main; sys.exit(main(sys.argv[1:]))"
     )
     return subprocess.Popen(
         [sys.executable, "-c", code, *WISH, "--out", str(out)],
