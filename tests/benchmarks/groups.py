@@ -17,6 +17,7 @@ from peers import BATCH, PEERS, Ours, flops, weights
 from torch import Tensor, nn
 
 from ddpm_core import UNet, sample
+from ddpm_core.nets import layout
 from ddpm_core.speed import fast
 
 ROOT = Path(__file__).parents[2]
@@ -117,6 +118,7 @@ def roofline(rounds: int) -> Iterator[Row]:
     """The U-Net's throughput at 28x28 as a share of the best convolution's, and where the rest goes."""
     for dtype in (torch.float32, torch.bfloat16):
         net = UNet(width=16, mults=(1, 3, 6)).eval()
+        layout(net, dtype == torch.bfloat16)
         x, t = torch.randn(BATCH, 1, 28, 28), torch.full((1,), 500).expand(BATCH)
 
         def forward(net: nn.Module = net, x: Tensor = x, t: Tensor = t, dtype: torch.dtype = dtype) -> Tensor:
