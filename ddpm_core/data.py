@@ -57,7 +57,7 @@ def digits() -> tuple[Dataset, Dataset]:
     if (found := hashlib.sha256(raw).hexdigest()) != DIGITS_SHA256:
         raise ValueError(
             f"{path} is damaged (its sha256 is {found[:8]}…, not {DIGITS_SHA256[:8]}…); "
-            f"it ships with the course: git checkout -- data"
+            "it ships with the course: git checkout -- data"
         )
     with np.load(io.BytesIO(raw), allow_pickle=False) as file:
         grey, labels = torch.from_numpy(file["images"]), torch.from_numpy(file["labels"]).long()
