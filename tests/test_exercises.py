@@ -7,6 +7,7 @@ import json
 import math
 import os
 import random
+import re
 import sys
 import threading
 import time
@@ -276,6 +277,13 @@ def test_the_bank_covers_the_course():
 
 
 # --- numbers, choices, prose ------------------------------------------------------------------------
+
+
+def test_a_title_that_asks_ends_with_its_question_mark():
+    shown = {e.id: e._repr_markdown_() for e in bank.values() if isinstance(e, Number)}
+    assert shown["01.4"].startswith("**01.4 · How many latent numbers?** The")
+    assert all(re.match(r"\*\*[^*]*[^.?][.?]\*\* ", text) for text in shown.values())
+
 
 NUMBER = Number(id="t", title="t", prompt="p", worked="w", answer=0.25, unit="nats", rel=1e-3)
 

@@ -66,6 +66,7 @@ def test_code_stays_as_it_is_in_text():
             "$\\sqrt{1−\\bar\\alpha_{t} }$ $\\varepsilon$, $\\sigma_{t}^2$, $x_{t-1}$",
         ),
         ("μ_θ by ε̂, β̃_t", "$\\mu_{\\theta}$ by $\\hat{\\varepsilon}$, $\\tilde{\\beta}_{t}$"),
+        ("x_1 up to x_1000", "$x_{1}$ up to $x_{1000}$"),
         ("`x_t`, $x_0$, file_name, abar_prev, a word", "`x_t`, $x_0$, file_name, abar_prev, a word"),
     ],
 )

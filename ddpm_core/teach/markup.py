@@ -17,7 +17,7 @@ _EMPHASIS = re.compile(r"(?<![\w*])[*_]([^\s*_<>](?:[^*_<>]*[^\s*_<>])?)[*_](?![
 # a symbol as one types it in a sentence: x_0, ᾱ_t, σ_t², √ᾱ_t, x_{t−1}; a Latin letter needs its index
 _SYMBOL = re.compile(
     r"(?<![A-Za-z0-9_\\])(√?)(?:([A-Za-z])([\u0302\u0303\u0304]?)(?=_)|([α-ω\u1fb1])([\u0302\u0303\u0304]?))"
-    r"(?:_(\{[^{}$]*\}|[A-Za-z0-9θ]))?(²?)(?![\w_])"
+    r"(?:_(\{[^{}$]*\}|\d+|[A-Za-zθ]))?(²?)(?![\w_])"
 )
 _ROOT = re.compile(r"√\(([^()$]*)\)")
 _HATS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar"}

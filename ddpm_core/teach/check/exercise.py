@@ -78,7 +78,8 @@ class Exercise:
         return f"exercise({self.id!r}): {self.title}"
 
     def _repr_markdown_(self) -> str:
-        return typeset(f"**{self.id} · {self.title}.** {self.prompt}")
+        stop = "" if self.title.endswith("?") else "."
+        return typeset(f"**{self.id} · {self.title}{stop}** {self.prompt}")
 
     @property
     def references(self) -> Sequence[object]:
