@@ -151,7 +151,8 @@ def _step(run: Run, x0: Tensor, t: Tensor, y: Tensor | None, bf16: bool) -> tupl
     g, mine = run.generator, parallel.share(len(x0))
     eps = torch.randn(x0.shape, generator=g, device=g.device, dtype=x0.dtype)[mine]
     t = t[mine]
-    with torch.autocast(g.device.type, torch.bfloat16, enabled=bf16):
+    # no cache: where an earlier interrupt came inside an autocast, it would never be emptied again
+    with torch.autocast(g.device.type, torch.bfloat16, enabled=bf16, cache_enabled=False):
         errors = run.online.errors(x0[mine], t, eps, None if y is None else y[mine]) / x0[0].numel()
     loss = errors.sum() / len(x0)
     run.optimizer.zero_grad()

@@ -2,8 +2,8 @@
 
     python tests/shuffle.py 20 [what pytest takes]     twenty times, each in another order
 
-Each time, the files and the tests in each are shuffled, and the files dealt out to two processes that run
-side by side in one checkout.
+Each time, the files and the tests in each are shuffled.  Two processes run side by side in one checkout, from
+the first file on and from the last; a file is run by the one that comes to it first.
 Prints a line for each time, and what failed, with its seed:  python tests/shuffle.py 1 --seed 17
 """
 
@@ -13,53 +13,69 @@ import random
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-WORKERS = 2
+mine: dict[Path, bool] = {}  # which files are this worker's
 STORIES = {"test_browser.py", "test_quiz.py"}  # one page from opening to closing: in their own order
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--hand", help="SEED/WORKER: this worker's share of the tests, shuffled")
+    parser.addoption("--seed", type=int, help="of the order")
+    parser.addoption("--backwards", action="store_true", help="from the last file to the first")
+    parser.addoption("--taken", type=Path, help="a folder with a name for each file that a worker has taken")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    seed, worker = map(int, config.getoption("hand").split("/"))
-    dice = random.Random(seed)
+    dice = random.Random(config.getoption("seed"))
     files = sorted({item.path for item in items})
     dice.shuffle(files)
     places = {path: k for k, path in enumerate(files)}
     first = {item: k for k, item in enumerate(items)}
     rank = lambda item: first[item] if item.path.name in STORIES else 0  # noqa: E731
     dice.shuffle(items)
-    items[:] = [item for item in items if places[item.path] % WORKERS == worker]
-    items.sort(key=lambda item: (places[item.path], rank(item)))  # a file's tests share what was made for it
+    turn = -1 if config.getoption("backwards") else 1
+    items.sort(key=lambda item: (turn * places[item.path], rank(item)))  # tests share what their file made
 
 
-def failures(seed: int, flags: list[str]) -> list[str]:
-    """One time: the lines of what failed in either worker."""
+def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+    """True, which is to say "done with it", for a file that the other worker has taken."""
+    if item.path not in mine:
+        try:
+            (item.config.getoption("taken") / item.path.name).touch(exist_ok=False)
+        except FileExistsError:
+            mine[item.path] = False
+        else:
+            mine[item.path] = True
+    return None if mine[item.path] else True
+
+
+def once(seed: int, flags: list[str]) -> tuple[int, list[str]]:
+    """One time: how many passed, and the lines of what failed, in both workers."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "shuffle"]
     env = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), "OMP_NUM_THREADS": "1"}
-    hands = [
-        subprocess.Popen(
-            [*command, f"--hand={seed}/{worker}", *(flags or ["tests"])],
-            cwd=ROOT,
-            env=env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for worker in range(WORKERS)
-    ]
-    lost = []
-    for hand in hands:
-        told, _ = hand.communicate()
-        found = re.findall(r"^(?:FAILED|ERROR) .*", told, re.M)
-        lost += found or ([told[-2000:]] if hand.returncode not in (0, 5) else [])
-    return lost
+    passed, lost = 0, []
+    with tempfile.TemporaryDirectory() as taken:
+        hands = [
+            subprocess.Popen(
+                [*command, f"--seed={seed}", f"--taken={taken}", *way, *(flags or ["tests"])],
+                cwd=ROOT,
+                env=env,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            for way in ([], ["--backwards"])
+        ]
+        for hand in hands:
+            told, _ = hand.communicate()
+            found = re.findall(r"^(?:FAILED|ERROR) .*", told, re.M)
+            lost += found or ([told[-2000:]] if hand.returncode else [])
+            passed += sum(map(int, re.findall(r"(\d+) passed", told)))
+    return passed, lost
 
 
 def main() -> int:
@@ -69,9 +85,9 @@ def main() -> int:
     args, flags = parser.parse_known_args()
     bad = 0
     for seed in range(args.seed, args.seed + args.times):
-        lost = failures(seed, flags)
+        passed, lost = once(seed, flags)
         bad += bool(lost)
-        print(f"seed {seed}: {len(lost) or 'none'} failed", *lost, sep="\n  ", flush=True)
+        print(f"seed {seed}: {passed:,} passed, {len(lost) or 'none'} failed", *lost, sep="\n  ", flush=True)
     return bad
 
 

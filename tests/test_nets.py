@@ -53,12 +53,10 @@ def test_one_time_for_all_is_embedded_once_with_the_same_result(name):
     net, shape = NETS[name]
     net = woken(net)
     x = picture(4, *shape)
-    assert torch.allclose(net(x, torch.tensor([7]).expand(4)), net(x, torch.full((4,), 7)), atol=1e-6)
+    torch.testing.assert_close(net(x, torch.tensor([7]).expand(4)), net(x, torch.full((4,), 7)))
     if net.config["classes"]:
         y = torch.tensor([1, 2, -1, 4])
-        assert torch.allclose(
-            net(x, torch.tensor([7]).expand(4), y), net(x, torch.full((4,), 7), y), atol=1e-6
-        )
+        torch.testing.assert_close(net(x, torch.tensor([7]).expand(4), y), net(x, torch.full((4,), 7), y))
 
 
 @pytest.mark.parametrize("name", NETS)

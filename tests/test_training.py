@@ -122,6 +122,16 @@ def test_it_trains_where_gradients_were_left_off():
     assert not torch.equal(*(next(d.parameters()).detach() for d in (small(), off)))
 
 
+def test_bfloat16_trains_with_the_weights_of_now_after_an_interrupt_inside_an_autocast():
+    first, second = ([s.loss for s in train(small(), DATA, images=3000, bf16=True)] for _ in range(2))
+    torch.autocast_increment_nesting()  # as such an interrupt leaves it
+    try:
+        assert [s.loss for s in train(small(), DATA, images=3000, bf16=True)] == first == second
+    finally:
+        torch.autocast_decrement_nesting()
+        torch.clear_autocast_cache()
+
+
 def test_a_save_of_another_network_is_named():
     step = next(train(small(), DATA, images=100))
     with pytest.raises(ValueError, match="another network"):
