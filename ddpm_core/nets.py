@@ -49,11 +49,9 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, e: Tensor) -> Tensor:
         """x: (B, c_in, H, W), e: (B, width) or (1, width) -> (B, c_out, H, W)."""
-        h = self.conv1(silu_(self.norm1(x)))
-        h += self.shift(e)[:, :, None, None]
-        h = self.conv2(silu_(self.norm2(h)))
-        h += self.skip(x)
-        return h
+        h = self.conv1(F.silu(self.norm1(x)))
+        h = h + self.shift(e)[:, :, None, None]
+        return self.skip(x) + self.conv2(F.silu(self.norm2(h)))
 
 
 class UNet(nn.Module):
@@ -169,11 +167,6 @@ def layout(net: nn.Module, bf16: bool = False) -> None:
     """
     plain = bf16 and next(net.parameters()).device.type == "cpu"
     net.to(memory_format=torch.contiguous_format if plain else torch.channels_last)  # type: ignore[call-overload]
-
-
-def silu_(h: Tensor) -> Tensor:
-    """SiLU, written over its input unless a gradient will ask for that."""
-    return F.silu(h, inplace=not torch.is_grad_enabled())
 
 
 def norm(c: int) -> nn.GroupNorm:

@@ -1,32 +1,12 @@
-"""What makes the same work faster: bfloat16, kernels that torch.compile writes, memory that is kept."""
+"""The fast path for sampling: the same network in bfloat16, and compiled where that is asked for."""
 
 import copy
-import ctypes
-import os
-import sys
 
 import torch
 from torch import Tensor, nn
 
 from .denoiser import Denoiser
 from .nets import layout
-
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
-
-
-def keep_memory(most: int = 2**28) -> None:
-    """Keep up to `most` bytes that one pass of a network has freed, for the next pass.
-
-    glibc would give them back to the system and fetch them again, page by page: for a small U-Net on a CPU
-    that is a sixth of the time.  It holds for the whole process, and is done when the package is imported;
-    whoever has set MALLOC_TRIM_THRESHOLD_ is left alone.  Without glibc nothing happens.
-    """
-    if sys.platform != "linux" or "MALLOC_TRIM_THRESHOLD_" in os.environ:
-        return
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):
-        libc.mallopt(M_TRIM_THRESHOLD, most)
-        libc.mallopt(M_MMAP_THRESHOLD, 2**25)  # what is larger is mapped for itself; more glibc refuses
 
 
 def fast(denoiser: Denoiser, compiled: bool = False) -> Denoiser:

@@ -26,15 +26,15 @@ class Values(dict):
 
 
 def attempt(text, seconds=1.0):
-    """The tree or None, in time; anything but Unreadable is an error."""
-    start, message = time.perf_counter(), "it was read"
+    """The tree or None, in so much of the processor's time; anything but Unreadable is an error."""
+    start, message = time.thread_time(), "it was read"
     try:
         tree = parse(text)
         evaluate(tree, Values(VALUES))
     except Unreadable as refusal:
         tree, message = None, str(refusal)
     assert 5 < len(message) < 300
-    assert time.perf_counter() - start < seconds
+    assert time.thread_time() - start < seconds
     return tree
 
 
@@ -148,13 +148,10 @@ ATTACKS = [
 @pytest.mark.parametrize("text", ATTACKS, ids=lambda t: ascii(t[:20]))
 def test_attacks_are_answered_in_time(text, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    for name in ("eval", "exec", "compile", "__import__"):
-        real = getattr(builtins, name)
-        if name == "__import__":  # Python's own lazy imports go by this door
-            monkeypatch.setattr(builtins, name, lambda n, *a, real=real, **k: real(n, *a, **k))
-        else:
-            monkeypatch.setattr(builtins, name, lambda *a, **k: pytest.fail("code ran"))
-    attempt(text)
+    with monkeypatch.context() as doors:
+        for name in ("eval", "exec", "compile"):
+            doors.setattr(builtins, name, lambda *a, **k: pytest.fail("code ran"))
+        attempt(text)
     assert not list(tmp_path.iterdir())
 
 

@@ -76,11 +76,11 @@ def test_bare_symbols_are_typeset(typed, set):
 
 
 def test_long_and_odd_texts_take_no_time():
-    start = time.monotonic()
+    start = time.thread_time()
     for text in ("*" * 20_000, "$" * 20_000, "`" * 20_000, "_a" * 10_000, "**a" * 7_000, "- \n" * 7_000):
         assert well_nested(markup(text))
         plain(text)
-    assert time.monotonic() - start < 5
+    assert time.thread_time() - start < 5
 
 
 # one formula

@@ -1,8 +1,4 @@
 import copy
-import os
-import platform
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -58,26 +54,3 @@ def test_on_a_gpu_it_compiles_to_a_graph_and_says_the_same():
         assert (quick(x_T, t) - plain(x_T, t)).abs().mean() < 0.05
     *_, last = sample(quick, x_T, denoiser.schedule.times(50))
     assert torch.isfinite(last.xt).all()
-
-
-PAGES = """
-import resource, torch
-from ddpm_core import UNet
-torch.set_num_threads(1)
-net, x, t = UNet().eval(), torch.randn(64, 1, 8, 8), torch.tensor([500])
-with torch.no_grad():
-    for _ in range(10):
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        net(x, t.expand(64))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-"""
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives freed memory back at once")
-@pytest.mark.parametrize(("theirs", "kept"), [({}, True), ({"MALLOC_TRIM_THRESHOLD_": "65536"}, False)])
-def test_a_pass_takes_its_memory_from_the_pass_before(theirs, kept):
-    env = {name: value for name, value in os.environ.items() if name != "MALLOC_TRIM_THRESHOLD_"}
-    told = subprocess.run(
-        [sys.executable, "-c", PAGES], capture_output=True, text=True, check=True, env=env | theirs
-    ).stdout
-    assert (int(told) < 100) == kept, f"{told} fresh pages in one pass"

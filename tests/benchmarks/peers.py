@@ -43,8 +43,9 @@ class Ours:
     def walk(self, n: int, steps: int | None = None) -> Tensor:
         """Sample n."""
         times = self.denoiser.schedule.times(steps)
-        *_, last = ddpm_core.sample(self.denoiser, torch.randn(n, 1, self.size, self.size), times)
-        return last.xt
+        for frame in ddpm_core.sample(self.denoiser, torch.randn(n, 1, self.size, self.size), times):
+            last = frame.xt  # frames are kept by nobody, as with the others
+        return last
 
     def forward(self, x: Tensor) -> Tensor:
         """The network alone."""
