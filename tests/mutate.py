@@ -96,6 +96,7 @@ MUTANTS = [
     Mutant("training: t never 1", "training.py", "randint(1, T + 1", "randint(2, T + 1"),
     Mutant("training: the same noise each step", "training.py", "eps = torch.randn(x0.shape, generator=g, ", "eps = torch.randn(x0.shape, generator=torch.Generator().manual_seed(0), "),
     Mutant("training: a save resumed in another layout", "training.py", "torch.empty_like(p).copy_(t)", "t.to(p, copy=True)"),
+    Mutant("training: autocast's old copies of the weights", "training.py", ", cache_enabled=False", ""),
     Mutant("training: average frozen", "training.py", "decay = min(ema,", "decay = max(1.0,"),
     Mutant("training: order never changes", "training.py", "seed * 1_000_003 + r", "seed * 1_000_003"),
     Mutant("training: labels all dropped", "training.py", ">= drop", "< 0"),
