@@ -18,7 +18,7 @@ from ddpm_core.teach.site import build, runs
 
 FIRST = [
     "# 00 · Ptarmigans\n\nA bird $x_0$ in snow. [Go on](01_second.ipynb#two-sums)\n\n"
-    "| a | b |\n|---|---|\n| 1 | $2$ |",
+    "| | a | b |\n|---|---|--:|\n| of | 1 | $2$ |",
     "import torch\nfrom ddpm_core import linear\nfrom ddpm_core.teach import exercise, quiz, scrub_noise",
     "g = torch.Generator().manual_seed(0)\nw = scrub_noise(torch.ones(4, 1, 8, 8), linear(), generator=g)\nw",
     "## It asks\n\n"
@@ -322,12 +322,8 @@ def test_every_page_can_be_read_by_everyone(tab, site, scheme, width):
         tab.wait_for_timeout(200)
         assert tab.evaluate("document.documentElement.scrollWidth") <= width, page.name
         faults = Axe().run(tab, options=AXE).response["violations"]
-        grave = [
-            (fault["id"], [node["html"][:120] for node in fault["nodes"]][:4])
-            for fault in faults
-            if fault["impact"] in ("serious", "critical")
-        ]
-        assert grave == [], (page.name, scheme)
+        told = [(fault["id"], [node["html"][:120] for node in fault["nodes"]][:4]) for fault in faults]
+        assert told == [], (page.name, scheme)
 
 
 def test_the_formula_sheet_prints_on_one_page(tab, site):

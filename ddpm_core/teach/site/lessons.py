@@ -229,5 +229,10 @@ class _Renderer(IPythonRenderer):
             url = path.name
         return str(super().image(text, url, title))
 
+    def table_cell(self, text: str, align: str | None = None, head: bool = False) -> str:
+        """A head without words is no head: readers that speak would announce it."""
+        tag, style = "th" if head and text.strip() else "td", f' style="text-align:{align}"' if align else ""
+        return f"<{tag}{style}>{text}</{tag}>"
+
     def table(self, text: str) -> str:
         return f'<div class="wide"><table>{text}</table></div>'
