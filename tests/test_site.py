@@ -18,7 +18,7 @@ from ddpm_core.teach.site import build, runs
 
 FIRST = [
     "# 00 · Ptarmigans\n\nA bird $x_0$ in snow. [Go on](01_second.ipynb#two-sums)\n\n"
-    "| | a | b |\n|---|---|--:|\n| of | 1 | $2$ |",
+    "| | a | $x_0$ |\n|---|---|--:|\n| of | 1 | $2$ |",
     "import torch\nfrom ddpm_core import linear\nfrom ddpm_core.teach import exercise, quiz, scrub_noise",
     "g = torch.Generator().manual_seed(0)\nw = scrub_noise(torch.ones(4, 1, 8, 8), linear(), generator=g)\nw",
     "## It asks\n\n"

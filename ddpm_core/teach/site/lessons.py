@@ -230,9 +230,12 @@ class _Renderer(IPythonRenderer):
         return str(super().image(text, url, title))
 
     def table_cell(self, text: str, align: str | None = None, head: bool = False) -> str:
-        """A head without words is no head: readers that speak would announce it."""
-        tag, style = "th" if head and text.strip() else "td", f' style="text-align:{align}"' if align else ""
-        return f"<{tag}{style}>{text}</{tag}>"
+        """A head that says nothing is none, and one that is a formula alone is said in words too."""
+        spoken = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
+        tag = "th" if head and spoken else "td"
+        style = f' style="text-align:{align}"' if align else ""
+        label = f' aria-label="{html.escape(spoken)}"' if tag == "th" and not words(text) else ""
+        return f"<{tag}{style}{label}>{text}</{tag}>"
 
     def table(self, text: str) -> str:
         return f'<div class="wide"><table>{text}</table></div>'
