@@ -232,10 +232,10 @@ class _Renderer(IPythonRenderer):
     def table_cell(self, text: str, align: str | None = None, head: bool = False) -> str:
         """A head that says nothing is none, and one that is a formula alone is said in words too."""
         spoken = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
-        tag = "th" if head and spoken else "td"
-        style = f' style="text-align:{align}"' if align else ""
-        label = f' aria-label="{html.escape(spoken)}"' if tag == "th" and not words(text) else ""
-        return f"<{tag}{style}{label}>{text}</{tag}>"
+        if head and not words(text):
+            text = text.replace("<math ", f'<math aria-label="{html.escape(spoken)}" ')
+        tag, style = "th" if head and spoken else "td", f' style="text-align:{align}"' if align else ""
+        return f"<{tag}{style}>{text}</{tag}>"
 
     def table(self, text: str) -> str:
         return f'<div class="wide"><table>{text}</table></div>'
