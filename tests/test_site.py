@@ -22,7 +22,7 @@ FIRST = [
     "import torch\nfrom ddpm_core import linear\nfrom ddpm_core.teach import exercise, quiz, scrub_noise",
     "g = torch.Generator().manual_seed(0)\nw = scrub_noise(torch.ones(4, 1, 8, 8), linear(), generator=g)\nw",
     "## It asks\n\n"
-    "$$\\boxed{\\begin{aligned} a &= \\underbrace{b}_{\\text{the gyrfalcon}} \\\\ &= c \\end{aligned}}$$",
+    "$$\\boxed{\\begin{aligned} a + a &= \\underbrace{b}_{\\text{the gyrfalcon}} \\\\ a &= c \\end{aligned}}$$",
     "q = exercise('00.1')\nq",
     "q.check(...)",
     "quiz('00.2')",
@@ -262,6 +262,14 @@ def test_a_scrubber_is_dragged(tab, site, name):
         seen.add((canvas.get_attribute("data-t"), browser.pixels(canvas).tobytes()))
     tab.mouse.up()
     assert len(seen) == len({t for t, _ in seen}) == 8
+
+
+def test_lines_of_a_formula_stand_one_below_the_other_at_their_sign(tab, site):
+    tab.goto((site / "00_first.html").as_uri())
+    left = "mtable.aligned mtd:nth-child(odd) > *"
+    long, short = tab.locator(left).evaluate_all("es => es.map(e => e.getBoundingClientRect())")
+    assert long["width"] > 2 * short["width"]
+    assert abs(long["right"] - short["right"]) < 1
 
 
 def test_a_stage_is_as_wide_as_the_window(tab, site):
