@@ -22,7 +22,7 @@ FIRST = [
     "import torch\nfrom ddpm_core import linear\nfrom ddpm_core.teach import exercise, quiz, scrub_noise",
     "g = torch.Generator().manual_seed(0)\nw = scrub_noise(torch.ones(4, 1, 8, 8), linear(), generator=g)\nw",
     "## It asks\n\n"
-    "$$\\boxed{\\begin{aligned} a + a &= \\underbrace{b}_{\\text{the gyrfalcon}} \\\\ a &= c \\end{aligned}}$$",
+    "$$\\boxed{\\begin{aligned} a+a &= \\underbrace{b}_{\\text{the gyrfalcon}} \\\\ a &= c \\end{aligned}}$$",
     "q = exercise('00.1')\nq",
     "q.check(...)",
     "quiz('00.2')",
@@ -33,7 +33,7 @@ SECOND = [
     "import matplotlib.pyplot as plt\nfrom IPython.display import HTML\n"
     "from ddpm_core.teach import shape_schedule",
     "plt.plot([1, 2])\nplt.show()",
-    "HTML('<p class=\"told\">It costs $x_t$.</p>')",
+    "HTML('<p class=\"told\">It costs $x_t$.</p>' + \"<a href='00_first.ipynb'>Back</a>\")",
     "shape_schedule()",
     "print('table(PROOFS)', 1 < 2)",
     "## Two sums\n\nThe same heading again.",

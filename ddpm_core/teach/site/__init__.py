@@ -155,10 +155,10 @@ def _linked(text: str, pages: dict[str, str]) -> str:
     """Links to notebooks lead to their pages."""
 
     def page(link: re.Match[str]) -> str:
-        name = link[1].rsplit("/", 1)[-1] + ".html"
-        return f'href="{name}{link[2] or ""}"' if name in pages else link[0]
+        name = link[2].rsplit("/", 1)[-1] + ".html"
+        return f'href="{name}{link[3] or ""}"' if name in pages else link[0]
 
-    return re.sub(r'href="([^":#]+)\.ipynb(#[^"]*)?"', page, text)
+    return re.sub(r"""href=(["'])([^"':#]+)\.ipynb(#[^"']*)?\1""", page, text)
 
 
 def _found(lessons: Sequence[Lesson]) -> str:
