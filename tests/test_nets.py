@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from oracles import normal
@@ -51,12 +53,12 @@ def test_a_batch_is_the_stack_of_its_items(name):
 @pytest.mark.parametrize("name", NETS)
 def test_one_time_for_all_is_embedded_once_with_the_same_result(name):
     net, shape = NETS[name]
-    net = woken(net)
-    x = picture(4, *shape)
-    torch.testing.assert_close(net(x, torch.tensor([7]).expand(4)), net(x, torch.full((4,), 7)))
-    if net.config["classes"]:
-        y = torch.tensor([1, 2, -1, 4])
-        torch.testing.assert_close(net(x, torch.tensor([7]).expand(4), y), net(x, torch.full((4,), 7), y))
+    net = copy.deepcopy(woken(net)).double()
+    x = picture(4, *shape).double()
+    labels = [(), (torch.tensor([1, 2, -1, 4]),)] if net.config["classes"] else [()]
+    for y in labels:
+        once, each = (net(x, t, *y) for t in (torch.tensor([7]).expand(4), torch.full((4,), 7)))
+        torch.testing.assert_close(once, each, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", NETS)
