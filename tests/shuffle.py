@@ -3,7 +3,7 @@
     python tests/shuffle.py 20 [what pytest takes]     twenty times, each in another order
 
 Each time, the files and the tests in each are shuffled.  Two processes run side by side in one checkout, from
-the first file on and from the last; a file is run by the one that comes to it first.
+the first file on and from the last; a test is run by the one that comes to it first.
 Prints a line for each time, and what failed, with its seed:  python tests/shuffle.py 1 --seed 17
 """
 
@@ -19,14 +19,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-mine: dict[Path, bool] = {}  # which files are this worker's
-STORIES = {"test_browser.py", "test_quiz.py"}  # one page from opening to closing: in their own order
+STORIES = {"test_browser.py", "test_quiz.py"}  # one page from opening to closing: in their own order, by one
+names: dict[pytest.Item, str] = {}
+mine: dict[str, bool] = {}  # which tests, and which whole stories, are this worker's
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, help="of the order")
     parser.addoption("--backwards", action="store_true", help="from the last file to the first")
-    parser.addoption("--taken", type=Path, help="a folder with a name for each file that a worker has taken")
+    parser.addoption("--taken", type=Path, help="a folder with a name for each test that a worker has taken")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -39,18 +40,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     dice.shuffle(items)
     turn = -1 if config.getoption("backwards") else 1
     items.sort(key=lambda item: (turn * places[item.path], rank(item)))  # tests share what their file made
+    names.update({item: item.path.name if item.path.name in STORIES else str(first[item]) for item in items})
 
 
 def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
-    """True, which is to say "done with it", for a file that the other worker has taken."""
-    if item.path not in mine:
+    """True, which is to say "done with it", for a test that the other worker has taken."""
+    name = names[item]
+    if name not in mine:
         try:
-            (item.config.getoption("taken") / item.path.name).touch(exist_ok=False)
+            (item.config.getoption("taken") / name).touch(exist_ok=False)
         except FileExistsError:
-            mine[item.path] = False
+            mine[name] = False
         else:
-            mine[item.path] = True
-    return None if mine[item.path] else True
+            mine[name] = True
+    return None if mine[name] else True
 
 
 def once(seed: int, flags: list[str]) -> tuple[int, list[str]]:
