@@ -63,3 +63,4 @@ SOAKED := survival trust downloads properties checkpoints environments front_doo
 soak: setup
 	DDPM_SOAK=1 $(PY) -m pytest $(SOAKED:%=tests/test_%.py) $(FLAGS)
 	$(PY) tests/shuffle.py 20 tests --ignore=tests/test_lessons.py
+	$(PY) tests/shuffle.py 3 --nbval

@@ -1,9 +1,11 @@
 """The suite in random order, by two workers at once.  From the repository's root:
 
     python tests/shuffle.py 20 [what pytest takes]     twenty times, each in another order
+    python tests/shuffle.py 3 --nbval                  the whole, lessons too, three times
 
 Each time, the files and the tests in each are shuffled.  Two processes run side by side in one checkout, from
-the first file on and from the last; a test is run by the one that comes to it first.
+the first file on and from the last; a test is run by the one that comes to it first.  A story, which is a
+lesson or a file that follows one page, is one worker's from its beginning to its end.
 Prints a line for each time, and what failed, with its seed:  python tests/shuffle.py 1 --seed 17
 """
 
@@ -19,9 +21,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-STORIES = {"test_browser.py", "test_quiz.py"}  # one page from opening to closing: in their own order, by one
+PAGES = {"test_browser.py", "test_quiz.py"}
 names: dict[pytest.Item, str] = {}
 mine: dict[str, bool] = {}  # which tests, and which whole stories, are this worker's
+
+
+def story(path: Path) -> bool:
+    """Whether what is in it builds on what came before."""
+    return path.suffix == ".ipynb" or path.name in PAGES
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,11 +43,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     dice.shuffle(files)
     places = {path: k for k, path in enumerate(files)}
     first = {item: k for k, item in enumerate(items)}
-    rank = lambda item: first[item] if item.path.name in STORIES else 0  # noqa: E731
+    rank = lambda item: first[item] if story(item.path) else 0  # noqa: E731
     dice.shuffle(items)
     turn = -1 if config.getoption("backwards") else 1
     items.sort(key=lambda item: (turn * places[item.path], rank(item)))  # tests share what their file made
-    names.update({item: item.path.name if item.path.name in STORIES else str(first[item]) for item in items})
+    names.update({item: item.path.name if story(item.path) else str(first[item]) for item in items})
 
 
 def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
@@ -64,7 +71,7 @@ def once(seed: int, flags: list[str]) -> tuple[int, list[str]]:
     with tempfile.TemporaryDirectory() as taken:
         hands = [
             subprocess.Popen(
-                [*command, f"--seed={seed}", f"--taken={taken}", *way, *(flags or ["tests"])],
+                [*command, f"--seed={seed}", f"--taken={taken}", *way, *flags],
                 cwd=ROOT,
                 env=env,
                 stdout=subprocess.PIPE,
