@@ -10,6 +10,7 @@ function render({ model, el }) {
   const columns = model.get("columns");
 
   const root = element("div", { class: "scrub", role: "group", "aria-label": "scrub the denoising" });
+  const tell = teller(model, root);
   const panel = (trait, letter, below, title) => {
     const all = bytes(model.get(trait)); // (frames, n, h, w, c); frames without one are left out in front
     const missing = last + 1 - all.length / size;
@@ -56,8 +57,7 @@ function render({ model, el }) {
     seconds: () => clamp(last / 12, 3, 8),
     moved(k) {
       draw(k);
-      model.set("t", times[k]);
-      model.save_changes();
+      tell(times[k]);
     },
   });
   const follow = () => {

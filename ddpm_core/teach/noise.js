@@ -10,6 +10,7 @@ function render({ model, el }) {
   const last = abar.length - 1;
 
   const root = element("div", { class: "scrub", role: "group", "aria-label": "scrub the noise level" });
+  const tell = teller(model, root);
   const pictures = sheet(n, h, w, c, model.get("columns"), `${n} pictures at noise level t`);
   const { canvas } = pictures;
   const time = document.createTextNode("");
@@ -33,8 +34,7 @@ function render({ model, el }) {
     seconds: () => clamp(last / 12, 3, 8),
     moved(t) {
       draw(t);
-      model.set("t", t);
-      model.save_changes();
+      tell(t);
     },
   });
   const follow = () => {

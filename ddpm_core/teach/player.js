@@ -195,6 +195,29 @@ function player(root, { last, name, describe, moved, seconds }) {
   };
 }
 
+// Returns how to set the model's t, of which Python is told when the hand rests or leaves `root`, and four times
+// a second while it moves: a message and the kernel's answer take their time from the page's next frames.
+// Until then what Python says of t is older than the hand, and doesn't count.
+function teller(model, root) {
+  let mine = 0;
+  let timer = 0;
+  let latest = 0;
+  const tell = () => {
+    clearTimeout(timer);
+    timer = 0;
+    model.save_changes();
+  };
+  root.addEventListener("focusout", () => timer && tell());
+  model.on("change:t", () => timer && model.get("t") !== mine && model.set("t", mine));
+  return (t) => {
+    const now = performance.now();
+    if (!timer) latest = now + 250;
+    clearTimeout(timer);
+    timer = setTimeout(tell, Math.min(100, latest - now));
+    model.set("t", (mine = t));
+  };
+}
+
 // Draw again whenever the room in `root` changes; returns how to stop.
 function onWidth(root, draw) {
   let width = 0;

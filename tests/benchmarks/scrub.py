@@ -2,12 +2,14 @@
 
     python tests/benchmarks/scrub.py [--moves 60]
 
-16 pictures of 28x28, 1,000 levels.  A script moves the slider at moments that keep no step with the display.
+16 pictures of 28x28, 1,000 levels.  A script moves the slider at moments that keep no step with the display,
+150 to 250 ms apart, so that the page rests between them; then, hurried, 54 to 90 ms apart.
 From the slider's event: drawn (the new pixels are on the canvas; for interact, the new picture is decoded),
 the next animation frame, painted (the first task after it, when its picture has been handed on), and the
 animation frame after that.  At 60 Hz a page that rests starts its next frame at once, and the second one
-comes with the display's next tick: after 8 ms on average, 17 at most, whatever the widget does.  What is the
-widget's own doing shows where no display limits the rate of frames.  Then a drag with the mouse.
+comes with the display's next tick: after 8 ms on average, 17 at most, whatever the widget does; both rows
+stand beside those of a page on which nothing moves.  What is the widget's own doing shows where no display
+limits the rate of frames.  Then a drag with the mouse.
 """
 
 import argparse
@@ -53,8 +55,10 @@ output = json.dumps(w._repr_mimebundle_()[0])
 print(len(w.x0) + len(w.eps) + len(w.abar), len(state), len(state) + len(output))
 """
 
+RESTED, HURRIED = 150, 54  # ms between two moves at least, and two thirds more at most
+
 # the rows [drawn, next frame, painted, second frame], each in ms after the event
-MOVES = """async ([kind, moves]) => {
+MOVES = """async ([kind, moves, pause]) => {
     const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
     const frame = () => new Promise(requestAnimationFrame);
     const task = () => new Promise((done) => {
@@ -89,9 +93,9 @@ MOVES = """async ([kind, moves]) => {
     };
     const rows = [];
     for (let k = 0; k < moves + 5; k++) {
-        await sleep(40 + 50 * Math.random());
+        await sleep(pause * (1 + Math.random() * 2 / 3));
         const began = performance.now();
-        const row = [await (kind === "scrub" ? scrub(k) : interact()) - began];
+        const row = [await ({ scrub, interact }[kind]?.(k) ?? began) - began];
         await frame();
         row.push(performance.now() - began);
         const painted = task().then(() => performance.now() - began);
@@ -169,16 +173,23 @@ def main() -> None:
         browser.notebook(root / "bench.ipynb", SCRUB, INTERACT, SIZE)
         with browser.lab(root, state) as url:
             with opened(url) as page:
-                scrub = page.evaluate(MOVES, ["scrub", moves])
-                redraw = page.evaluate(MOVES, ["interact", moves])
+                times = {
+                    (kind, pause): page.evaluate(MOVES, [kind, moves, pause])
+                    for kind, pause in itertools.product(("nothing", "scrub", "interact"), (RESTED, HURRIED))
+                }
                 rate = drag(page)
                 payload, stored, kept = map(int, browser.run_cell(page, 2).split())
             with opened(url, "--disable-frame-rate-limit") as page:
-                free = page.evaluate(MOVES, ["scrub", moves])
+                free = page.evaluate(MOVES, ["scrub", moves, RESTED])
     heads = "drawn", "next frame", "painted", "second frame"
     print(f"{'ms after the event':32}" + "".join(f"{head:>16}" for head in heads))
-    fast, slow = report("scrub_noise", scrub), report("interact + matplotlib", redraw)
+    report("nothing moves", times["nothing", RESTED])
+    fast = report("scrub_noise", times["scrub", RESTED])
+    slow = report("interact + matplotlib", times["interact", RESTED])
     print(f"{'ratio of medians':32}" + "".join(f"{b / a:>16.1f}" for a, b in zip(fast, slow, strict=True)))
+    report("hurried: nothing moves", times["nothing", HURRIED])
+    report("hurried: scrub_noise", times["scrub", HURRIED])
+    report("hurried: interact", times["interact", HURRIED])
     report("scrub_noise, frames unlimited", free)
     print(f"\nmedian / 95th percentile of {moves} moves; a drag: {rate:.0f} new pictures a second")
     print(f"payload {payload:,} bytes; state in a notebook {stored:,}, with its still picture {kept:,}")
