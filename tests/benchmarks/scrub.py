@@ -7,7 +7,7 @@
 From the slider's event: drawn (the new pixels are on the canvas; for interact, the new picture is decoded),
 the next animation frame, painted (the first task after it, when its picture has been handed on), and the
 animation frame after that.  At 60 Hz a page that rests starts its next frame at once, and the second one
-comes with the display's next tick: after 8 ms on average, 17 at most, whatever the widget does; both rows
+comes with the display's next tick, after 8 ms on average, unless a message to Python is in its way; both rows
 stand beside those of a page on which nothing moves.  What is the widget's own doing shows where no display
 limits the rate of frames.  Then a drag with the mouse.
 """
