@@ -35,40 +35,43 @@ def there() -> list[str]:
 
 
 def steps(rounds: int) -> Iterator[Row]:
-    """A training step and a sampling step of each package, per FLOP, as multiples of ours."""
+    """A training step and a sampling step of each package, per FLOP, as multiples of ours at its widths."""
     T = 5
     for size in (8, 28):
-        torch.manual_seed(0)
         x0 = torch.rand(BATCH, 1, size, size) * 2 - 1
-        peers = {name: PEERS[name](size, T) for name in there()}
-        cost = {name: flops(peer, size) for name, peer in peers.items()}
         several = 8 if size == 8 else 1
-        training = medians({name: _times(peer.start(x0), several) for name, peer in peers.items()}, rounds)
-        sampling = medians({name: (lambda p=peer: p.walk(BATCH)) for name, peer in peers.items()}, rounds)
-        per_flop = [{name: s[name] / cost[name] for name in peers} for s in (training, sampling)]
-        for name, peer in peers.items():
+        for name in there()[1:]:
+            torch.manual_seed(0)
+            other = PEERS[name](size, T)
+            pair = {"ours": Ours(size, T, shape=other.shape), "theirs": other}
+            cost = {who: flops(peer, size) for who, peer in pair.items()}
+            training = medians({who: _times(peer.start(x0), several) for who, peer in pair.items()}, rounds)
+            sampling = medians({who: (lambda p=peer: p.walk(BATCH)) for who, peer in pair.items()}, rounds)
+            width, mults = other.shape[size]
             yield {
                 "size": size,
                 "package": name,
-                "weights": weights(peer.net),
-                "mflops": round(cost[name] / 1e6, 1),
-                "train_ms": 1e3 * training[name] / several,
-                "sample_ms": 1e3 * sampling[name] / T,
-                "train": per_flop[0][name] / per_flop[0]["ddpm_core"],
-                "sample": per_flop[1][name] / per_flop[1]["ddpm_core"],
+                "widths": [width * m for m in mults],
+                "weights": [weights(peer.net) for peer in pair.values()],
+                "mflops": [round(cost[who] / 1e6, 1) for who in pair],
+                "train_ms": [round(1e3 * training[who] / several, 1) for who in pair],
+                "sample_ms": [round(1e3 * sampling[who] / T, 1) for who in pair],
+                "train": training["theirs"] / training["ours"] * cost["ours"] / cost["theirs"],
+                "sample": sampling["theirs"] / sampling["ours"] * cost["ours"] / cost["theirs"],
             }
-        if size == 28:
-            yield from _bfloat16(peers, cost, rounds)
+    yield from _bfloat16(T, rounds)
 
 
-def _bfloat16(peers: dict, cost: dict[str, int], rounds: int) -> Iterator[Row]:
-    """The fast path of ours, eager and compiled, against the others as they come."""
+def _bfloat16(T: int, rounds: int) -> Iterator[Row]:
+    """The fast path of ours, eager and compiled, and diffusers, against our plain path per FLOP."""
+    peers = {name: PEERS[name](28, T) for name in there() if name in ("ddpm_core", "diffusers")}
+    cost = {name: flops(peer, 28) for name, peer in peers.items()}
     ours = peers["ddpm_core"]
     works: dict[str, Callable[[], object]] = {"plain": lambda: ours.walk(BATCH)}
     for label, compiled in (("bf16", False), ("bf16 compiled", True)):
         quick = fast(ours.denoiser, compiled=compiled)
         works[label] = lambda d=quick: list(sample(d, torch.randn(BATCH, 1, 28, 28)))[-1]
-    works |= {name: (lambda p=peer: p.walk(BATCH)) for name, peer in peers.items() if name == "diffusers"}
+    works |= {name: (lambda p=peer: p.walk(BATCH)) for name, peer in peers.items() if name != "ddpm_core"}
     seconds = medians(works, rounds)
     for label in works:
         share = cost["diffusers"] / cost["ddpm_core"] if label == "diffusers" else 1.0

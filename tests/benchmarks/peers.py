@@ -1,13 +1,16 @@
 """The same work done by this package and by three others: one class each, the same names.
 
-net: the network.  start(x0, ...): a function that takes one training step as that package writes it; lr and
-steps (of the whole run) are used where it plans its rate.  finish(): from now on sample from the averaged
-weights.  walk(n, steps): n images by its own sampler, through all T times or fewer.
+shape: for each size of picture, the width of the first level and the factors of all, as near to ours as that
+package allows (smalldiffusion's group norm wants multiples of 32).  net: the network.  start(x0, ...): a
+function that takes one training step as that package writes it; lr and steps (of the whole run) are used
+where it plans its rate.  finish(): from now on sample from the averaged weights.  walk(n, steps): n images
+by its own sampler, through all T times or fewer.
 """
 
 import contextlib
 import io
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +20,7 @@ import ddpm_core
 from ddpm_core import Denoiser, Eps, UNet, cosine
 
 BATCH = 64
+Shape = dict[int, tuple[int, tuple[int, ...]]]
 
 
 def batch(x0: Tensor) -> Tensor:
@@ -25,11 +29,13 @@ def batch(x0: Tensor) -> Tensor:
 
 
 class Ours:
-    """ddpm_core."""
+    """ddpm_core: in the shapes in which its weights ship, or in another's."""
 
-    def __init__(self, size: int, T: int, net: nn.Module | None = None):
-        self.size = size
-        self.net = net or (UNet() if size == 8 else UNet(width=16, mults=(1, 3, 6)))
+    shape: ClassVar[Shape] = {8: (16, (1, 4)), 28: (16, (1, 3, 6))}
+
+    def __init__(self, size: int, T: int, net: nn.Module | None = None, shape: Shape = shape):
+        width, mults = shape[size]
+        self.size, self.net = size, net or UNet(width=width, mults=mults)
         self.denoiser = Denoiser(self.net, cosine(T), Eps(), clip=1.0)
 
     def start(self, x0: Tensor, lr: float = 4e-3, steps: int = 10**9) -> Callable[[], object]:
@@ -55,10 +61,13 @@ class Ours:
 class Diffusers:
     """Hugging Face diffusers: UNet2DModel and DDPMScheduler, the loop of its documentation."""
 
+    shape: ClassVar[Shape] = Ours.shape
+
     def __init__(self, size: int, T: int, net: nn.Module | None = None):
         from diffusers import DDPMScheduler, UNet2DModel
 
-        widths = (16, 64) if size == 8 else (16, 48, 96)
+        width, mults = self.shape[size]
+        widths = tuple(width * m for m in mults)
         self.size = size
         self.net = net or UNet2DModel(
             sample_size=size,
@@ -119,16 +128,15 @@ class Diffusers:
 class Lucidrains:
     """denoising-diffusion-pytorch: Unet and GaussianDiffusion, with the step of its Trainer."""
 
+    shape: ClassVar[Shape] = {8: (24, (1, 2)), 28: (32, (1, 2, 2))}
+
     def __init__(self, size: int, T: int, net: nn.Module | None = None):
         from denoising_diffusion_pytorch import GaussianDiffusion, Unet
 
         self.size = size
         if net is None:
-            net = (
-                Unet(dim=24, dim_mults=(1, 2), channels=1)
-                if size == 8
-                else Unet(32, dim_mults=(1, 2, 2), channels=1)
-            )
+            width, mults = self.shape[size]
+            net = Unet(width, dim_mults=mults, channels=1)
         else:
             net.channels, net.out_dim, net.self_condition, net.random_or_learned_sinusoidal_cond = (
                 1,
@@ -178,14 +186,18 @@ class Lucidrains:
 class Small:
     """smalldiffusion: Unet, its training loop's body, and its sampler set to DDPM."""
 
+    shape: ClassVar[Shape] = {8: (32, (1, 2)), 28: (32, (1, 1, 2))}
+
     def __init__(self, size: int, T: int, net: nn.Module | None = None):
         from smalldiffusion import ScheduleDDPM
         from smalldiffusion.model import ModelMixin
         from smalldiffusion.model_unet import Unet
 
         if net is None:
-            mults = (1, 2) if size == 8 else (1, 1, 2)
-            net = Unet(size, 1, 1, ch=32, ch_mult=mults, num_res_blocks=1, attn_resolutions=(), dropout=0.0)
+            width, mults = self.shape[size]
+            net = Unet(
+                size, 1, 1, ch=width, ch_mult=mults, num_res_blocks=1, attn_resolutions=(), dropout=0.0
+            )
         else:
             trivial = net
             net = type(
