@@ -76,7 +76,7 @@ def _plot(told: dict, target: Path) -> None:
     axes.set_xticks(range(4), [f"{what}, {s}×{s}" for s, what in kinds])
     axes.set_ylabel("time of a step / ours\n(equal FLOPs)")
     axes.set_title(f"{told['machine']['cpu']}, {told['machine']['threads']} threads", fontsize=9)
-    axes.legend(frameon=False)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
     figure.savefig(target, dpi=150)
 
 
