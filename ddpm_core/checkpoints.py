@@ -6,6 +6,7 @@ file is refused before any tensor is built from it unless that sum is right.
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,10 +38,12 @@ N = TypeVar("N", bound=nn.Module)
 def save(denoiser: Denoiser, path: str | Path, **card: Any) -> None:
     """Write a denoiser to `path`, all or nothing; `card` is kept beside the weights as JSON.
 
-    The network must be a UNet or an MLP.  TypeError otherwise; OSError if the file can't be written.
+    The network must be a UNet or an MLP, the prediction one of the five.  TypeError otherwise; OSError if the
+    file can't be written.
     """
-    if type(denoiser.net).__name__ not in NETS:
-        raise TypeError(f"can save {' and '.join(NETS)}, got {type(denoiser.net).__name__}")
+    for part, known in ((denoiser.net, NETS), (denoiser.prediction, PREDICTIONS)):
+        if type(part) not in known.values():
+            raise TypeError(f"can save {', '.join(known)}, got a {type(part).__name__} that is none of them")
     config = {
         "net": type(denoiser.net).__name__,
         "args": denoiser.net.config,
@@ -82,12 +85,12 @@ def build(kind: type[N], args: dict[str, Any], tensors: dict[str, Tensor]) -> N:
 
 @contextmanager
 def at_most(weights: int) -> Iterator[None]:
-    """Stop the building of a network, by ValueError, at one tensor of weights more than so many."""
-    left = weights
+    """Stop the building of a network in this thread, by ValueError, at one tensor more than so many."""
+    left, mine = weights, threading.get_ident()
 
     def count(*_: object) -> None:
         nonlocal left
-        left -= 1
+        left -= threading.get_ident() == mine  # torch calls for what any thread builds
         if left < 0:
             raise ValueError(f"its configuration asks for more weights than the {weights} tensors it holds")
 
@@ -137,7 +140,8 @@ def write(path: str | Path, tensors: dict[str, Tensor], config: dict[str, Any]) 
             "try a lower lr"
         )
     raw = write_tensors(tensors, {"config": json.dumps(config, sort_keys=True), "sha256": BLANK})
-    raw = raw.replace(BLANK.encode(), hashlib.sha256(raw).hexdigest().encode(), 1)
+    field = '"sha256":"{}"'  # in the configuration every quote is escaped
+    raw = raw.replace(field.format(BLANK).encode(), field.format(hashlib.sha256(raw).hexdigest()).encode(), 1)
     store(Path(path), raw)
 
 

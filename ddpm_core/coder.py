@@ -24,7 +24,7 @@ from torch import Tensor
 
 from . import checkpoints, checks
 from .data import from_bytes, to_bytes
-from .denoiser import Denoiser
+from .denoiser import Denoiser, Guided
 from .elbo import Calibrated, divergence
 from .gaussian import Gaussian
 from .process import posterior, q_sample
@@ -226,6 +226,9 @@ class Coder:
         sha.update(str(self.seed).encode())
         for x in (*d.state_dict().values(), d.schedule.abar, self.var):
             sha.update(x.contiguous().numpy().tobytes())
+        for net in d.modules():
+            if isinstance(net, Guided):
+                sha.update(repr(net.strength).encode())
         return sha.digest()[:8]
 
 

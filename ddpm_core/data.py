@@ -42,6 +42,8 @@ def from_bytes(grey: Tensor, levels: int = 256) -> Tensor:
 
 def to_bytes(images: Tensor, levels: int = 256) -> Tensor:
     """[-1, 1] -> the nearest grey level 0..levels-1, uint8; what lies outside goes to the nearest end."""
+    if not 2 <= levels <= 256:
+        raise ValueError(f"a byte holds 2 to 256 grey levels, got {levels}")
     return ((images + 1) * ((levels - 1) / 2)).round().clamp(0, levels - 1).to(torch.uint8)
 
 

@@ -70,8 +70,9 @@ class Mixture:
     def score(self, xt: Tensor, t: Tensor | int) -> Tensor:
         """The gradient of log q(x_t) with respect to x_t: (B, ...)."""
         signal, noise, x = self._level(xt, t)
-        x0 = self(x, t)
-        return ((self._wide(signal[:, 0], x) * x0 - x) / self._wide(noise[:, 0], x) ** 2).to(xt.dtype)
+        pull = self.posterior(xt, t) / (signal**2 * self.var + noise**2)  # (B, K)
+        centre = ((signal * pull) @ self.means.flatten(1)).reshape(x.shape)
+        return (centre - self._wide(pull.sum(1), x) * x).to(xt.dtype)
 
     def log_prob(self, xt: Tensor, t: Tensor | int) -> Tensor:
         """Log density of x_t, averaged over the data, in nats: (B,).  At t = 0 that of the data."""

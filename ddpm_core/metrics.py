@@ -57,7 +57,8 @@ def frechet(a: Tensor, b: Tensor) -> float:
         if x.ndim != 2 or len(x) < 2 or x.shape[1] != a.shape[1]:
             raise ValueError(f"features must be (N, d) and (M, d), got {tuple(a.shape)} and {tuple(b.shape)}")
     a, b = a.double(), b.double()
-    cov_a, cov_b, gap = a.T.cov(), b.T.cov(), a.mean(0) - b.mean(0)
+    cov_a, cov_b = (torch.atleast_2d(x.T.cov()) for x in (a, b))
+    gap = a.mean(0) - b.mean(0)
     value, vector = torch.linalg.eigh(cov_a)
     root = (vector * value.clamp(min=0).sqrt()) @ vector.T  # cov_a^(1/2)
     cross = torch.linalg.eigvalsh(root @ cov_b @ root).clamp(min=0).sqrt().sum()

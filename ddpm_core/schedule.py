@@ -28,7 +28,7 @@ class Schedule:
     """
 
     def __init__(self, abar: Tensor):
-        abar = torch.as_tensor(abar).detach().to("cpu", torch.float64)
+        abar = torch.as_tensor(abar).detach().to("cpu", torch.float64, copy=True)
         if abar.ndim != 1 or len(abar) < 2:
             raise ValueError(f"abar must have shape (T+1,) with T at least 1, got {tuple(abar.shape)}")
         if abar[0] != 1:

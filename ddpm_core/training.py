@@ -47,8 +47,8 @@ class Run:
         self.seed, self.images, self.steps = seed, 0, 0
 
     def tensors(self) -> dict[str, Tensor]:
-        """All of it as named tensors, for a file: what `train` takes as `resume`."""
-        return {
+        """All of it as named tensors, copies: for a file, or to go on from as `train`'s `resume`."""
+        live = {
             **{f"online.{name}": t for name, t in self.online.state_dict().items()},
             **{f"average.{name}": t for name, t in self.average.state_dict().items()},
             **{
@@ -59,6 +59,7 @@ class Run:
             "generator": self.generator.get_state(),
             "counts": torch.tensor([self.images, self.steps]),
         }
+        return {name: t.detach().clone() for name, t in live.items()}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Go on from `tensors`: ValueError if they are of another network."""
@@ -109,9 +110,12 @@ def train(
         raise ValueError("x0 is empty: there is nothing to train on")
     if y is not None:
         y = checks.labels(y, len(x0))
+        classes = getattr(denoiser.net, "config", {}).get("classes")
+        if classes and int(y.max()) >= classes:
+            raise ValueError(f"labels reach {int(y.max())}, but the network was made for 0..{classes - 1}")
     checks.whole(images, "images", 1)
     checks.whole(batch, "batch", 1)
-    checks.whole(seed, "seed", 0)
+    checks.whole(seed, "seed", 0, 1 << 42)
     checks.real(lr, "lr", 0, math.inf)
     checks.real(ema, "ema", -1e-9, 1)
     checks.real(drop, "drop", -1e-9, 1 + 1e-9)
@@ -124,7 +128,8 @@ def train(
         run.restore(resume)
     device, T = run.generator.device, denoiser.schedule.T
     with torch.no_grad():  # one example through the network: its shape is right before time is spent
-        denoiser(x0[:1].to(device), 1)
+        one = denoiser if y is None else denoiser.given(y[:1].to(device))
+        one(x0[:1].to(device), 1)
     x0, y = x0.to(device), None if y is None else y.to(device)
 
     def steps() -> Iterator[Step]:

@@ -2,6 +2,7 @@ import hashlib
 import json
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -217,8 +218,26 @@ def test_loading_draws_nothing_and_gives_weights_that_train(tmp_path):
 
 
 def test_only_nets_that_can_be_built_again_are_saved(tmp_path):
-    with pytest.raises(TypeError, match="UNet and MLP"):
+    with pytest.raises(TypeError, match="UNet, MLP"):
         checkpoints.save(Denoiser(torch.nn.Linear(2, 2), linear(9), Eps()), tmp_path / "x")
+    for wrong in (model(net=type("MLP", (MLP,), {})()), model(type("Eps", (V,), {})())):  # by name alone
+        with pytest.raises(TypeError, match="none of them"):
+            checkpoints.save(wrong, tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_card_may_say_anything(tmp_path):
+    for n in range(10):
+        told = {"commit": "0" * 64, "note": f'"sha256":"{n:064}"'}
+        checkpoints.save(model(net=MLP(2, 8, 1)), tmp_path / "m", **told)
+        assert checkpoints.card(tmp_path / "m") == told
+
+
+def test_threads_load_and_build_side_by_side():
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(f) for _ in range(10) for f in (lambda: checkpoints.pretrained("digits"), UNet)]
+        for job in jobs:
+            job.result()
 
 
 def test_what_ships_is_named_and_loads():

@@ -11,7 +11,7 @@ import pytest
 import torch
 from oracles import close, normal
 
-from ddpm_core import Denoiser, Gaussian, digits, pretrained
+from ddpm_core import Denoiser, Gaussian, UNet, digits, pretrained
 from ddpm_core.checkpoints import shipped
 from ddpm_core.coder import HEAD, Coder, choose, code_lengths, code_words, normals, paced, size
 from ddpm_core.data import store
@@ -265,6 +265,12 @@ def test_only_the_same_model_and_codebook_read_it(coder, denoiser, file, tmp_pat
             Coder.load(tmp_path / "book", wrong)
     with pytest.raises(ValueError, match="holds no codebook"):
         Coder.load(shipped("digits"), denoiser)
+    labelled = Denoiser(UNet(width=8, classes=10), denoiser.schedule, denoiser.prediction)
+    weak, strong = (labelled.guided(torch.tensor([3]), strength) for strength in (2.0, 6.0))
+    Coder(weak, coder.times, coder.var, coder.lengths).save(tmp_path / "book")
+    Coder.load(tmp_path / "book", weak)
+    with pytest.raises(ValueError, match="another denoiser"):
+        Coder.load(tmp_path / "book", strong)
     shared = coder.times, coder.var, coder.lengths
     Coder(denoiser, *shared, coder.seed).unpack(file)
     var = coder.var.clone()

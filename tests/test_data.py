@@ -47,6 +47,11 @@ def test_bytes_and_pixels_are_one_to_one(levels):
     assert to_bytes(torch.tensor([-3.0, 3.0]), levels).tolist() == [0, levels - 1]
 
 
+def test_a_byte_holds_no_more_than_256_levels():
+    with pytest.raises(ValueError, match="2 to 256"):
+        to_bytes(torch.ones(1), 1000)
+
+
 @pytest.fixture
 def small_mnist(tmp_path, monkeypatch):
     for (images, labels), n in zip(MNIST, (5, 3), strict=True):

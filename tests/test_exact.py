@@ -32,7 +32,7 @@ def test_the_estimate_and_the_density_are_bayes_on_a_grid(t, x):
     close(TWO.log_prob(xt, t).exp().squeeze(), density, 1e-7)
 
 
-@pytest.mark.parametrize("t", [1, 7, 50])
+@pytest.mark.parametrize("t", [0, 1, 7, 50])
 def test_the_score_is_the_gradient_of_the_density(t):
     x = normal(9, 2, seed=1).requires_grad_()
     (gradient,) = torch.autograd.grad(PLANE.log_prob(x, t).sum(), x)

@@ -29,6 +29,11 @@ def test_frechet_of_known_gaussians():
     assert frechet(c, d) == pytest.approx(((spectrum.sqrt() - 1) ** 2).sum().item(), abs=1e-7)
 
 
+def test_frechet_of_one_feature_is_the_distance_of_two_numbers():
+    a, b = torch.tensor([[0.0], [2.0]]), torch.tensor([[3.0], [11.0]])  # means 1 and 7, variances 2 and 32
+    assert frechet(a, b) == pytest.approx(36 + 2 + 32 - 2 * 8)
+
+
 def test_frechet_refuses_what_can_not_be_compared():
     with pytest.raises(ValueError, match=r"\(N, d\) and \(M, d\)"):
         frechet(normal(5, 2), normal(5, 3))

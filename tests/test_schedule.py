@@ -52,6 +52,10 @@ def test_tables_can_not_be_changed_from_outside():
     s = linear(10)
     s.abar[3] = 0.5
     assert s.abar[3] > 0.9
+    table = torch.tensor([1.0, 0.5, 0.2], dtype=torch.float64)
+    s = Schedule(table)
+    table[2] = 0.9
+    assert s.abar[2] == 0.2
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])

@@ -286,8 +286,7 @@ DECLARED: dict[str, dict[str, str]] = {
     "04": {
         r"\hat v": "the network's estimate of v",
         r"\min": "the least",
-        "c": "the one weight of the smallest network",
-        "k": "the slope of a line",
+        "c": "the slope of a line; the one weight of the smallest network",
         "m": "a mean",
         r"\lambda": "the variance along an axis",
         r"\mu_q": "the notes' posterior mean",
@@ -326,7 +325,7 @@ DECLARED: dict[str, dict[str, str]] = {
         "w": "the strength of guidance",
     },
     "A_": {
-        "c": "the one weight of the smallest network",
+        "c": "the slope of a line; the one weight of the smallest network",
         "a": "one formula",
         "b": "another",
         "v_t": "the variance of the true reverse step",

@@ -93,12 +93,24 @@ def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(stop):
     whole, half, other = small(0, 10), small(0, 10), small(1, 10)
     for _ in train(whole, DATA, **settings):
         pass
-    for step in itertools.islice(train(half, DATA, **settings), stop):
-        saved = {name: t.clone() for name, t in step.run.tensors().items()}
+    for step in itertools.islice(train(half, DATA, **settings), stop + 1):
+        if step.images == 64 * stop:
+            saved = step.run.tensors()  # a copy: the run goes on for a step
     rest = list(train(other, DATA, **settings, resume=saved))
     assert rest[0].images == 64 * (stop + 1)
     for a, b in zip(whole.parameters(), other.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_labels_and_seeds_that_do_not_fit_are_told_before_the_first_step():
+    y = torch.arange(300) % 10
+    for denoiser, settings, told in (
+        (small(), {"y": y}, "takes no labels"),
+        (small(classes=9), {"y": y}, "labels reach 9, but the network was made for 0..8"),
+        (small(), {"seed": 1 << 50}, "seed must be in"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            train(denoiser, DATA, images=100, **settings)
 
 
 def test_bfloat16_trains_as_well_and_leaves_float32_weights():

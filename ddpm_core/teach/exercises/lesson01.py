@@ -591,7 +591,7 @@ EXERCISES = [
         answer="b",
         why={
             "a": "Take two latent numbers for one of data, x_0 = w₁a + w₂b + noise: with the exact posterior "
-            "the bound equals log p(x_0), to 16 digits. A DDPM has T latents as large as the data: 64,000 "
+            "the bound equals log p(x_0), to 12 digits. A DDPM has T latents as large as the data: 64,000 "
             "numbers for a digit of 64 pixels when T = 1000.",
             "c": "It has one, by Bayes, of whatever size. For two latent numbers and one of data it is a "
             "Gaussian in 2 dimensions.",
@@ -599,10 +599,9 @@ EXERCISES = [
             "times 64 in the second.",
         },
         hints=["Copying would need the latent to say the picture exactly. What does $\\sigma\\to0$ cost?"],
-        worked="**b**. To copy, the encoder's variance would have to go to 0, and the KL to the prior, "
-        "$-\\log\\sigma$ and more for each number, would go to infinity. It is the KL that compresses, not "
-        "the count of "
-        "dimensions.",
+        worked="**b**. To copy real numbers exactly, the encoder's variance would have to go to 0, and the "
+        "KL to the prior, $-\\log\\sigma$ and more for each number, would go to infinity. It is the KL that "
+        "compresses, not the count of dimensions.",
         right="Right: the price is in nats, not in dimensions.",
     ),
     Symbolic(
@@ -716,7 +715,7 @@ EXERCISES = [
             ),
         ],
         worked="$\\tfrac12(1 + 10^{-9} - 1 - \\log 10^{-9}) = 4.5\\,\\log 10 = 10.36$ nats for a pixel, "
-        "663 for a digit. "
+        "663 for a picture of 64 such pixels. "
         "The chain never comes near the prior, so a draw from the prior is nothing its decoder has ever "
         "seen. What the "
         "sentence forgets is a schedule that leads to $\\mathcal N(0, I)$.",
@@ -755,7 +754,8 @@ EXERCISES = [
     Choice(
         id="01.17",
         title="The table: decoder and loss",
-        prompt="Fill the last rows: the *decoder's networks*, and the term $L_T$ *during training*.",
+        prompt="Fill the last rows, for a DDPM with $T = 1000$: the *decoder's networks*, and the term $L_T$ "
+        "*during training*.",
         options={
             "a": "VAE: one network; HVAE: one for each level; DDPM: one for each of the T levels. L_T is "
             "trained in "

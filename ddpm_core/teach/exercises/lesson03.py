@@ -443,8 +443,8 @@ EXERCISES = [
         },
         hints=["What is $\\tilde\\beta_1$, with $\\bar\\alpha_0 = 1$?"],
         worked="**b**. $\\bar\\alpha_0 = 1$ makes $\\tilde\\beta_1 = 0$ and $\\tilde\\mu_1 = x_0$: given "
-        "$x_0$, nothing about $x_0$ is open. So the last term stays a likelihood, $L_0 = -\\log "
-        "p_\\theta(x_0\\mid x_1)$.",
+        "$x_0$, nothing about $x_0$ is open. So the last term stays a likelihood, $L_0 = "
+        "-\\mathbb E_q\\log p_\\theta(x_0\\mid x_1)$.",
         right="Right: given x_0, nothing about x_0 is open.",
     ),
     Function(
@@ -661,8 +661,8 @@ EXERCISES = [
     Symbolic(
         id="03.12",
         title="From divergence to squared error",
-        prompt="With $\\sigma_t^2=\\tilde\\beta_t$, $L_{t-1} = w_t\\,\\|x_0-\\hat x_0\\|^2$. What is $w_t$? "
-        "Use `alpha`, "
+        prompt="With $\\sigma_t^2=\\tilde\\beta_t$, $L_{t-1} = \\mathbb E\\,w_t\\|x_0-\\hat x_0\\|^2$. "
+        "What is $w_t$? Use `alpha`, "
         "`abar`, `abar_prev`, `beta`.",
         answer="abar_prev*beta/(2*(1-abar_prev)*(1-abar))",
         given=SCHEDULE,

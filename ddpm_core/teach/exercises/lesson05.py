@@ -881,9 +881,8 @@ EXERCISES = [
         id="05.14",
         title="There and back",
         prompt="Each pixel of the data is $\\mathcal N(0,1)$. A pixel $x_0$ is noised to a level with "
-        "$\\bar\\alpha_t=0.64$, and a perfect sampler, with as many steps as it likes, goes back from there "
-        "to a "
-        "new $x_0'$. What is the correlation of $x_0$ and $x_0'$?",
+        "$\\bar\\alpha_t=0.64$, and a perfect ancestral sampler, with as many steps as it likes, goes back "
+        "from there to a new $x_0'$. What is the correlation of $x_0$ and $x_0'$?",
         answer=0.64,
         also=["0.8^2", "16/25", "sqrt(0.64)*sqrt(0.64)"],
         hints=[
@@ -900,7 +899,8 @@ EXERCISES = [
             ),
             Mistake(
                 "one way",
-                "0.8 is the correlation of x_0 and x_t, one way. The way back costs the same factor again.",
+                "0.8 is the correlation of x_0 and x_t, one way. The way back costs the same factor "
+                "again. (DDIM, which draws no noise, would bring 0.8 back.)",
                 0.8,
             ),
             Mistake(
