@@ -66,7 +66,9 @@ class Coder:
         seed: int = 0,
     ):
         self.times = checks.descending(times, denoiser.schedule.T)
-        if self.times[0] != denoiser.schedule.T or self.times[-1] == 0 or len(self.times) > 256:
+        if len(self.times) > 256:
+            raise ValueError(f"a file counts at most 255 steps, got {len(self.times) - 1}: take longer ones")
+        if self.times[0] != denoiser.schedule.T or self.times[-1] == 0:
             raise ValueError(f"times must go from T = {denoiser.schedule.T} to 1 or more, got {self.times}")
         steps = len(self.times) - 1
         if var.ndim != 4 or len(var) != steps or not bool((var > 0).all()):

@@ -65,6 +65,7 @@ class Run:
         """Go on from `tensors`: ValueError if they are of another network."""
         part = lambda head: {n.removeprefix(head): t for n, t in tensors.items() if n.startswith(head)}  # noqa: E731
         try:
+            self.generator.set_state(tensors["generator"])
             self.online.load_state_dict(part("online."))
             self.average.load_state_dict(part("average."))
             for i, p in enumerate(self.online.parameters()):
@@ -72,10 +73,11 @@ class Run:
                     name: t.clone() if name == "step" else torch.empty_like(p).copy_(t)  # in p's own layout
                     for name, t in part(f"adam.{i}.").items()
                 }
-            self.generator.set_state(tensors["generator"])
             self.images, self.steps = tensors["counts"].tolist()
         except (RuntimeError, KeyError, TypeError) as error:
-            raise ValueError(f"the save is of another network or another version: {error}") from None
+            raise ValueError(
+                f"the save is of another network, another kind of device or another version: {error}"
+            ) from None
 
 
 def train(
@@ -146,6 +148,8 @@ def train(
             run.steps += 1
             decay = min(ema, run.steps / (run.steps + 9))
             get_ema_multi_avg_fn(decay)(averages, weights, torch.tensor(run.steps))
+            for average, online in zip(run.average.buffers(), run.online.buffers(), strict=True):
+                average.copy_(online)  # what a network counts by itself, a batch norm's means for one
             yield Step(run.images, mine, errors, run)
 
     return steps()

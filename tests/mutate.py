@@ -115,7 +115,7 @@ MUTANTS = [
     Mutant("grid: twice as wide", "gaussian.py", "half = 1 /", "half = 2 /"),
     Mutant("mixture: spread without the signal", "exact.py", "spread = signal**2 * self.var", "spread = self.var"),
     Mutant("mixture: weights forgotten", "exact.py", "self.weights.log() - 0.5", "-0.5"),
-    Mutant("mixture: score's sign", "exact.py", "* x0 - x)", "* x0 + x)"),
+    Mutant("mixture: score's sign", "exact.py", "centre - self._wide(pull", "centre + self._wide(pull"),
     Mutant("law: variances of a step not squared", "exact.py", "slope**2 * var + kick**2", "slope * var + kick**2"),
     Mutant("likelihood: spacing forgotten", "exact.py", "log_p + spacing.log()", "log_p"),
     Mutant("calibrated: slope not squared", "elbo.py", "slope**2 * self.errors[t]", "slope * self.errors[t]"),

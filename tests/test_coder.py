@@ -302,6 +302,7 @@ def test_bad_input_is_told(coder, denoiser, pictures):
     for wrong, told in (
         (([1000, 500, 0], var[:2], lengths[:2]), "to 1 or more"),
         (([900, 500], var[:1], lengths[:1]), "from T = 1000"),
+        ((range(1000, 0, -1), var, lengths), "at most 255 steps, got 999"),
         ((coder.times, var[1:], lengths), "one a step"),
         ((coder.times, -var, lengths), "positive"),
         ((coder.times, var, lengths[1:]), "one a step"),

@@ -113,6 +113,22 @@ def test_labels_and_seeds_that_do_not_fit_are_told_before_the_first_step():
             train(denoiser, DATA, images=100, **settings)
 
 
+def test_what_a_network_counts_by_itself_is_in_the_average():
+    class Normed(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm, self.leave = torch.nn.BatchNorm1d(2), torch.nn.Linear(2, 2)
+
+        def forward(self, xt, t):
+            return self.leave(self.norm(xt))
+
+    denoiser = Denoiser(Normed(), cosine(50), Eps()).eval()
+    *_, last = train(denoiser, 3 + DATA, images=6400)
+    kept = denoiser.net.norm
+    assert kept.running_mean.min() > 0.5
+    assert torch.equal(kept.running_var, last.run.online.net.norm.running_var)
+
+
 def test_bfloat16_trains_as_well_and_leaves_float32_weights():
     runs = []
     for bf16 in (False, True):
