@@ -43,7 +43,7 @@ def save(denoiser: Denoiser, path: str | Path, **card: Any) -> None:
     """
     for part, known in ((denoiser.net, NETS), (denoiser.prediction, PREDICTIONS)):
         if type(part) not in known.values():
-            raise TypeError(f"can save {', '.join(known)}, got a {type(part).__name__} that is none of them")
+            raise TypeError(f"can save {' and '.join(known)}, got a {type(part).__name__} of another kind")
     config = {
         "net": type(denoiser.net).__name__,
         "args": denoiser.net.config,

@@ -325,7 +325,7 @@ DECLARED: dict[str, dict[str, str]] = {
         "w": "the strength of guidance",
     },
     "A_": {
-        "c": "the slope of a line; the one weight of the smallest network",
+        "c": "the one weight of the smallest network",
         "a": "one formula",
         "b": "another",
         "v_t": "the variance of the true reverse step",
