@@ -218,6 +218,9 @@ def _model(name: str, device: torch.device) -> tuple[dict[str, Any], Denoiser]:
     sizes = [*card["shape"], card.get("levels", 2)] if isinstance(card.get("shape"), list) else [None]
     if card.get("data", "digits") not in RECIPES or not all(type(n) is int and 0 < n <= 4096 for n in sizes):
         raise ValueError(f"{source} says nothing that makes sense of the pictures it was trained on: {card}")
+    config = cast(UNet | MLP, denoiser.net).config
+    if sizes[0] != (wanted := config.get("channels", config.get("d"))):
+        raise ValueError(f"{source} holds a network for {wanted} channels, its card says {sizes[0]}: {card}")
     return card, denoiser.to(device)
 
 

@@ -55,7 +55,10 @@ def save(denoiser: Denoiser, path: str | Path, **card: Any) -> None:
 
 
 def load(path: str | Path) -> Denoiser:
-    """The denoiser in a file that `save` wrote, on the CPU in eval mode; or ValueError, FileNotFoundError."""
+    """The denoiser in a file that `save` wrote, in float32, on the CPU, in eval mode.
+
+    ValueError if the file is not what was saved, FileNotFoundError.
+    """
     tensors, config = read(path)
     try:
         schedule = Schedule(tensors.pop("abar"))
@@ -142,6 +145,8 @@ def write(path: str | Path, tensors: dict[str, Tensor], config: dict[str, Any]) 
     raw = write_tensors(tensors, {"config": json.dumps(config, sort_keys=True), "sha256": BLANK})
     field = '"sha256":"{}"'  # in the configuration every quote is escaped
     raw = raw.replace(field.format(BLANK).encode(), field.format(hashlib.sha256(raw).hexdigest()).encode(), 1)
+    if len(raw) > LARGEST:
+        raise ValueError(f"{path} is left as it was: of {len(raw):,} bytes, {LARGEST:,} would be read back")
     store(Path(path), raw)
 
 

@@ -76,7 +76,10 @@ class Coder:
         if len(lengths) != steps or len({len(row) for row in lengths}) != 1:
             raise ValueError(f"lengths must be {steps} rows, one a step, of one length, got {lengths}")
         self.denoiser = copy.deepcopy(denoiser).to("cpu", torch.float64).eval()
-        self.var, self.lengths = var.to("cpu", torch.float64), [list(row) for row in lengths]
+        self.var = var.to("cpu", torch.float64)
+        self.lengths = [
+            [checks.whole(n, "the length of a code word", 1, DEEPEST) for n in row] for row in lengths
+        ]
         self.depth = checks.whole(len(self.lengths[0]) - 1, "the depth", 1, DEEPEST)
         self.seed = checks.whole(seed, "seed", 0)
         self._words = [code_words(row) for row in self.lengths]
@@ -214,9 +217,12 @@ class Coder:
     def load(cls, path: str | Path, denoiser: Denoiser) -> "Coder":
         """The coder of a codebook.  ValueError if it was made for another denoiser, FileNotFoundError."""
         tensors, told = checkpoints.read(path)
-        if told.keys() != {"times", "lengths", "seed", "sum"}:
+        if not isinstance(told, dict) or told.keys() != {"times", "lengths", "seed", "sum"}:
             raise ValueError(f"{path} holds no codebook")
-        coder = cls(denoiser, told["times"], tensors["var"], told["lengths"], told["seed"])
+        try:
+            coder = cls(denoiser, told["times"], tensors["var"], told["lengths"], told["seed"])
+        except (KeyError, TypeError, AttributeError, RuntimeError, ArithmeticError) as error:
+            raise ValueError(f"{path} holds no codebook that makes sense: {error}") from None
         if told["sum"] != coder._told.hex():
             raise ValueError(f"{path} was made for another denoiser")
         return coder
@@ -286,6 +292,7 @@ def paced(
     """The longest steps from T to `end` that cost at most `bits` bits each, on average over pictures x0.
 
     Yields for each step its end s and the variance of p(x_s | x_t), calibrated on x0: (1, C, H, W).
+    ValueError where even t -> t-1 costs more.
     """
     schedule, budget = denoiser.schedule, checks.real(bits, "bits", 0, DEEPEST) * math.log(2)
     t = schedule.T
@@ -294,11 +301,13 @@ def paced(
         reverse, now = Calibrated(denoiser, x0, [t, 0], generator), schedule.at(t)
         xt = q_sample(x0, randn(x0, generator), now)
         xhat = estimate(denoiser, xt, t)
-        low, s = end, t - 1
+        low, s = end, t
         while low < s:  # bisect: the cost falls as s rises
             middle = (low + s) // 2
             nats = divergence(x0, xhat, xt, schedule.at(middle), now, reverse).mean().item()
             low, s = (low, middle) if nats <= budget else (middle + 1, s)
+        if s == t:
+            raise ValueError(f"even the step from t = {t} to {t - 1} costs more than {bits} bits")
         yield s, torch.as_tensor(reverse(x0[:1], x0[:1], schedule.at(s), now).var)
         t = s
 

@@ -105,7 +105,15 @@ class Denoiser(nn.Module):
         return x0 if self.clip is None else x0.clamp(-self.clip, self.clip)
 
     def _out(self, xt: Tensor, t: Tensor, *y: Tensor) -> Tensor:
-        out: Tensor = self.net(xt, t.expand(len(xt)), *y)
+        try:
+            out: Tensor = self.net(xt, t.expand(len(xt)), *y)
+        except RuntimeError as error:
+            weights = next(self.net.parameters(), xt).dtype
+            if weights == xt.dtype:
+                raise
+            raise TypeError(
+                f"the network's weights are {weights}, what comes in is {xt.dtype}: {error}"
+            ) from None
         if not isinstance(out, Tensor):
             raise TypeError(f"the network's output must be a tensor, got {checks.show(out)}")
         checks.same_shape(out, xt, "the network's output", "its input")

@@ -47,6 +47,8 @@ class Calibrated:
         generator: torch.Generator | None = None,
     ):
         x0, self.schedule = checks.data(x0, "x0"), denoiser.schedule
+        if not len(x0):
+            raise ValueError("x0 is empty: there is nothing to measure errors on")
         self.times = [t for t in checks.descending(times, self.schedule.T) if t]
         self.errors = {self.schedule.at(t): error(denoiser, x0, t, randn(x0, generator)) for t in self.times}
 

@@ -21,6 +21,8 @@ class Embedding(nn.Module):
 
     def __init__(self, width: int, classes: int | None):
         super().__init__()
+        if width % 2:
+            raise ValueError(f"the width must be even, one half for sines and one for cosines, got {width}")
         self.width = width
         self.time = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         self.label = nn.Embedding(classes + 1, width) if classes else None  # row 0: no label

@@ -45,7 +45,7 @@ def share(n: int) -> slice:
     if not dist.is_initialized():
         return slice(0, n)
     rank, world = dist.get_rank(), dist.get_world_size()
-    return slice(n * rank // world, n * (rank + 1) // world)
+    return slice(-(-n * rank // world), -(-n * (rank + 1) // world))  # rounded up: the first is never idle
 
 
 @torch.no_grad()

@@ -62,7 +62,7 @@ def ddim(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
 def keeping(known: Tensor, mask: Tensor, rule: Rule = ancestral) -> Rule:
     """A rule that fills in: where `mask` is true, x_s is a draw of q(x_s | known), elsewhere it is `rule`'s.
 
-    known: x_0 where it is known, (B, ...) or (1, ...), of any value elsewhere; mask: bool, (B, ...) or
+    known: x_0 where it is known, (B, ...) or (1, ...), any finite value elsewhere; mask: bool, (B, ...) or
     (1, ...).  Numbers that are replaced have no use for their noise: it serves the draw.  This stands in
     for p(unknown | known), at times poorly: an estimate sees what is known through the noise of x_t alone.
     Song et al. 2021, app. I.2; Lugmayr et al. 2022 (RePaint), eq. 8.  TypeError or ValueError for bad input.
@@ -74,7 +74,9 @@ def keeping(known: Tensor, mask: Tensor, rule: Rule = ancestral) -> Rule:
         raise ValueError(f"mask must have the shape of known, {tuple(known.shape)}, got {tuple(mask.shape)}")
 
     def kept(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
-        return torch.where(mask, q_sample(known, noise, s), rule(x0, xt, s, t, noise))
+        filled = torch.where(mask, q_sample(known, noise, s), rule(x0, xt, s, t, noise))
+        checks.same_shape(filled, xt, "what is filled in", "x_T")
+        return filled
 
     return kept
 

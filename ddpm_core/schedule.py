@@ -74,7 +74,8 @@ class Schedule:
 
         t: whole times in 0..T, (B,) or (1,), with `like` the data (B, ...) they are for: a Level of
         tensors (B, 1, ..., 1) in the dtype and on the device of `like`.  Or one int: a Level of two
-        floats, which fit any data.  TypeError or ValueError for anything else.
+        floats, which fit any data; in half precision they alone keep neighbouring times apart, and with
+        them the variance of a step.  TypeError or ValueError for anything else.
         """
         if not isinstance(t, Tensor):
             return self.at(checks.whole(t, "t", 0, self.T))

@@ -100,7 +100,8 @@ def train(
     left, interrupted or sampled from at any step.  x0: all the data, (N, ...) in [-1, 1] where it is
     pictures; y: labels (N,), each replaced by "no label" with probability `drop`.  images: how many to
     see, in batches of `batch`, in a new random order each time round; lr: the highest rate, after a short
-    rise and before a fall to 0; ema: how slowly the average forgets; seed: of all that is drawn;
+    rise and before a fall to 0; ema: how slowly the average forgets; seed: of all that is drawn here (a
+    network's own dropout draws from torch's generator);
     bf16: multiply in bfloat16 where torch.autocast does (the weights, their average and the loss stay as
     they are); resume: `step.run.tensors()` of an earlier run with the same arguments, which then ends with
     the same weights, bit for bit, as if it had never stopped.
@@ -167,10 +168,16 @@ def _step(run: Run, x0: Tensor, t: Tensor, y: Tensor | None, bf16: bool) -> tupl
     run.optimizer.zero_grad()
     loss.backward()
     parallel.total([loss, *(w.grad for w in run.online.parameters() if w.grad is not None)])
-    if (loss.device.type == "cpu" or run.steps % 100 == 0) and not math.isfinite(loss.item()):
+    watched = loss.device.type == "cpu"  # elsewhere a look at every step would hold up the queue
+    if (watched or run.steps % 100 == 0) and not math.isfinite(loss.item()):
         raise FloatingPointError(
             f"the loss is {loss.item()} at step {run.steps + 1}; try a lower lr, and look at the data: they "
-            "should lie in [-1, 1].  The denoiser still holds the average from before this step"
+            "should lie in [-1, 1].  "
+            + (
+                "The denoiser still holds the average from before this step"
+                if watched
+                else "It may have been so for up to 100 steps, and so may the average: go back to a save"
+            )
         )
     run.optimizer.step()
     return t, errors.detach()

@@ -284,6 +284,32 @@ def test_a_network_that_returns_another_shape_is_named_at_once(name):
             wish()
 
 
+def test_data_of_another_type_than_the_weights_are_named():
+    denoiser = Denoiser(MLP(2, 4), S, Eps())
+    points = torch.zeros(4, 2, dtype=torch.float64)
+    for wish in (
+        lambda: train(denoiser, points, images=9),
+        lambda: denoiser.loss(points, t4, points),
+        lambda: denoiser(points, t4),
+        lambda: list(sample(denoiser, points)),
+    ):
+        with pytest.raises(TypeError, match=r"weights are torch\.float32, what comes in is torch\.float64"):
+            wish()
+
+
+def test_a_network_s_own_error_stays_its_own():
+    def fails(x):
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match=r"^mine$"):
+        Denoiser(Net(fails), S, Eps())(x, 3)
+
+
+def test_a_width_that_can_not_be_halved_is_refused_when_the_network_is_made():
+    with pytest.raises(ValueError, match=r"the width must be even, .* got 5"):
+        MLP(2, 5)
+
+
 def test_a_network_that_returns_no_tensor_is_named():
     with pytest.raises(TypeError, match="network's output must be a tensor, got tuple"):
         Denoiser(Net(lambda x: (x, x)), S, Eps())(x, 3)

@@ -205,6 +205,16 @@ def test_a_file_too_large_is_refused_unread(tmp_path, sound, monkeypatch):
         checkpoints.load(tmp_path / "large.safetensors")
 
 
+def test_a_save_too_large_to_be_read_back_leaves_the_last_one(tmp_path, monkeypatch):
+    checkpoints.write(tmp_path / "run", {"w": torch.ones(100)}, {})
+    before = (tmp_path / "run").read_bytes()
+    monkeypatch.setattr(checkpoints, "LARGEST", len(before))
+    for n in (1000, len(before) // 4 - 10):  # the header counts too
+        with pytest.raises(ValueError, match=r"run is left as it was: of .* bytes, .* would be read back"):
+            checkpoints.write(tmp_path / "run", {"w": torch.ones(n)}, {"more": "x" * 200})
+    assert (tmp_path / "run").read_bytes() == before
+
+
 def test_loading_draws_nothing_and_gives_weights_that_train(tmp_path):
     denoiser = model(net=UNet(width=8))
     checkpoints.save(denoiser.double(), tmp_path / "m.safetensors")

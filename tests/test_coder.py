@@ -12,7 +12,7 @@ import torch
 from oracles import close, normal
 
 from ddpm_core import Denoiser, Gaussian, UNet, digits, pretrained
-from ddpm_core.checkpoints import shipped
+from ddpm_core.checkpoints import read, shipped, write
 from ddpm_core.coder import HEAD, Coder, choose, code_lengths, code_words, normals, paced, size
 from ddpm_core.data import store
 
@@ -137,6 +137,14 @@ def test_steps_cost_what_they_may(denoiser):
     assert times == sorted(times, reverse=True)
     assert times[-1] == 300
     assert all(var.shape == (1, 1, 8, 8) and (var > 0).all() for _, var in walk)
+
+
+def test_a_budget_that_no_step_can_keep_is_told(denoiser):
+    x0 = digits()[0].images[:20]
+    walk, times = paced(denoiser, x0, 3, 1, torch.Generator().manual_seed(0)), []
+    with pytest.raises(ValueError, match=r"even the step from t = \d+ to \d+ costs more than 3 bits"):
+        times.extend(s for s, _ in walk)
+    assert times[-1] > 1
 
 
 def test_a_file_holds_what_was_chosen_and_every_bit_is_counted(coder, pictures, file):
@@ -265,6 +273,23 @@ def test_only_the_same_model_and_codebook_read_it(coder, denoiser, file, tmp_pat
             Coder.load(tmp_path / "book", wrong)
     with pytest.raises(ValueError, match="holds no codebook"):
         Coder.load(shipped("digits"), denoiser)
+    tensors, told = read(tmp_path / "book")
+    for wrong in (
+        [told],
+        told | {"times": 7},
+        told | {"times": None},
+        told | {"lengths": [1, 2]},
+        told | {"lengths": [["1"] * 11] * len(coder.var)},
+        told | {"lengths": [[1, 1] + [10**9] * 9] * len(coder.var)},
+        told | {"seed": "3"},
+        told | {"sum": None},
+    ):
+        write(tmp_path / "wrong", tensors, wrong)
+        with pytest.raises((ValueError, TypeError)):
+            Coder.load(tmp_path / "wrong", denoiser)
+    write(tmp_path / "wrong", {"other": coder.var}, told)
+    with pytest.raises(ValueError, match="holds no codebook"):
+        Coder.load(tmp_path / "wrong", denoiser)
     labelled = Denoiser(UNet(width=8, classes=10), denoiser.schedule, denoiser.prediction)
     weak, strong = (labelled.guided(torch.tensor([3]), strength) for strength in (2.0, 6.0))
     Coder(weak, coder.times, coder.var, coder.lengths).save(tmp_path / "book")

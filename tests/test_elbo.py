@@ -220,6 +220,11 @@ def test_bad_input_is_told_at_once(how, told):
         terms(gaussian(linear(50), 0.0, 1.0), torch.zeros(2, 1), **how)
 
 
+def test_errors_are_measured_on_something():
+    with pytest.raises(ValueError, match="x0 is empty"):
+        Calibrated(gaussian(linear(50), 0.0, 1.0), torch.zeros(0, 1), [50, 0])
+
+
 def test_a_law_with_its_last_step_is_what_the_bound_bounds():
     """One Gaussian, T = 3: the exact likelihood by the closed law, and the bound below it."""
     schedule = from_betas(torch.tensor([0.1, 0.3, 0.6]))

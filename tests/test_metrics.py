@@ -69,6 +69,8 @@ def test_entropy():
 def test_nearest():
     x = torch.tensor([[0.0, 0.0], [3.0, 4.0]])
     assert nearest(x, torch.tensor([[0.0, 1.0], [3.0, 0.0]])).tolist() == [1.0, 4.0]
+    many = normal(500, 784, dtype=torch.float32)
+    assert nearest(many[::10], many).max() == 0, "a copy is at no distance, also where products are rounded"
 
 
 def test_the_classifier_reads_digits_it_has_not_seen():
@@ -93,6 +95,8 @@ def test_a_report_knows_copies_noise_and_a_lost_class():
 def test_within_is_the_mean_distance_of_pairs_of_one_class():
     x = torch.tensor([[0.0, 0.0], [9.0, 9.0], [3.0, 4.0], [9.0, 8.0], [0.0, 0.0]])
     assert within(x, torch.tensor([0, 1, 0, 1, 0])) == pytest.approx((10 / 3 + 1) / 2)
+    with pytest.raises(ValueError, match="1 of the classes have one picture only"):
+        within(x, torch.tensor([0, 1, 0, 1, 2]))
 
 
 def test_the_jackknife_of_a_mean_is_its_standard_error():

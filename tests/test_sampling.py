@@ -202,6 +202,13 @@ def test_what_is_known_is_kept_at_the_level_of_each_step_and_the_rest_is_left_to
         close(xs[:, 1], rule(x0, xt, *levels, noise)[:, 1])
 
 
+def test_what_is_known_of_several_does_not_multiply_one():
+    walk = sample(GaussianWorld(linear(9), 0.7, 0.16), normal(1, 2), [9, 0], keeping(normal(5, 2), HALF))
+    next(walk)
+    with pytest.raises(ValueError, match=r"the shape of x_T, \(1, 2\), got \(5, 2\)"):
+        next(walk)
+
+
 def test_what_is_independent_of_the_known_is_sampled_as_ever():
     """Entries that know nothing of each other: the kept one is exact, the other has its own closed law."""
     n, world = 50_000, GaussianWorld(linear(60, 1e-3, 0.3), 0.7, 0.16)
