@@ -100,6 +100,9 @@ def test_a_mistake_is_met_with_a_number(e):
         for mistake in e.mistakes:
             message = judged(e, mistake.example).message
             assert "expected" in message, (mistake.name, message)
+            shown = re.search(r"(\S+?),? expected (\S+?)[.,]?(\s|$)", message)
+            assert shown, message
+            assert shown[1] != shown[2], "the two numbers must differ, or they show nothing"
     else:
         with_number = [m for m in e.mistakes if any(c.isdigit() for c in m.message)]
         assert len(with_number) >= len(e.mistakes) - 1
@@ -288,8 +291,38 @@ def test_a_title_that_asks_ends_with_its_question_mark():
 NUMBER = Number(id="t", title="t", prompt="p", worked="w", answer=0.25, unit="nats", rel=1e-3)
 
 
+@pytest.mark.parametrize("e", [e for e in bank.values() if isinstance(e, Number) and e.rel], ids=str)
+def test_three_digits_are_enough_for_an_answer_and_for_a_mistake(e):
+    short = float(f"{e.answer:.3g}")
+    if len(f"{short:g}".lstrip("-0.").replace(".", "").rstrip("0")) == 3:
+        assert judged(e, short).outcome is PASSED
+        assert short > 1000 or judged(e, f"{short:g}".replace(".", ",")).outcome is PASSED
+    for mistake in e.mistakes:
+        verdict = judged(e, float(f"{float(mistake.example):.3g}"))
+        assert verdict.outcome is NOT_YET, mistake.name
+
+
+def test_right_options_are_spread_over_the_letters():
+    right = [e.answer for e in bank.values() if isinstance(e, Choice)]
+    assert max(right.count(letter) for letter in "abcd") <= len(right) / 3
+
+
 @pytest.mark.parametrize(
-    "text", ["0.25", ".25", "1/4", "2^-2", "sqrt(1/16)", "0,25", "25e-2", "0.25 nats", "0.25 nat", "1/4 nats"]
+    "text",
+    [
+        "0.25",
+        ".25",
+        "1/4",
+        "2^-2",
+        "sqrt(1/16)",
+        "0,25",
+        "0,250",
+        "25e-2",
+        "0.25  # of them",
+        "0.25 nats",
+        "0.25 nat",
+        "1/4 nats",
+    ],
 )
 def test_a_number_may_be_typed_in_many_ways(text):
     assert judged(NUMBER, text).outcome is PASSED
@@ -331,6 +364,27 @@ def test_a_wrong_number_is_told_how_it_is_wrong(answer, word):
     assert word in verdict.message
 
 
+def test_a_share_may_be_typed_in_percent_and_a_unit_in_other_words():
+    assert judged(bank["06.2"], "52.53 %").outcome is PASSED
+    assert judged(bank["01.11"], "1.984 bits per dimension").outcome is PASSED
+    assert judged(bank["05.6"], "1000 times").outcome is PASSED
+    assert judged(bank["05.6"], "1000 pass").outcome is PASSED
+    assert "in passes" in judged(bank["05.6"], "1000 bits").message
+
+
+def test_a_wrong_digit_and_a_wrong_term_are_told_apart():
+    assert "near, but a term or a factor differs" in judged(NUMBER, 0.26).message
+    assert "Keep five digits" in judged(dataclasses.replace(NUMBER, answer=0.2538), 0.25).message
+
+
+def test_a_long_gap_takes_no_time():
+    for e in (NUMBER, bank["02.3"]):
+        start = time.perf_counter()
+        e.judge("1" + " " * 19_990 + "!")
+        e.judge("bar" + " " * 90_000 + "x")
+        assert time.perf_counter() - start < 2
+
+
 def test_thousands_may_be_separated():
     for text in ("3,072,000", "3 072 000", "3_072_000", "3072e3", "3072000 numbers"):
         assert judged(bank["01.4"], text).outcome is PASSED
@@ -349,6 +403,64 @@ def test_prose_is_marked_by_its_author():
         assert judged(e, text, marks).outcome is NOT_YET
     assert judged(e, "yes.", [True] * 4).outcome is NOT_YET
     assert judged(e, "   ", [True] * 4).outcome is NOT_ATTEMPTED
+
+
+SAID = {
+    "00.5": ["I know some of it, by no means everything."],
+    "01.5": [
+        "A DDPM does not learn to add noise.",
+        "Unlike a VAE, which learns the encoder too, it has a fixed one.",
+        "It can't recover the original picture.",
+    ],
+    "02.21": [
+        "With many steps alone one is not safe.",
+        "It isn’t exactly N(0, I), and never exactly noise.",
+        "It would be wrong to say that each step only adds noise.",
+        "It would be exactly N(0, I) only if abar_T were 0.",
+    ],
+    "03.5": [
+        "Given x_{t-1}, x_t is independent of x_0, ..., x_{t-2}, since each step draws fresh noise.",
+        "Then x_t is independent of x_0 if x_{t-1} is known.",
+        "This does not mean that all the x_t are independent; only the noises are.",
+        "Nothing here is an approximation.",
+    ],
+    "04.1": [
+        "The noise can't be known exactly from x_t, only its mean can.",
+        "Predicting the noise is exactly the same regression up to a weight.",
+        "It is not the same objective as the ELBO, since the weights are dropped.",
+        "L_simple isn't equivalent to the ELBO.",
+        "It is not needed for conditional generation.",
+    ],
+    "05.5": [
+        "A step doesn't just remove noise: it also adds fresh noise sigma z.",
+        "The step only takes away part of the noise, and then adds fresh noise.",
+        "A step does not remove all the noise at once.",
+        "The reverse step isn't the exact inverse.",
+        "The network does not know the noise that was added.",
+    ],
+    "06.12": [
+        "It is not that the bound is loose.",
+        "It can't be true that likelihood and looks are one thing.",
+    ],
+    "07.14": [
+        "A scan that looks real is not therefore right.",
+        "A model can't be trained without data.",
+    ],
+}
+
+
+@pytest.mark.parametrize("e", [e for e in bank.values() if isinstance(e, Prose)], ids=str)
+def test_who_denies_a_mistake_has_not_made_it(e):
+    for text in [*SAID[e.id], *e.models]:
+        message = judged(e, text + " So much for that.").message
+        assert not [m.name for m in e.mistakes if m.message in message], text
+
+
+def test_a_mistake_is_named_though_its_author_marks_it_right():
+    e = bank["04.1"]
+    verdict = judged(e, "It is better because the exact noise can be predicted.", [True] * 4)
+    assert verdict.outcome is PASSED
+    assert e.mistake("exact noise").message in verdict.message
 
 
 # --- formulas ---------------------------------------------------------------------------------------
@@ -576,6 +688,41 @@ def test_sympy_expressions_are_read():
     assert "prefactor is 1/√ᾱ_t" in judged(bank["04.9"], wrong).message
 
 
+def test_the_lessons_own_symbols_are_read():
+    from ddpm_core.process import posterior
+    from ddpm_core.teach import symbols as sy
+
+    mean = (sy.xt - sy.beta / sy.t.noise * sy.eps) / sp.sqrt(sy.alpha)
+    assert judged(bank["04.9"], mean).outcome is PASSED
+    assert judged(bank["05.11"], posterior(0, 0, sy.s, sy.t).var).outcome is PASSED
+    assert judged(bank["07.3"], -sp.Function("eps")(sy.xt) / sy.t.noise).outcome is PASSED
+
+
+@pytest.mark.parametrize(
+    ("id", "text"),
+    [
+        ("02.3", "√ᾱx₀ + √(1−ᾱ)ε"),
+        ("03.10", "½(ᾱx₀² − ᾱ − ln(1−ᾱ))"),
+        ("01.7", "½(μ²+σ²−1−log σ²)"),
+        ("01.7", r"\tfrac12(\mu^2 + \sigma^2 - 1 - \log \sigma^2)"),
+        ("03.9", "log q(x_2|x_3,x_0)q(x_3|x_0)/q(x_2|x_0)"),
+        ("03.11", "(beta_tilde/beta - 1 - log beta_tilde/beta)/2"),
+        ("06.5", "-log p(x_2)p(x_1|x_2)p(x_0|x_1) + log q(x_1|x_0)q(x_2|x_1)"),
+        (
+            "01.14",
+            "log p(x_2) + log p(x_1|x_2) + log p(x_0|x_1) - log q_φ(x_2|x_0) - log q_φ(x_1|x_2,x_0)",
+        ),
+        ("02.12", r"$1 + 3\bar\alpha_t$"),
+        ("02.12", "Var(x_t) = 1 + 3*abar"),
+        ("02.16", "I(x_0; x_t) = -np.log(1 - abar)/2  # nats"),
+        ("00.3", "ᾱ_(t−1)*(1-β)"),
+    ],
+)
+def test_formulas_are_read_as_they_are_written_on_paper(id, text):
+    verdict = judged(bank[id], text)
+    assert verdict.outcome is PASSED, verdict.message
+
+
 def test_ten_thousand_terms_are_judged_in_time():
     term = "sqrt(abar)*x_0/10000"
     long = " + ".join([term] * 10_000).replace("sqrt(abar)", "a")  # as short as it can be written
@@ -663,6 +810,9 @@ def no_return(x0, eps, t):
         (lambda x0, eps, t: right(x0, eps, t) * (-1 + 0j) ** 0.5, "root of something negative"),
         (lambda x0, eps, t: x0[5], "IndexError"),
         (lambda x0: x0, "TypeError"),
+        (lambda x0, eps, t: t.signal * x0 + torch.sqrt(1 - t.signal**2) * eps, "write x**0.5"),
+        (lambda x0, eps, t: t.signal.sum() * x0 if len(x0) > 1 else 1 / 0 * x0, "ZeroDivisionError"),
+        (lambda x0, eps, t: 1.0001 * right(x0, eps, t), "Right to three digits or more"),
         (lambda x0, eps, t: t.sigma * x0, "x0 (1, 1), eps (1, 1), t Level of two numbers"),
         (lambda x0, eps, t: exit(), "SystemExit"),
         (
@@ -747,10 +897,17 @@ def test_a_closure_and_what_it_changes_stay_the_student_s():
 
 
 def test_noise_of_its_own_is_seen_whatever_numbers_come_out():
-    def fresh(denoiser, x0, t, eps):
-        return torch.randn(len(x0), dtype=x0.dtype) ** 2
-
-    assert bank["04.11"].mistake("noise drawn anew").message in judged(bank["04.11"], fresh).message
+    """And only one who drew it for the target alone is told so."""
+    anew = bank["04.11"].mistake("noise drawn anew")
+    for drawn in (
+        lambda denoiser, x0, t, eps: torch.randn(len(x0), dtype=x0.dtype) ** 2,
+        lambda denoiser, x0, t, eps: denoiser.loss(x0, t, torch.randn_like(x0)),
+        lambda denoiser, x0, t, eps: denoiser.loss(x0, torch.randint(1, 1001, t.shape), eps),
+    ):
+        message = judged(bank["04.11"], drawn).message
+        assert "random numbers of its own" in message
+        assert anew.message not in message
+    assert anew.message in judged(bank["04.11"], anew.example).message
     verdict = judged(bank["02.4"], lambda x0, eps, t: right(x0, torch.randn_like(eps), t))
     assert "random numbers of its own" in verdict.message
 
@@ -766,6 +923,27 @@ def test_random_numbers_are_left_as_they_were():
     torch.manual_seed(0)
     assert bank["02.4"].judge(noisy).outcome is PASSED
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_what_went_wrong_before_it_failed_is_told():
+    def late(x0, eps, t):
+        return -right(x0, eps, t) if len(x0) == 1 else x0[9]
+
+    message = judged(bank["02.4"], late).message
+    assert "sign" in message
+    assert "IndexError" not in message
+
+
+def test_a_variance_may_have_the_shape_of_its_mean():
+    def wide(x0, xt, s, t):
+        mean, var = bank["03.8"].reference(x0, xt, s, t)
+        return mean, var * torch.ones_like(mean)
+
+    assert judged(bank["03.8"], wide).outcome is PASSED
+    off = judged(bank["03.8"], lambda *given: (wide(*given)[0], wide(*given)[1].cumsum(1))).message
+    assert "result 2 of 2" in off
+    single = judged(bank["03.8"], lambda *given: (wide(*given)[0], wide(*given)[1].float())).message
+    assert "result 2 of 2 is torch.float32" in single
 
 
 def test_a_record_keeps_source_and_outputs_and_runs_nothing():

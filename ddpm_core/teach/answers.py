@@ -3,7 +3,10 @@
     sum     := product (("+" | "-") product)*
     product := factor (("*" | "/" | nothing) factor)*
     factor  := ("+" | "-") factor | atom ("^" factor)?
-    atom    := number | name | density | function atom | "(" sum ")"
+    atom    := number | name | density | function argument | "(" sum ")"
+
+Without brackets, a logarithm or an exponential is of what follows up to its exponent; read wide, a logarithm
+is of all up to the next sign, as on paper: log p/q.
 
 A tree is judged by its values at random points: two formulas that agree there are the same formula.
 """
@@ -67,8 +70,10 @@ class Call(NamedTuple):
 
 Tree = Num | Name | Sum | Product | Power | Call
 
-FUNCTIONS = {"sqrt": np.sqrt, "exp": np.exp, "log": np.log}
+FUNCTIONS = {"sqrt": np.sqrt, "exp": np.exp, "log": np.log, "log2": np.log2}
 SPELLINGS = {"sqrt": "sqrt", "√": "sqrt", "exp": "exp", "log": "log", "ln": "log"}
+SPELLINGS |= dict.fromkeys(("log2", "log_2", "log_{2}", "ld", "lb"), "log2")
+FRACTIONS = ("frac", "dfrac", "tfrac")
 
 # --- names -----------------------------------------------------------------------------------------
 
@@ -143,7 +148,7 @@ AT = r"x_?\{?([0-9])\}?"
 TOKEN = re.compile(
     rf"(?P<space>\s+|\\[,;!:]|\\left|\\right|\\quad)"
     rf"|(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
-    rf"|(?P<density>[pq](?:_?\{{?\\?(?:theta|θ)\}}?)?\s*[(]\s*{AT}\s*(?:[|∣]\s*{AT}\s*(?:,\s*{AT}\s*)?)?[)])"
+    rf"|(?P<density>[pq](?:_?\{{?\\?(?:theta|θ|phi|φ|ϕ)\}}?)?\s*[(]\s*{AT}\s*(?:[|∣]\s*{AT}\s*(?:,\s*{AT}\s*)?)?[)])"
     rf"|(?P<name>\\?{LETTER}(?:{LETTER}|[\d_])*(?:(?<=_)\{{[^{{}}]{{1,12}}\}})?)"
     rf"|(?P<sign>\*\*|[-+*/^()\[\]{{}},√])"
 )
@@ -156,11 +161,19 @@ LATEX = [
     (re.compile(r"\\?\btilde\s*\{?\s*(?:\\?beta|β)\s*\}?"), "betatilde"),
     (re.compile(r"\\?\bhat\s*\{\s*([^{}]{1,12})\s*\}"), r"\1"),
     (re.compile(r"\\(?:hat|tilde)\b\s*"), ""),
-    (re.compile(r"_\s*\{?\s*\\theta\s*\}?"), "_theta"),
+    (re.compile(r"_\s*\{?\s*\\(theta|phi)\s*\}?"), r"_\1"),
+    (re.compile(r"\\[dt]?frac\s*(\d)\s*(\d)"), r"(\1/\2)"),
+    (re.compile(r"_\(([^()]{1,6})\)"), r"_{\1}"),
+    (re.compile(r"\b(?:torch|numpy|np|math|sympy|sp)\.(?=[a-z])"), ""),
     (re.compile(r"\\(?:cdot|times)\b"), "*"),
     (re.compile(r"\\mid\b"), "|"),
 ]
 PAIRS = {"(": ")", "[": "]", "{": "}"}
+ASIDE = {
+    "=": "Leave out the left side and the “=”: the formula alone is asked for.",
+    "|": "I read densities of one state given others, such as p(x_1|x_2). Write a joint density as the "
+    "product of its factors, and a divergence as logarithms.",
+}
 
 
 class Token(NamedTuple):
@@ -177,29 +190,41 @@ def tokens(text: str) -> list[Token]:
     while at < len(text):
         match = TOKEN.match(text, at)
         if match is None:
-            raise Unreadable(f"I can't read {text[at]!r} in {around(text, at)}.")
+            raise Unreadable(ASIDE.get(text[at], f"I can't read {text[at]!r} in {around(text, at)}."))
         kind = str(match.lastgroup)
         if kind == "density":
             first, *given = re.findall(AT, match["density"])
             bar = "|" * bool(given) + ",".join(f"x_{digit}" for digit in sorted(given))
             found.append(Token(kind, f"{match['density'][0]}(x_{first}{bar})", at))
+        elif kind == "name":
+            found += [Token(kind, word, at) for word in words(match.group())]
         elif kind != "space":
             found.append(Token(kind, match.group(), at))
         at = match.end()
     return found
 
 
+def words(name: str) -> tuple[str, ...]:
+    """The pieces of a written name: several symbols if there was no space between them."""
+    if name.lstrip("\\") in (*SPELLINGS, *FRACTIONS):
+        return (name,)
+    try:
+        return spelled(name)
+    except Unreadable:  # not yet: a network's arguments may be named anything
+        return (name,)
+
+
 def plain(text: str) -> str:
     """The text with look-alikes, raised and lowered digits, and the commonest LaTeX made plain."""
+    text = " ".join(text.partition("#")[0].split()).strip("$ ")
     text = unicodedata.normalize("NFC", text).translate(SAME)
     text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+", lambda m: f"^({m.group().translate(SUPER)})", text)
     text = re.sub("[₀₁₂₃₄₅₆₇₈₉₊₋ₜₛ]+", lambda m: "_{" + m.group().translate(SUB) + "}", text)
     for pattern, word in LATEX:
         text = pattern.sub(word, text)
-    head, equals, tail = text.strip().strip("$").partition("=")
-    return (
-        tail if equals and len(head) <= 20 and not re.search(r"[-+*/^()]", head.replace("t-1", "")) else text
-    )
+    head, equals, tail = text.partition("=")
+    named = equals and len(head) <= 40 and not re.search(r"[-+*^]", head.replace("t-1", ""))
+    return tail if named else text
 
 
 def short(text: str, most: int = 40) -> str:
@@ -216,7 +241,7 @@ def around(text: str, at: int) -> str:
 # --- tokens to a tree ------------------------------------------------------------------------------
 
 
-def parse(text: str) -> Tree:
+def parse(text: str, wide: bool = False) -> Tree:
     """The tree of a typed formula.  Unreadable, with the place, if it is none."""
     if len(text) > LONGEST:
         raise Unreadable(f"That is {len(text)} characters long; I read up to {LONGEST}.")
@@ -228,7 +253,7 @@ def parse(text: str) -> Tree:
         level += 1 if sign in PAIRS else -1
         if level > DEEPEST:
             raise Unreadable("That is nested too deeply to read; write it flatter.")
-    reader = _Reader(readable)
+    reader = _Reader(readable, wide)
     tree = reader.sum()
     if reader.now.kind != "end":
         raise reader.lost()
@@ -238,8 +263,8 @@ def parse(text: str) -> Tree:
 class _Reader:
     """A recursive descent over the tokens; `depth` bounds it."""
 
-    def __init__(self, text: str):
-        self.text, self.place, self.depth = text, 0, 0
+    def __init__(self, text: str, wide: bool):
+        self.text, self.wide, self.place, self.depth = text, wide, 0, 0
         self.tokens = [*tokens(text), Token("end", "", len(text))]
 
     @property
@@ -323,19 +348,25 @@ class _Reader:
 
     def named(self, token: Token) -> Tree:
         word = token.text.lstrip("\\")
-        if word in ("frac", "dfrac"):
+        if word in FRACTIONS:
             above = self.bracketed()
             return Product(((1, above), (-1, self.bracketed())))
         if word in SPELLINGS:
             return self.called(SPELLINGS[word])
-        names = spelled(token.text)
-        if names[-1] in NETWORKS:
+        (name,) = spelled(token.text)
+        if name in NETWORKS:
             self.skip_arguments()
-        return Name(names[0]) if len(names) == 1 else Product(tuple((1, Name(n)) for n in names))
+        return Name(name)
 
     def called(self, function: str) -> Tree:
         self.deeper()
-        argument = self.atom()
+        bare = self.now.text not in PAIRS
+        if bare and self.wide and function == "log":
+            argument = self.product()
+        else:
+            argument = self.atom()
+            if bare and function != "sqrt":
+                argument = self.raised(argument)
         self.depth -= 1
         return Call(function, argument)
 
@@ -369,6 +400,20 @@ def nodes(tree: Tree) -> Iterator[Tree]:
                 todo += [base, exponent]
             case Call(_, argument):
                 todo.append(argument)
+
+
+def renamed(tree: Tree, names: Mapping[str, Tree]) -> Tree:
+    """The tree with other trees in the places of some of its symbols."""
+    match tree:
+        case Name(name):
+            return names.get(name, tree)
+        case Sum(parts) | Product(parts):
+            return type(tree)(tuple((sign, renamed(part, names)) for sign, part in parts))
+        case Power(base, exponent):
+            return Power(renamed(base, names), renamed(exponent, names))
+        case Call(function, argument):
+            return Call(function, renamed(argument, names))
+    return tree
 
 
 def evaluate(tree: Tree, values: Mapping[str, Values | float]) -> Values:
@@ -429,9 +474,15 @@ def _tight(tree: Tree) -> str:
     return write(tree) if bare else f"({write(tree)})"
 
 
+def is_sympy(value: Any) -> bool:
+    """Whether a value is an expression of sympy's."""
+    sp = sys.modules.get("sympy")
+    return sp is not None and isinstance(value, sp.Basic)
+
+
 def from_sympy(expression: Any) -> Tree:
     """The tree of a sympy expression, made of sums, products, powers, roots, exp and log; else Unreadable."""
-    sp = sys.modules["sympy"]  # whoever made the expression has imported it
+    sp = sys.modules["sympy"]
     left = [LARGEST]
 
     def walk(e: Any, depth: int) -> Tree:
@@ -452,6 +503,8 @@ def from_sympy(expression: Any) -> Tree:
             return Power(walk(e.base, depth + 1), walk(e.exp, depth + 1))
         if isinstance(e, sp.exp | sp.log):
             return Call("exp" if isinstance(e, sp.exp) else "log", walk(e.args[0], depth + 1))
+        if isinstance(e, sp.core.function.AppliedUndef):  # a network of x_t and t
+            return parse(e.func.__name__)
         raise Unreadable(f"I can't read a sympy {type(e).__name__} here.")
 
     try:

@@ -24,6 +24,9 @@ Run = list[list[Tensor]]  # for each case its results, float64 on the CPU
 IDLE = {"RESUME", "NOP", "RETURN_CONST", "RETURN_VALUE", "LOAD_CONST", "POP_TOP", "CACHE", "COPY_FREE_VARS"}
 
 
+PLAIN = " A level or a step may be a plain number: write x**0.5, which serves numbers and tensors alike."
+
+
 class Case(NamedTuple):
     """Arguments for a function, and what they are in words."""
 
@@ -68,8 +71,11 @@ class Function(Exercise):
     def read(self, answer: Any, marks: Any) -> object:
         """Run it on every case."""
         if not callable(answer):
-            came = "what it returned, a tensor," if isinstance(answer, Tensor) else kind_of(answer)
-            raise Unreadable(f"Pass the function itself, without calling it; {came} came.")
+            if isinstance(answer, Tensor):
+                raise Unreadable(
+                    "Pass the function itself, without calling it; what it returned, a tensor, came."
+                )
+            raise Unreadable(f"Pass the function itself; {kind_of(answer)} came.")
         if stub(answer):
             return None
         data: dict[str, object] = {"source": _source(answer)}
@@ -98,22 +104,27 @@ class Function(Exercise):
             return not_yet("The recorded outputs have the wrong shapes.")
         if _agree(mine, self._expected):
             return Verdict(Outcome.PASSED, self.right)
-        draws = data.get("draws") is True
-        for mistake, wrong, too in self._wrong:
-            if _agree(mine, wrong) or (draws and too):
-                return not_yet(mistake.message, self._first(mine))
-        usual = "It draws random numbers of its own." if draws else self._ratio(mine)
-        return not_yet(usual or "Other numbers came out.", self._first(mine))
+        return not_yet(self._diagnosis(mine, data.get("draws") is True))
+
+    def _diagnosis(self, mine: Run, draws: bool = False) -> str:
+        """What is wrong with outputs of the first cases, or of all."""
+        first = self._first(mine)
+        for mistake, wrong in self._wrong:
+            if _agree(mine, wrong[: len(mine)]):
+                return f"{mistake.message} {first}"
+        if draws:
+            return f"It draws random numbers of its own; all that it needs comes as an argument. {first}"
+        return f"{self._ratio(mine) or self._rounding(mine) or 'Other numbers came out.'} {first}"
 
     @cached_property
     def _expected(self) -> Run:
         return self._outputs(self.reference)
 
     @cached_property
-    def _wrong(self) -> list[tuple[Mistake, Run, bool]]:
-        """Each mistake, with its outputs and whether it draws random numbers of its own."""
+    def _wrong(self) -> list[tuple[Mistake, Run]]:
+        """Each mistake, with its outputs."""
         with torch.random.fork_rng(devices=[]):
-            return [(m, *_watched(partial(self._outputs, m.example))) for m in self.mistakes]
+            return [(m, _watched(partial(self._outputs, m.example))[0]) for m in self.mistakes]
 
     def _outputs(self, function: Any) -> Run:
         """What a function of our own gives."""
@@ -132,9 +143,12 @@ class Function(Exercise):
             except NotImplementedError:
                 return None
             except BaseException as error:
+                if outputs and not _agree(outputs, self._expected[: len(outputs)]):
+                    raise Unreadable(self._diagnosis(outputs)) from None  # it went wrong before it failed
                 shapes = ", ".join(f"{n} {_shape(a)}" for n, a in zip(self.names, given, strict=False))
                 raise Unreadable(
                     f"Your function raised {named(error)}{place}. It was called with {shapes}."
+                    + PLAIN * bool(isinstance(error, TypeError | AttributeError) and "float" in str(error))
                 ) from None
             if out is Ellipsis:
                 return None
@@ -156,18 +170,30 @@ class Function(Exercise):
     def _ratio(self, mine: Run) -> str:
         if any(len(case) > 1 for case in mine):
             return ""
-        flat, right = (torch.cat([c[0].flatten() for c in run]) for run in (mine, self._expected))
+        flat, right = (
+            torch.cat([c[0].flatten() for c in run]) for run in (mine, self._expected[: len(mine)])
+        )
         ratio = flat / right
         if not bool(ratio.isfinite().all()) or not torch.allclose(ratio, ratio[:1], 1e-6):
             return ""
         if abs(ratio[0].item() + 1) < 1e-6:
             return "The sign is turned round."
+        if abs(ratio[0].item() - 1) < 1e-3:
+            return ""
         return f"Right but for a constant factor: yours is {number(ratio[0])} times what is expected."
+
+    def _rounding(self, mine: Run) -> str:
+        near = [
+            torch.allclose(a, b, 1e-3, 1e-6)
+            for out, right in zip(mine, self._expected, strict=False)
+            for a, b in zip(out, right, strict=False)
+        ]
+        return "Right to three digits or more: was a constant rounded, or a tensor float32?" * all(near)
 
     def _first(self, mine: Run) -> str:
         """The first number that is plainly off, or else the most, with the inputs that it came from."""
         found: list[tuple[float, str]] = []
-        for case, out, right in zip(self.cases, mine, self._expected, strict=True):
+        for case, out, right in zip(self.cases, mine, self._expected, strict=False):
             for k, (a, b) in enumerate(zip(out, right, strict=True)):
                 gap = torch.where(torch.isclose(a, b, 1e-7, 1e-9), 0, (a - b).abs() / (b.abs() + 1e-3))
                 gap = gap.nan_to_num(math.inf, math.inf)
@@ -176,10 +202,17 @@ class Function(Exercise):
                 where = tuple((gap > 0).nonzero()[0].tolist())
                 place = f"[{', '.join(map(str, where))}]" if a.numel() > 1 else ""
                 part = f"result {k + 1} of {len(out)}" if len(out) > 1 else "result"
-                numbers = f"is {number(a[where])}, expected {number(b[where])}"
+                numbers = f"is {apart(a[where], b[where])}, expected {apart(b[where], a[where])}"
                 found.append((gap[where].item(), f"With {case.text}: your {part}{place} {numbers}."))
         plain = [text for gap, text in found if gap > 0.02]
         return plain[0] if plain else max(found)[1] if found else ""
+
+
+def apart(x: Tensor, other: Tensor) -> str:
+    """A number for a message, with as many digits as it takes to tell it from another."""
+    if number(x) != number(other):
+        return number(x)
+    return next((f"{x:.{n}g}" for n in range(6, 17) if f"{x:.{n}g}" != f"{other:.{n}g}"), repr(x.item()))
 
 
 def stub(function: Any) -> bool:
@@ -192,7 +225,8 @@ def stub(function: Any) -> bool:
 
 
 def _watched(run: Callable[[], R]) -> tuple[R, bool]:
-    """What a run gives, and whether torch's random numbers have moved on meanwhile."""
+    """What a run gives, and whether it moved torch's random numbers on, which begin where they always do."""
+    torch.default_generator.manual_seed(0)
     before = torch.get_rng_state()
     return run(), not torch.equal(torch.get_rng_state(), before)
 
@@ -212,30 +246,41 @@ def _checked(out: Any, right: list[Tensor], place: str, device: str) -> list[Ten
         raise Unreadable(f"{len(right)} results are expected{place}; {kind_of(out)} came.")
     parts: list[Any] = list(out) if len(right) > 1 else [out]
     for k, (part, like) in enumerate(zip(parts, right, strict=True)):
+        which = f"result {k + 1} of {len(right)}" if len(right) > 1 else "result"
         if like.ndim == 0 and isinstance(part, float | int):
             parts[k] = torch.tensor(float(part), dtype=torch.float64)
             continue
         if not isinstance(part, Tensor):
             raise Unreadable(f"A tensor is expected{place}; {kind_of(part)} came.")
+        parts[k] = part = _narrowed(part, like) if k else part
         shape, expected = tuple(part.shape), tuple(like.shape)
         if shape != expected:
-            raise Unreadable(f"The result has shape {shape}, expected {expected}{place}.")
+            raise Unreadable(f"The {which} has shape {shape}, expected {expected}{place}.")
         if part.is_complex():
             raise Unreadable(
-                f"The result is complex{place}: a root of something negative was taken. Are s and t, or a "
+                f"The {which} is complex{place}: a root of something negative was taken. Are s and t, or a "
                 "minuend and a subtrahend, exchanged?"
             )
-        if part.dtype != torch.float64 and like.ndim:
+        if part.dtype != torch.float64:
             raise Unreadable(
-                f"The result is {part.dtype} where all inputs are torch.float64{place}: somewhere digits "
+                f"The {which} is {part.dtype} where all inputs are torch.float64{place}: somewhere digits "
                 "are lost. Let the result follow its inputs."
             )
         if part.device.type != device and like.ndim:
-            raise Unreadable(f"The result is on the {part.device.type}, its inputs are on the {device}.")
+            raise Unreadable(f"The {which} is on the {part.device.type}, its inputs are on the {device}.")
     results = _parts(parts)
     if not all(bool(part.isfinite().all()) for part in results):
         raise Unreadable(f"The result holds NaN or infinity{place}; expected are finite numbers.")
     return results
+
+
+def _narrowed(part: Tensor, like: Tensor) -> Tensor:
+    """A result in the shape of `like`, if it only repeats itself: a variance for each number of a mean."""
+    if part.ndim < like.ndim or not part.numel():
+        return part
+    ahead = (0,) * (part.ndim - like.ndim)
+    small = part[(*ahead, *(slice(0, 1 if n == 1 else None) for n in like.shape))]
+    return small if small.shape == like.shape and torch.equal(small.expand_as(part), part) else part
 
 
 def _clone(value: Any, device: str) -> Any:

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from numbers import Rational
 from typing import Any
 
@@ -17,22 +18,26 @@ from .exercise import LONGEST_TEXT, Exercise, Outcome, Verdict, kind_of, not_yet
 
 GENERIC_NUMBERS: tuple[tuple[Callable[[float], float], str], ...] = (
     (lambda a: -a, "The size is right, the sign is not."),
-    (lambda a: a * a, "That is the square of what is asked: a variance where a standard deviation belongs?"),
+    (lambda a: a * a, "That is the square of what is asked."),
     (lambda a: abs(a) ** 0.5, "That is the square root of what is asked; one root too many."),
     (lambda a: 1 / a, "That is the reciprocal of what is asked; something stands upside down."),
-    (lambda a: 1 - a, "That is 1 minus what is asked: the complementary part."),
+    (lambda a: 1 - a if 0 < a < 1 else math.nan, "That is 1 minus what is asked."),
     (lambda a: 100 * a, "That is 100 times what is asked. Give a plain number, not a percentage."),
 )
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Number(Exercise):
-    """A number, right within a relative tolerance; may be typed as an unevaluated formula of numbers."""
+    """A number, right within a relative tolerance; may be typed as an unevaluated formula of numbers.
+
+    Three digits or more are right too if the answer is rounded to them.  units: other words for `unit`.
+    """
 
     kind = "number"
     answer: float
     rel: float = 1e-3
     unit: str = ""
+    units: Sequence[str] = ()
 
     @property
     def references(self) -> Sequence[object]:
@@ -61,7 +66,9 @@ class Number(Exercise):
         return not_yet(self._distance(value))
 
     def _is(self, value: float, target: float) -> bool:
-        return abs(value - target) <= max(self.rel, 1e-9) * abs(target) + 1e-12
+        if abs(value - target) <= max(self.rel, 1e-9) * abs(target) + 1e-12:
+            return True
+        return self.rel > 0 and digits(value) >= 3 and rounded(target, digits(value)) == value
 
     def _distance(self, value: float) -> str:
         a = self.answer
@@ -71,33 +78,61 @@ class Number(Exercise):
         if value == 0:
             return "0 came, and the answer is not 0."
         if abs(value / a - 1) < 0.05:
-            how = "Count once more." if a == int(a) else "Keep five digits, and round at the end."
-            return f"{number(value)} is close, but not close enough. {how}"
+            if a == int(a):
+                return f"{answers.write(answers.Num(value))} is close, but not it. Count once more."
+            if abs(value / a - 1) < 0.005 or rounded(a, digits(value)) == value:
+                how = "Keep five digits, and round at the end."
+                return f"{number(value)} is close, but not close enough. {how}"
+            return f"{number(value)} is near, but a term or a factor differs."
         if value * a < 0:
             return f"{number(value)} has the wrong sign."
         ratio = value / a
-        how = f"{ratio:.3g} times too large" if ratio > 1 else f"{1 / ratio:.3g} times too small"
+        times = f"{rounded(max(ratio, 1 / ratio), 3):.15g}"
+        how = f"{times} times too {'large' if ratio > 1 else 'small'}"
         return f"{number(value)} is {how}. Write the step down in symbols before you put numbers in."
 
     def _typed(self, text: str) -> float:
-        text = text.strip()
+        text = " ".join(text.partition("#")[0].split())
         if re.fullmatch(r"[+-]?(nan|inf|infinity)", text, re.I):
             return math.nan
+        share = 1.0
         tail = re.search(
             r"(?<![\w(*/^.√\\])\s+([A-Za-zµμ%][\w/ ]{0,30})$|(?<=[\d)])\s*([A-Za-z%][A-Za-z/ ]{0,30})$", text
         )
-        if tail and (word := (tail[1] or tail[2]).strip()) not in answers.SPELLINGS:
-            if word.lower().rstrip("s") != self.unit.lower().rstrip("s"):
+        if tail and (word := (tail[1] or tail[2]).strip()).split()[0] not in answers.SPELLINGS:
+            if word == "%" and not self.unit:
+                share = 0.01
+            elif stem(word) not in map(stem, (self.unit, *self.units)):
                 asked = f"in {self.unit}" if self.unit else "as a plain number without a unit"
                 raise Unreadable(f"Give the answer {asked}; {word!r} came.")
             text = text[: tail.start()]
+        if self.answer != int(self.answer) or re.match(r"\s*[+-]?0,", text):
+            text = re.sub(r"^(\s*[+-]?\d+),(\d+\s*)$", r"\1.\2", text)  # one comma in all: it is no separator
         text = re.sub(r"(?<=\d)[ ,_\u2009\u202f'](?=\d{3}(?!\d))", "", text)
         text = re.sub(r"^(\s*[+-]?\d+),(\d+\s*)$", r"\1.\2", text)
         tree = answers.parse(text)
         if found := answers.names(tree):
             raise Unreadable(f"A number is asked for; {sorted(found)[0]} is a symbol. Put its value in.")
         value = complex(answers.evaluate(tree, {}))
-        return value.real if value.imag == 0 else math.nan
+        return share * value.real if value.imag == 0 else math.nan
+
+
+def digits(value: float) -> int:
+    """How many digits a number was given with, zeros at its ends left out."""
+    return len(f"{value:.15g}".partition("e")[0].lstrip("-0.").replace(".", "").rstrip("0"))
+
+
+def rounded(value: float, count: int) -> float:
+    """A number rounded to so many digits."""
+    return float(f"{value:.{max(count, 1)}g}")
+
+
+def stem(word: str) -> str:
+    """A unit's word without its plural."""
+    word = word.lower()
+    if word.endswith("ss"):
+        return word
+    return word.removesuffix("es") if word.endswith("ses") else word.removesuffix("s")
 
 
 def real(value: Any) -> float:
@@ -117,8 +152,10 @@ def real(value: Any) -> float:
             return float.__float__(value)
         if isinstance(value, int):
             return int.__float__(value)
-        if type(value).__module__.split(".")[0] == "sympy":
+        if answers.is_sympy(value):
             return complex(answers.evaluate(answers.from_sympy(value), {})).real
+        if isinstance(value, Decimal):
+            return Decimal.__float__(value)
         if isinstance(value, Rational):
             return int(value.numerator) / int(value.denominator)
     except OverflowError:

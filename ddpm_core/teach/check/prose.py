@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..answers import Unreadable
-from .exercise import LONGEST_TEXT, Exercise, Outcome, Verdict, kind_of, not_yet
+from .exercise import LONGEST_TEXT, Exercise, Mistake, Outcome, Verdict, kind_of, not_yet
 
 
 class Marked(NamedTuple):
@@ -45,7 +47,7 @@ class Prose(Exercise):
         text, marks = data["text"], data["marks"]
         if not isinstance(text, str) or len(text.split()) < 5:
             return not_yet("Write a sentence or two before you mark it, so that there is something to mark.")
-        seen = [m.message for m in self.mistakes if re.search(m.signs, text[:5000], re.I | re.S)]
+        seen = [m.message for m in self.mistakes if _made(m, text[:5000])]
         if marks is None:
             return not_yet(*seen, self._ask)
         if not (isinstance(marks, list) and all(isinstance(m, bool) for m in marks)):
@@ -55,7 +57,7 @@ class Prose(Exercise):
                 f"The rubric has {len(self.rubric)} points and {len(marks)} marks came.", self._ask
             )
         if all(marks):
-            return Verdict(Outcome.PASSED, self.right)
+            return Verdict(Outcome.PASSED, " ".join([self.right, *seen]))
         open_ = [
             f"({i}) {p}" for i, (p, mark) in enumerate(zip(self.rubric, marks, strict=True), 1) if not mark
         ]
@@ -69,6 +71,23 @@ class Prose(Exercise):
             "Now mark your text yourself, point by point, and be strict. "
             f"{points} Then pass the marks, for example check(text, marks=[{example}])."
         )
+
+
+DENIES = r"\b(not|no|never|none|nothing|neither|nor|nobody|without|unlike|wrong|cannot|can.?t)\b|n[’']t\b"
+
+
+def _made(mistake: Mistake, text: str) -> bool:
+    """Whether a text makes a mistake: a sentence has its signs, and denies no more than the example does."""
+    mine, example = (_denials(mistake.signs, words) for words in (text, str(mistake.example)))
+    return bool(mine) and min(mine) <= max(example, default=0)
+
+
+def _denials(signs: str, text: str) -> list[int]:
+    """For each sentence with the signs, how often it says no up to their end."""
+    hits = (
+        (sentence, re.search(signs, sentence, re.I | re.S)) for sentence in re.split(r"(?<=[.!?;])\s+", text)
+    )
+    return [len(re.findall(DENIES, sentence[: hit.end()], re.I)) for sentence, hit in hits if hit]
 
 
 YES, NO = {"yes", "y", "true", "1"}, {"no", "n", "false", "0"}
@@ -86,7 +105,7 @@ def _marks(marks: Any) -> list[bool] | str | None:
 
 
 def _mark(mark: Any) -> bool | None:
-    if type(mark) in (bool, int) and mark in (0, 1):
+    if type(mark) in (bool, int, np.bool_) and mark in (0, 1):
         return bool(mark)
     word = str.strip(mark).lower() if isinstance(mark, str) else None
     return True if word in YES else False if word in NO else None

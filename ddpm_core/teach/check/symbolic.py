@@ -17,6 +17,7 @@ from .exercise import LONGEST_TEXT, Exercise, Mistake, Outcome, Verdict, kind_of
 from .number import real
 
 POINTS = 12
+BARE_LOG = re.compile(r"(?:log|ln)\s*(?![\s(\[{_2])")
 SHOWN = {
     "x_t": "x_t",
     "x_0": "x_0",
@@ -84,7 +85,7 @@ SWAPS: tuple[tuple[dict[str, str], str], ...] = (
 )
 GENERIC_FORMULAS: tuple[tuple[Callable[[Any], Any], str], ...] = (
     (lambda v: -v, "The sign is turned round."),
-    (lambda v: v * v, "That is the square of what is asked: a variance where a standard deviation belongs?"),
+    (lambda v: v * v, "That is the square of what is asked."),
     (np.sqrt, "That is the square root of what is asked; one root too many."),
     (lambda v: 1 / v, "That is the reciprocal of what is asked; it stands upside down."),
 )
@@ -102,7 +103,7 @@ def at(t: int) -> World:
     """The names' values at time t of linear(1000), with the data of EXAMPLE and s = t/2."""
     abar, prev, s = (float(ABAR[k]) for k in (t, t - 1, t // 2))
     world = Moment(EXAMPLE, abar=abar, abar_prev=prev, abar_s=s, alpha=abar / prev)
-    world["sigma"] = math.sqrt(world["beta_tilde"])
+    world["sigma"] = 0.8 * math.sqrt(world["beta_tilde"])  # neither of the two that are often put in
     return world
 
 
@@ -130,8 +131,9 @@ class Symbolic(Exercise):
         """The text; a sympy expression is written as one."""
         if isinstance(answer, str):
             return str.strip(answer)[: answers.LONGEST + 1] or None
-        if type(answer).__module__.split(".")[0] == "sympy":
-            return answers.write(answers.from_sympy(answer))[: answers.LONGEST + 1]
+        if answers.is_sympy(answer):
+            tree = answers.renamed(answers.from_sympy(answer), self._other_names)
+            return answers.write(tree)[: answers.LONGEST + 1]
         if isinstance(answer, int | float) and not isinstance(answer, bool):
             return answers.write(answers.Num(real(answer)))
         raise Unreadable(f"Write the formula as text, such as 'sqrt(alpha)*x_t'; {kind_of(answer)} came.")
@@ -142,11 +144,18 @@ class Symbolic(Exercise):
             raise Unreadable("A formula is written as text.")
         tree = answers.parse(data)
         names = answers.names(tree)
-        note = self._reading(data, names)
+        note = self._reading(data)
         value = answers.evaluate(tree, WORLD)
         strangers = [name for name in sorted(names) if name not in self.given]
         if not strangers and answers.same(value, self._value):
             return Verdict(Outcome.PASSED, self.right)
+        if BARE_LOG.search(answers.plain(data)):
+            wide = answers.parse(data, wide=True)
+            meant = answers.evaluate(wide, WORLD)
+            if not strangers and answers.same(meant, self._value):
+                return Verdict(Outcome.PASSED, self.right)
+            if any(answers.same(meant, wrong) for _, wrong in self._wrong):
+                tree, value = wide, meant
         for mistake, wrong in self._wrong:
             if answers.same(value, wrong):
                 return not_yet(mistake.message, self._numbers(tree))
@@ -162,6 +171,13 @@ class Symbolic(Exercise):
         if len(data) > LONGEST_TEXT:
             return not_yet("That is another formula. Write it shorter, and I can say where it departs.", note)
         return not_yet(self._usual(value) or "Another formula came out.", self._departs(tree), note)
+
+    @property
+    def _other_names(self) -> dict[str, answers.Tree]:
+        """The lessons' symbols for sympy have s, the time before t; an exercise may ask for other names."""
+        if "abar_s" in self.given:
+            return {} if "alpha" in self.given else {"alpha": answers.parse("abar/abar_s")}
+        return {"abar_s": answers.Name("abar_prev")} if "abar_prev" in self.given else {}
 
     @cached_property
     def _tree(self) -> answers.Tree:
@@ -199,6 +215,8 @@ class Symbolic(Exercise):
                 continue
             place, counts = SHOWN.get(name, name), "logarithm" if _density(name) else "factor"
             mine, right = (self._part(formula, name, t) for formula in (tree, self._tree))
+            if mine is None or right is None:
+                break
             if not abs(mine - right) <= 1e-6 * (abs(right) + 1e-3):
                 good = f"The part with {', '.join(fine)} is right. " if fine else ""
                 where = "" if _density(name) else f" at t = {t} of linear(1000)"
@@ -211,14 +229,17 @@ class Symbolic(Exercise):
         its = f"at one set of densities it is {number(mine)}, expected {number(right)}"
         return f"It is no sum of logarithms as it should be: {its}."
 
-    def _part(self, formula: answers.Tree, name: str, t: int) -> complex:
-        """What a name adds when all other names of its sort are neutral."""
+    def _part(self, formula: answers.Tree, name: str, t: int) -> complex | None:
+        """What a name adds when all others of its sort are neutral; None if that isn't a factor's doing."""
         world = at(t)
         for other in {*self.given, *answers.names(formula)}:
             world[other] = 1.0 if _density(other) else 0.0 if other in LINEAR else world[other]
         base = complex(answers.evaluate(formula, world))
         world[name] = math.e if _density(name) else 1.0
-        return complex(answers.evaluate(formula, world)) - base
+        once = complex(answers.evaluate(formula, world)) - base
+        world[name] = math.e**2 if _density(name) else 2.0
+        twice = complex(answers.evaluate(formula, world)) - base
+        return once if abs(twice - 2 * once) <= 1e-6 * (abs(once) + 1e-3) else None
 
     def _both(self, tree: answers.Tree, world: World) -> tuple[complex, complex]:
         """The values of a formula and of the reference."""
@@ -248,7 +269,9 @@ class Symbolic(Exercise):
         data = f" with {', '.join(values)}" if values else ""
         return f"At t = {t} of linear(1000){data}: yours gives {number(mine)}, expected {number(right)}."
 
-    def _reading(self, text: str, names: set[str]) -> str:
-        if "abar_prev" in self.given and re.search(r"_t\s*[-−]\s*1", text) and "abar_prev" not in names:
+    def _reading(self, text: str) -> str:
+        if "abar_prev" in self.given and re.search(r"_t\s*[-−]\s*1", text):
             return "I read abar_t-1 as abar_t minus 1; write abar_prev or abar_{t-1} for the time before."
+        if BARE_LOG.search(answers.plain(text)):
+            return "I read log a b as (log a) b, and log a/b as (log a)/b; put brackets around what it is of."
         return ""

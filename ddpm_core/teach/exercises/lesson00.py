@@ -67,18 +67,18 @@ EXERCISES = [
         title="A choice",
         prompt="In this course $t$ counts the steps of noise. Which of these is $x_0$?",
         options={
-            "a": "Pure noise.",
-            "b": "The clean picture.",
+            "a": "The clean picture.",
+            "b": "Pure noise.",
             "c": "The first noised picture.",
         },
-        answer="b",
+        answer="a",
         why={
-            "a": "Pure noise stands at the other end, at the last t: with linear(1000), x_1000 keeps 0.6 % "
+            "b": "Pure noise stands at the other end, at the last t: with linear(1000), x_1000 keeps 0.6 % "
             "of the picture.",
             "c": "The first noised picture is x_1. x_0 has seen no step yet, and x_2 has seen two.",
         },
         hints=["How many steps of noise has $x_0$ seen?"],
-        worked="$x_0$ has seen no step of noise: it is the clean picture, **b**. The last state, $x_T$, has "
+        worked="$x_0$ has seen no step of noise: it is the clean picture, **a**. The last state, $x_T$, has "
         "seen all $T$ steps.",
         right="Right: no step of noise yet.",
     ),

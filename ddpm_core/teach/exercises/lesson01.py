@@ -107,25 +107,25 @@ EXERCISES = [
         prompt="Which name do the models of this course go by?",
         options={
             "a": "Stable Diffusion",
-            "b": "Denoising diffusion probabilistic models, or simply diffusion models",
+            "b": "Diffusion autoencoders",
             "c": "Denoising diffusion implicit models",
-            "d": "Diffusion autoencoders",
+            "d": "Denoising diffusion probabilistic models, or simply diffusion models",
         },
-        answer="b",
+        answer="d",
         why={
             "a": "Stable Diffusion is one product, built much later: a diffusion model that works on the "
             "latents of an autoencoder (4 × 64 × 64 numbers for a picture of 3 × 512 × 512) and listens to "
             "text.",
+            "b": "A diffusion autoencoder has, besides the noisy states x_1 … x_T, a learned code of the "
+            "picture. The models here have none: even x_2 is nothing but a noised picture.",
             "c": "DDIM is a way of *sampling* from such a model: in 50 steps instead of 1000, say, with the "
             "same network and no new training. It isn't the model.",
-            "d": "A diffusion autoencoder has, besides the noisy states x_1 … x_T, a learned code of the "
-            "picture. The models here have none: even x_2 is nothing but a noised picture.",
         },
         hints=[
             "The abbreviation has four letters and starts with two Ds.",
             "The P stands for *probabilistic*.",
         ],
-        worked="**b**: denoising diffusion probabilistic models, DDPM for short (Ho, Jain & Abbeel 2020).",
+        worked="**d**: denoising diffusion probabilistic models, DDPM for short (Ho, Jain & Abbeel 2020).",
         right="Right: DDPM, or diffusion models for short.",
     ),
     Choice(
@@ -148,8 +148,8 @@ EXERCISES = [
             "b": "They share the bound. Both maximise the mean, over q, of log p(data, latents) − log "
             "q(latents | data); a DDPM with T = 2 has it with two latents, a VAE with one.",
             "d": "The size alone is not enough. Take x_t = x_{t−1} + 0.000001 · noise: T latents of the "
-            "right size, but after 1000 steps the picture is untouched, and L_T costs 10.4 nats for a pixel "
-            "at 1. A DDPM also needs a schedule that leads to N(0, I).",
+            "right size, but after 1000 steps the picture is untouched, and x_T is no noise "
+            "at all. A DDPM also needs a schedule that leads to N(0, I).",
             "e": "A GAN has a second network that judges. A DDPM has none: what it trains, at t = 2 as at "
             "t = 1000, are terms of one bound on log p(x_0).",
         },
@@ -169,17 +169,17 @@ EXERCISES = [
         prompt="What sets the forward process of a DDPM apart from the encoder of a VAE?",
         options={
             "a": "The forward process is deterministic, the VAE's encoder is random.",
-            "b": "The forward process is fixed in advance and has nothing to train; the VAE's encoder is "
+            "b": "The forward process is the U-Net.",
+            "c": "The forward process is fixed in advance and has nothing to train; the VAE's encoder is "
             "learned. Both are random.",
-            "c": "The forward process is the U-Net.",
             "d": "A DDPM has no encoder.",
             "e": "The forward process learns its β_t.",
         },
-        answer="b",
+        answer="c",
         why={
             "a": "Fixed is not the same as deterministic. Two runs from the same picture differ: at t = 500 "
             "of linear(1000) each pixel carries noise with standard deviation 0.96.",
-            "c": "The U-Net works on the way *back*: it looks at x_t and estimates the noise. The way "
+            "b": "The U-Net works on the way *back*: it looks at x_t and estimates the noise. The way "
             "forward is one line without a network: at t = 500 it is 0.280 · x_0 + 0.960 · ε.",
             "d": "It has one, q(x_{1:T} | x_0), and the bound is an average over it. It merely has no "
             "weights: at t = 2 it is N(√α_2 x_1, β_2 I), with β_2 = 0.00012 chosen beforehand.",
@@ -187,7 +187,7 @@ EXERCISES = [
             "for a pixel at 1) and needs no gradient.",
         },
         hints=["Ask of each: which numbers does training change?", "Fixed and random are not opposites."],
-        worked="**b**. The VAE's $q_\\phi(x_1\\mid x_0)$ has weights $\\phi$ that are trained along with the "
+        worked="**c**. The VAE's $q_\\phi(x_1\\mid x_0)$ has weights $\\phi$ that are trained along with the "
         "decoder. The kernels $q(x_t\\mid x_{t-1}) = \\mathcal N(\\sqrt{1-\\beta_t}\\,x_{t-1}, \\beta_t I)$ "
         "are chosen beforehand. So $L_T$ is a constant, and no gradient flows through the noising.",
         right="Right: fixed, but not deterministic.",
@@ -377,6 +377,11 @@ EXERCISES = [
                 0.5 * (math.log(2) - 0.25),
             ),
             Mistake(
+                "the bound itself",
+                "−1.9189 is the bound. Asked is how far it lies below log p(x_0).",
+                -1 - 0.5 * math.log(2 * math.pi),
+            ),
+            Mistake(
                 "to the prior",
                 "0 is KL(q‖prior), a term *of* the bound. The gap is the KL to the posterior N(½, ½).",
                 0.0,
@@ -512,6 +517,7 @@ EXERCISES = [
         "that? (Bits per dimension count the cost, so smaller is better.)",
         answer=88 / 64 / math.log(2),
         unit="bits/dim",
+        units=("bits", "bits per dimension", "bit/dim", "bits/dimension", "bpd"),
         also=["88/(64*log(2))", "88/64/ln(2)", 1.98373],
         hints=[
             "One bit is $\\log 2$ nats, about 0.693.",
@@ -552,16 +558,16 @@ EXERCISES = [
         prompt="A text says: “a VAE compresses the data into its latent space and decompresses it again "
         "to generate data”. What is wrong?",
         options={
-            "a": "Nothing.",
-            "b": "That is reconstruction. To generate, the latent is drawn from the prior, and the encoder "
+            "a": "That is reconstruction. To generate, the latent is drawn from the prior, and the encoder "
             "is "
             "not run at all.",
+            "b": "Nothing.",
             "c": "The order: generation decompresses first and compresses then.",
             "d": "A VAE generates by adding noise to a training picture.",
         },
-        answer="b",
+        answer="a",
         why={
-            "a": "Encode, then decode, and you get the picture back that you put in: with 360 test digits "
+            "b": "Encode, then decode, and you get the picture back that you put in: with 360 test digits "
             "you "
             "get 360 near copies. Nobody needs a model for a picture they have.",
             "c": "The encoder has no part in generating, first or last. One draw from N(0, I), 16 numbers in "
@@ -570,7 +576,7 @@ EXERCISES = [
             "different draws the digits are different, whatever was trained on.",
         },
         hints=["Which picture would you put into the encoder to make a new one?"],
-        worked="**b**. Reconstruction is $x_0 \\to q(x_1\\mid x_0) \\to p(x_0\\mid x_1)$; generation is "
+        worked="**a**. Reconstruction is $x_0 \\to q(x_1\\mid x_0) \\to p(x_0\\mid x_1)$; generation is "
         "$p(x_1) \\to p(x_0\\mid x_1)$. The prior is the third part of a VAE, and the one that such texts "
         "forget.",
         right="Right. The prior is the part that such sentences forget.",
@@ -582,24 +588,24 @@ EXERCISES = [
         "copy them”. What does the bound say?",
         options={
             "a": "The same: with as many latent numbers as pixels the bound is worthless.",
-            "b": "Nothing of the sort. Each latent number is paid for by its KL, in nats; numbers that "
+            "b": "The latent must be larger than the data.",
+            "c": "A VAE with a larger latent has no posterior.",
+            "d": "Nothing of the sort. Each latent number is paid for by its KL, in nats; numbers that "
             "aren't "
             "worth it cost 0 and say nothing.",
-            "c": "A VAE with a larger latent has no posterior.",
-            "d": "The latent must be larger than the data.",
         },
-        answer="b",
+        answer="d",
         why={
             "a": "Take two latent numbers for one of data, x_0 = w₁a + w₂b + noise: with the exact posterior "
             "the bound equals log p(x_0), to 12 digits. A DDPM has T latents as large as the data: 64,000 "
             "numbers for a digit of 64 pixels when T = 1000.",
+            "b": "It may be larger or smaller: 16 numbers for 64 pixels in the first half of this lesson, 8 "
+            "times 64 in the second.",
             "c": "It has one, by Bayes, of whatever size. For two latent numbers and one of data it is a "
             "Gaussian in 2 dimensions.",
-            "d": "It may be larger or smaller: 16 numbers for 64 pixels in the first half of this lesson, 8 "
-            "times 64 in the second.",
         },
         hints=["Copying would need the latent to say the picture exactly. What does $\\sigma\\to0$ cost?"],
-        worked="**b**. To copy real numbers exactly, the encoder's variance would have to go to 0, and the "
+        worked="**d**. To copy real numbers exactly, the encoder's variance would have to go to 0, and the "
         "KL to the prior, $-\\log\\sigma$ and more for each number, would go to infinity. It is the KL that "
         "compresses, not the count of dimensions.",
         right="Right: the price is in nats, not in dimensions.",
@@ -702,6 +708,11 @@ EXERCISES = [
                 "no mean",
                 "9.86 leaves out the mean: μ² = 1 cancels the −1.",
                 0.5 * (1e-9 - 1 - math.log(1e-9)),
+            ),
+            Mistake(
+                "no minus one",
+                "10.86 leaves out the −1: it cancels μ² = 1.",
+                0.5 * (1 + 1e-9 - math.log(1e-9)),
             ),
             Mistake(
                 "nothing",

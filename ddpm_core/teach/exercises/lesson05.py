@@ -148,25 +148,25 @@ EXERCISES = [
         prompt="A GAN draws a picture in one pass of its network. Why is a DDPM with $T=1000$ slower?",
         options={
             "a": "Its network is larger.",
-            "b": "It must run its network once for each step, and each step needs the result of the one "
-            "before.",
+            "b": "Its training is slower.",
             "c": "It must first noise a picture, and then denoise it.",
-            "d": "Its training is slower.",
+            "d": "It must run its network once for each step, and each step needs the result of the one "
+            "before.",
             "e": "It runs T passes, though they could run side by side.",
         },
-        answer="b",
+        answer="d",
         why={
             "a": "Size isn't the cause: with the same network for both, one picture takes 1 pass there and "
             "1000 here.",
+            "b": "Training draws one random t, say t = 417, and makes one pass. It is the chain of sampling "
+            "that is long.",
             "c": "The forward process is not run when sampling: x_T is drawn from N(0, I) directly, and no "
             "picture is at hand.",
-            "d": "Training draws one random t, say t = 417, and makes one pass. It is the chain of sampling "
-            "that is long.",
             "e": "They can't, for one picture: the input at t = 999 is the output at t = 1000. Only "
             "*different* pictures run side by side.",
         },
         hints=["How many passes does one picture take?", "Which input does the pass at $t-1$ need?"],
-        worked="**b**. $x_T\\to x_{T-1}\\to\\dots\\to x_0$: one evaluation for each step, one after "
+        worked="**d**. $x_T\\to x_{T-1}\\to\\dots\\to x_0$: one evaluation for each step, one after "
         "another. Fewer, larger steps (section 6) cut their number; nothing makes them independent.",
         right="Right: T passes, and each waits for the last.",
     ),
@@ -202,15 +202,15 @@ EXERCISES = [
         prompt="$p_\\theta(x_{t-1}\\mid x_t) = \\mathcal N(\\mu_\\theta, \\sigma_t^2 I)$. Where do "
         "$\\mu_\\theta$ and $\\sigma_t^2$ come from in a DDPM?",
         options={
-            "a": "Both from the network.",
-            "b": "μ_θ by the network's ε̂ through a fixed formula; σ_t² from the schedule: β_t or β̃_t.",
+            "a": "μ_θ by the network's ε̂ through a fixed formula; σ_t² from the schedule: β_t or β̃_t.",
+            "b": "Both from the network.",
             "c": "μ_θ by the network; σ_t² = 1 − ᾱ_t.",
             "d": "Both are fitted anew while sampling.",
             "e": "μ_θ by the network; β_t is the standard deviation.",
         },
-        answer="b",
+        answer="a",
         why={
-            "a": "Only the mean. The variance is fixed: at t = 2 of linear(1000), β_2 = 0.00012 or β̃_2 = "
+            "b": "Only the mean. The variance is fixed: at t = 2 of linear(1000), β_2 = 0.00012 or β̃_2 = "
             "0.0000545.",
             "c": "1 − ᾱ_t is all the noise in x_t: 0.921 at t = 500. The step's own variance is 0.010.",
             "d": "Sampling fits nothing. At t = 500 σ_t² is 0.01004 for every picture.",
@@ -218,7 +218,7 @@ EXERCISES = [
             "as much.",
         },
         hints=["Which of the two depends on the picture?"],
-        worked="**b**. $\\mu_\\theta = "
+        worked="**a**. $\\mu_\\theta = "
         "\\frac1{\\sqrt{\\alpha_t}}\\big(x_t-\\frac{\\beta_t}{\\sqrt{1-\\bar\\alpha_t}}"
         "\\hat\\varepsilon_\\theta(x_t,t)\\big)$. "
         "$\\sigma_t^2=\\beta_t$ is exact for data $\\mathcal N(0,I)$, $\\tilde\\beta_t$ for a single "
@@ -368,7 +368,7 @@ EXERCISES = [
                 "It also adds: σ_t z, with standard deviation 0.100 at t = 500. Without it all chains end "
                 "at nearly one point.",
                 "Each step only removes a small amount of noise and nothing else.",
-                r"\b(only|just|simply) (removes?|subtracts?|takes?)",
+                r"^(?!.*\badd).*\b(only|just|simply) (removes?|subtracts?|takes?)",
             ),
         ],
         hints=[
@@ -390,6 +390,7 @@ EXERCISES = [
         answer=1000,
         rel=0,
         unit="passes",
+        units=("times", "runs", "evaluations"),
         also=["1000 passes", "1e3", "10^3"],
         hints=[
             "The steps are $t=1000,\\dots,1$.",
@@ -758,13 +759,9 @@ EXERCISES = [
             Mistake("not divided", "The division by 1 − ᾱ_t is missing.", "(1-abar_s)*(1-abar/abar_s)"),
             Mistake(
                 "marginal",
-                "1 − ᾱ_s is the variance of x_s given x_0 alone. Here x_t is known too, and that narrows it.",
+                "1 − ᾱ_s is the variance of x_s given x_0 alone. Here x_t is known too, and that narrows it. "
+                "(It also comes out if 1 − ᾱ_t stands for the variance of the jump, and cancels.)",
                 "1-abar_s",
-            ),
-            Mistake(
-                "barred",
-                "1 − ᾱ_t stands where the variance of the jump belongs; with the denominator it cancels.",
-                "(1-abar_s)/(1-abar)*(1-abar)*abar_s",
             ),
             Mistake(
                 "standard deviation",
@@ -937,15 +934,15 @@ EXERCISES = [
         "which "
         "data is each the variance of the true $q(x_{t-1}\\mid x_t)$?",
         options={
-            "a": "β_t for a single picture, β̃_t for data N(0, I).",
-            "b": "β̃_t for a single picture, β_t for data N(0, I).",
+            "a": "β̃_t for a single picture, β_t for data N(0, I).",
+            "b": "β_t for a single picture, β̃_t for data N(0, I).",
             "c": "β̃_t for all data, for it is the variance of the posterior.",
             "d": "Both for all data, if the network is good enough.",
             "e": "Neither for any data; the variance must be learned.",
         },
-        answer="b",
+        answer="a",
         why={
-            "a": "The other way round. With one picture x_0 is known, and only β̃_t is left: 0.52 in the "
+            "b": "The other way round. With one picture x_0 is known, and only β̃_t is left: 0.52 in the "
             "jump "
             "from 500 to 400 of linear(1000), where β is 0.60.",
             "c": "The posterior is told x_0, the sampler isn't. What it doesn't know of x_0 comes on top: "
@@ -960,7 +957,7 @@ EXERCISES = [
             "What does the sampler not know that the posterior knows?",
             "If the data are a single picture?",
         ],
-        worked="**b**. One picture: $x_0$ is known, and the posterior is the truth. Data $\\mathcal "
+        worked="**a**. One picture: $x_0$ is known, and the posterior is the truth. Data $\\mathcal "
         "N(0,I)$: all "
         "$x_t$ are $\\mathcal N(0,I)$, and the chain looks the same in both directions, so its step back "
         "has the "

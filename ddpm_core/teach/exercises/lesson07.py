@@ -64,24 +64,24 @@ EXERCISES = [
         "meant?",
         options={
             "a": "Of log p_θ(x_0) with respect to the network's weights θ.",
-            "b": "Of log q(x_t), the law of all data noised to level t, with respect to x_t.",
+            "b": "Of log q(x_0), the law of clean data, with respect to x_0.",
             "c": "Of log q(x_t | x_0), with x_0 the picture that x_t was made of, with respect to x_t.",
-            "d": "Of log q(x_0), the law of clean data, with respect to x_0.",
+            "d": "Of log q(x_t), the law of all data noised to level t, with respect to x_t.",
         },
-        answer="b",
+        answer="d",
         why={
             "a": "That gradient trains a likelihood and has as many entries as the network has weights. The "
             "score has as many as the picture: 64 for an 8×8 digit.",
+            "b": "That is the limit t → 0, where nothing was noised. For points, such as 1,437 training "
+            "digits, there isn't even a density there.",
             "c": "That is the *target* of a training pair, −ε/√(1−ᾱ_t), and it needs an x_0 that a sampler "
             "doesn't have. Its mean over all x_0 that fit x_t is the score.",
-            "d": "That is the limit t → 0, where nothing was noised. For points, such as 1,437 training "
-            "digits, there isn't even a density there.",
         },
         hints=[
             "What does the sampler hold in its hands, and what could it move?",
             "Noised by how much? And is x_0 known?",
         ],
-        worked="**b**: $\\nabla_{x_t}\\log q(x_t)$, with $q(x_t) = \\mathbb E\\,q(x_t\\mid x_0)$, the "
+        worked="**d**: $\\nabla_{x_t}\\log q(x_t)$, with $q(x_t) = \\mathbb E\\,q(x_t\\mid x_0)$, the "
         "*noised marginal*. With it comes the tie to the best noise: $\\mathbb E[\\varepsilon\\mid x_t] = "
         "-\\sqrt{1-\\bar\\alpha_t}\\,\\nabla\\log q(x_t)$.",
         right="Right: by x_t, of the noised data as a whole, one field for each t.",
@@ -207,6 +207,11 @@ EXERCISES = [
                 "not differentiated",
                 "That is the exponent itself, log q(x_t | x_0) but for a constant. Differentiate it by x_t.",
                 "-(x_t - sqrt(abar)*x_0)^2/(2*(1-abar))",
+            ),
+            Mistake(
+                "exponent without its half",
+                "That is twice the exponent of q(x_t | x_0), and not yet differentiated.",
+                "-(x_t - sqrt(abar)*x_0)^2/(1-abar)",
             ),
             Mistake(
                 "by x_0",
@@ -338,7 +343,11 @@ EXERCISES = [
                 "strength 4.",
                 0.715217,
             ),
-            Mistake("once", "0.238 is the pull of the label, counted once.", 0.238406),
+            Mistake(
+                "once",
+                "0.238 is the pull of the label counted once, or the derivative without its factor 2.",
+                0.238406,
+            ),
         ],
         worked="$-0.2384 + 3\\cdot 0.2384 = 0.4768$. At $x_t = 1$, the very centre of its class, the guided "
         "state is still pushed outwards, away from the other class.",
@@ -410,7 +419,10 @@ EXERCISES = [
             Mistake("w as strength", "0.4 takes w for the strength: half way from 0.2 to 0.6.", 0.4),
             Mistake("not subtracted", "0.9 is 1.5 × 0.6; the other output, 0.5 × 0.2, goes off.", 0.9),
             Mistake("added", "1 adds 0.5 × 0.2 where it is to be taken off.", 1.0),
-            Mistake("pull alone", "0.6 is the output with the label, w = 0.", 0.6),
+            Mistake(
+                "pull alone", "0.6 is the output with the label, w = 0; or 1.5 × 0.4, without the 0.2.", 0.6
+            ),
+            Mistake("no label", "0.2 is the output without the label.", 0.2),
         ],
         worked="$1.5\\cdot 0.6 - 0.5\\cdot 0.2 = 0.8$, the same as strength 1.5 from 0.2: $0.2 + 1.5\\cdot "
         "0.4$. A strength without its formula says nothing; both conventions are in use.",
@@ -499,21 +511,21 @@ EXERCISES = [
         "$p(\\text{unknown}\\mid\\text{known})$. Why?",
         options={
             "a": "The known numbers come out slightly wrong at the end.",
-            "b": "At each t the unknown part is told of the known numbers only through their noise, so "
+            "b": "The network was never trained on pictures with a part cut out.",
+            "c": "At each t the unknown part is told of the known numbers only through their noise, so "
             "early choices are made as if hardly anything were known, and kept.",
-            "c": "The network was never trained on pictures with a part cut out.",
             "d": "There are too few steps; with T to infinity it becomes exact.",
         },
-        answer="b",
+        answer="c",
         why={
             "a": "At s = 0 the level's noise is 0, and they are put in as they are, to the last digit.",
-            "c": "It needn't be: it never sees a hole. All of x_t is there, noised to the same level, as in "
+            "b": "It needn't be: it never sees a hole. All of x_t is there, noised to the same level, as in "
             "any of the 1,000 tasks that it was trained for.",
             "d": "In the exact world 1,000 steps give the lower cloud a share of 0.58 where Bayes gives it "
             "0.965; 100 steps give the same.",
         },
         hints=["What does x̂_0 depend on, and what would the right estimate depend on?"],
-        worked="**b**. The step uses $\\mathbb E[x_0\\mid x_t]$, where $\\mathbb E[x_0\\mid x_t, "
+        worked="**c**. The step uses $\\mathbb E[x_0\\mid x_t]$, where $\\mathbb E[x_0\\mid x_t, "
         "\\text{known}]$ is wanted. The two differ by the gradient of $\\log p(\\text{known}\\mid x_t)$, "
         "which replacement leaves out. Going back and forth lets early choices be revised and makes the "
         "error smaller.",
@@ -582,7 +594,7 @@ EXERCISES = [
                 "looks right",
                 "Looks are what the model was trained for. In this lesson strength 2 leaves hardly 1 digit "
                 "in 100 misread, and yet spreads a class less than real digits do.",
-                "If a radiologist can't tell them from real ones, they are realistic and therefore correct.",
+                "To a radiologist they look like real ones: they are realistic and therefore correct.",
                 r"(realistic|look(s|ing)? real).{0,40}(therefore|thus|hence|so)"
                 r".{0,20}(correct|valid|right|useful)",
             ),
