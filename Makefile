@@ -20,7 +20,7 @@ STAMP := .venv/.installed
 .PHONY: help setup lab test notebooks soak site bench
 
 help:
-	@sed -n 's/^# *//p' Makefile | head -10
+	@sed -n 's/^# *//p' Makefile | head -9
 
 setup: $(STAMP)
 
@@ -42,6 +42,7 @@ lab: setup
 	  --LabApp.default_url=/lab/tree/00_start_here.ipynb $(FLAGS)
 
 notebooks: setup
+	export DDPM_PROGRESS="$$(mktemp -d)/progress.json"; \
 	$(PY) -m jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \
 	  --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 

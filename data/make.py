@@ -92,7 +92,8 @@ def denoiser(name: str = "digits") -> None:
         ],
     }
     for wish in runs[name]:
-        main(["train", "--data", name, *wish.split()])
+        if main(["train", "--data", name, *wish.split()]):
+            raise SystemExit(2)
     shutil.copyfile(f"runs/{name}/model.safetensors", data.SHIPPED / f"{name}-denoiser.safetensors")
 
 

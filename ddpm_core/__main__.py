@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import math
 import os
 import sys
 import time
@@ -38,6 +39,7 @@ RECIPES = {
     "mnist": Recipe(data.mnist, lambda: UNet(width=16, mults=(1, 3, 6), classes=10), 64, 3e-3, 0.9995),
 }
 
+LARGEST_SEED = (1 << 63) - 1
 STEPS, CALIBRATION = 100, 500  # of `evaluate`: how many steps, unless told, and training pictures
 
 
@@ -62,15 +64,7 @@ def _train(args: argparse.Namespace) -> None:
 
 def _train_on(device: torch.device, args: argparse.Namespace) -> None:
     recipe, target = RECIPES[args.data], Path(args.out) / "model.safetensors"
-    _writable(target)
-    if args.save_every is not None:
-        checks.whole(args.save_every, "--save-every", 1)
-    images, labels, levels = recipe.read()[0]
-    torch.manual_seed(args.seed)  # the network's first weights
-    net = recipe.net()
-    if args.source is not None:
-        net.load_state_dict(_weights(args.source, net))
-    denoiser = Denoiser(net, cosine(), Eps(), clip=1.0).to(device)
+    checks.whole(args.seed, "--seed", 0, 1 << 42)
     settings: dict[str, Any] = {
         "images": args.images,
         "batch": recipe.batch if args.batch is None else args.batch,
@@ -80,6 +74,17 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
         "bf16": args.bf16,
     }
     source = {} if args.source is None else {"from": args.source}
+    _writable(target)
+    if target.is_file() and _finished(target, {"data": args.data, **settings, **source}, args.resume):
+        return
+    if args.save_every is not None:
+        checks.whole(args.save_every, "--save-every", 1)
+    images, labels, levels = recipe.read()[0]
+    torch.manual_seed(args.seed)  # the network's first weights
+    net = recipe.net()
+    if args.source is not None:
+        net.load_state_dict(_weights(args.source, net))
+    denoiser = Denoiser(net, cosine(), Eps(), clip=1.0).to(device)
     start = time.perf_counter()
     save = target.with_name("run.safetensors")
     told = {"data": args.data, "net": net.config, **settings, **source}
@@ -116,6 +121,16 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
     print(f"{last:,} images in {seconds:.0f} s: {target}")
 
 
+def _finished(target: Path, wish: dict[str, Any], resume: bool) -> bool:
+    """Whether `target` holds the very run that is to be resumed; FileExistsError if it holds another."""
+    card = checkpoints.card(target) if resume else {}
+    if resume and all(card.get(name) == value for name, value in wish.items()):
+        if parallel.first():
+            print(f"finished already: {target}")
+        return True
+    raise FileExistsError(f"{target} would be written over; move it away, or give another --out")
+
+
 def _weights(name: str, net: UNet) -> dict[str, Tensor]:
     """The weights that training is to start from, or ValueError if they are of another network."""
     source = _file(name)
@@ -140,7 +155,14 @@ def _resumed(save: Path, told: dict[str, Any]) -> dict[str, Tensor]:
 def _sample(args: argparse.Namespace) -> None:
     for name, lowest in (("n", 1), ("batch", 1), ("seed", 0)):
         checks.whole(getattr(args, name), f"--{name}", lowest)
+    checks.whole(args.seed, "--seed", 0, LARGEST_SEED)
+    if args.guidance is not None:
+        checks.real(args.guidance, "--guidance", -math.inf, math.inf)
     target, device = Path(args.out), pick(args.device)
+    if target.suffix == ".safetensors":
+        raise ValueError(
+            f"--out {target}: samples are arrays, and no weights; name it samples.npz, for example"
+        )
     _writable(target)
     card, denoiser = _model(args.source, device)
     times = denoiser.schedule.times(args.steps)
@@ -170,6 +192,7 @@ def _sample(args: argparse.Namespace) -> None:
 def _evaluate(args: argparse.Namespace) -> None:
     for name, lowest in (("n", 2), ("seed", 0)):
         checks.whole(getattr(args, name), f"--{name}", lowest)
+    checks.whole(args.seed, "--seed", 0, LARGEST_SEED)
     device = pick(args.device)
     card, denoiser = _model(args.source, device)
     if not {"data", "levels"} <= card.keys():
@@ -229,7 +252,11 @@ def _file(name: str) -> Path:
     source = Path(name)
     if source.is_dir():
         return source / "model.safetensors"
-    return source if source.is_file() else checkpoints.shipped(name)
+    if source.is_file():
+        return source
+    if source.suffix or len(source.parts) > 1:
+        raise FileNotFoundError(f"{source} is missing")
+    return checkpoints.shipped(name)
 
 
 def _labels(wish: str | None, n: int, classes: int | None) -> Tensor | None:
@@ -261,7 +288,10 @@ def pick(name: str) -> torch.device:
 
 def _writable(target: Path) -> None:
     """Find out before time is spent whether `target` can be written: OSError if not."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise NotADirectoryError(f"{target.parent} can't be a folder: a file of that name is there") from None
     if target.is_dir():
         raise IsADirectoryError(f"{target} is a folder; a file is to be written there")
     if not os.access(target.parent, os.W_OK):

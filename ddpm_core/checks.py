@@ -31,10 +31,22 @@ def whole(value: object, name: str, lowest: int, highest: int | None = None) -> 
 
 def real(value: object, name: str, lowest: float, highest: float) -> float:
     """`value` as a float strictly between the two bounds, or TypeError / ValueError."""
+    if not lowest < number(value, name) < highest:  # NaN fails here too
+        raise ValueError(f"{name} must lie strictly between {lowest:g} and {highest:g}, got {value}")
+    return number(value, name)
+
+
+def share(value: object, name: str, below: bool = False) -> float:
+    """`value` as a float in [0, 1], or in [0, 1) if it must stay `below`, or TypeError / ValueError."""
+    if not 0 <= number(value, name) <= 1 or (below and value == 1):
+        raise ValueError(f"{name} must lie in [0, 1{')' if below else ']'}, got {value}")
+    return number(value, name)
+
+
+def number(value: object, name: str) -> float:
+    """`value` as a float, or TypeError.  A bool is no number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name} must be a number, got {show(value)}")
-    if not lowest < value < highest:  # NaN fails here too
-        raise ValueError(f"{name} must lie strictly between {lowest:g} and {highest:g}, got {value}")
     return float(value)
 
 

@@ -120,8 +120,8 @@ def train(
     checks.whole(batch, "batch", 1)
     checks.whole(seed, "seed", 0, 1 << 42)
     checks.real(lr, "lr", 0, math.inf)
-    checks.real(ema, "ema", -1e-9, 1)
-    checks.real(drop, "drop", -1e-9, 1 + 1e-9)
+    checks.share(ema, "ema", below=True)
+    checks.share(drop, "drop")
     if not any(True for _ in denoiser.parameters()):
         raise ValueError("the network has no weights to train")
     run = Run(denoiser, seed)

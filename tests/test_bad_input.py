@@ -248,7 +248,7 @@ CASES = {
         "lr must lie strictly between 0 and inf, got 0",
     ),
     "train lr nan": (lambda: train(D, x, images=9, lr=NAN), ValueError, "lr must lie"),
-    "train ema": (lambda: train(D, x, images=9, ema=1.0), ValueError, "ema must lie"),
+    "train ema": (lambda: train(D, x, images=9, ema=1.0), ValueError, "ema must lie in [0, 1), got 1.0"),
     "draw none": (lambda: exact.gaussian(S, 0.0, 1.0).draw(0), ValueError, "n must be at least 1, got 0"),
     "train labels": (lambda: train(D, x, t4[:2], images=9), ValueError, "labels must have shape (4,)"),
 }

@@ -79,6 +79,21 @@ def test_training_can_start_from_other_weights(run, tmp_path, capsys):
     assert "holds another network" in capsys.readouterr().err
 
 
+def test_a_model_that_is_there_is_not_written_over(run, tmp_path, capsys):
+    before = (run / "model.safetensors").read_bytes()
+    wish = ["train", "--seed", "1", "--out", str(run), "--images"]
+    assert main([*wish, "256"]) == 2
+    assert "would be written over; move it away" in capsys.readouterr().err
+    assert main([*wish, "512", "--resume"]) == 2
+    assert "would be written over" in capsys.readouterr().err
+    assert main([*wish, "256", "--resume"]) == 0
+    assert "finished already" in capsys.readouterr().out
+    assert (run / "model.safetensors").read_bytes() == before
+    (tmp_path / "file").touch()
+    assert main(["train", "--images", "64", "--out", str(tmp_path / "file")]) == 2
+    assert "can't be a folder: a file of that name is there" in capsys.readouterr().err
+
+
 def images(path):
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
@@ -120,6 +135,13 @@ def test_a_module_run_as_a_command(run, tmp_path):
         ("sample --from digits --steps 1001 --out {tmp}/a", "steps must be in 1..1000, got 1001"),
         ("sample --from digits --labels balanced --out {tmp}/a", "without labels"),
         ("sample --from digits --seed -1 --out {tmp}/a", "seed must be at least 0"),
+        ("sample --from digits --seed 99999999999999999999999 --out {tmp}/a", "--seed must be in 0..9223"),
+        ("train --seed 99999999999999999999999 --out {tmp}/r", "--seed must be in 0..4398046511104"),
+        ("evaluate --from digits --seed 99999999999999999999999", "--seed must be in 0..9223"),
+        ("evaluate --from {tmp}/run.safetensors", "run.safetensors is missing"),
+        ("sample --from digits --labels 3 --guidance nan --out {tmp}/a", "--guidance must lie"),
+        ("sample --from digits --out {tmp}/a.safetensors", "samples are arrays, and no weights"),
+        ("train --ema 1 --out {tmp}/r", "ema must lie in [0, 1), got 1.0"),
         ("sample --from digits --batch 0 --out {tmp}/a", "--batch must be at least 1"),
         ("sample --from digits --out {tmp}", "is a folder"),
         ("train --images 0 --out {tmp}/r", "images must be at least 1, got 0"),
