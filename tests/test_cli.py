@@ -201,7 +201,7 @@ def test_guidance_is_none_at_1_and_needs_a_label(tmp_path, capsys):
     assert main([*args, "--guidance", "2"]) == 2
     assert "give --labels too" in capsys.readouterr().err
     assert main([*args, "--labels", "3", "--guidance", "nan"]) == 2
-    assert "strength must lie" in capsys.readouterr().err
+    assert "--guidance must lie" in capsys.readouterr().err
 
 
 def test_evaluate_calibrates_on_training_pictures_alone(run, capsys, monkeypatch):
