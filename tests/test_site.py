@@ -14,7 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from ddpm_core.teach.__main__ import main
 from ddpm_core.teach.proofs import PROOFS
-from ddpm_core.teach.site import build, runs
+from ddpm_core.teach.site import MARK, build, runs
 
 FIRST = [
     "# 00 · Ptarmigans\n\nA bird $x_0$ in snow. [Go on](01_second.ipynb#two-sums)\n\n"
@@ -220,6 +220,128 @@ def test_a_folder_that_is_no_site_is_left_alone(folder, lessons, tmp_path, capsy
     assert "there is no notebook" in capsys.readouterr().err
 
 
+@pytest.fixture
+def old(folder, lessons, tmp_path):
+    """A site that was built before, with a page in it that no lesson has any more."""
+    copy = tmp_path / "old"
+    shutil.copytree(folder / "site", copy)
+    (copy / "00_first.html").write_text("what it was")
+    (copy / "99_gone.html").write_text("a page of before")
+    listed = json.loads((copy / MARK).read_text("utf-8"))["files"]
+    (copy / MARK).write_text(json.dumps({"files": [*listed, "99_gone.html"]}))
+    return copy
+
+
+def contents(path):
+    return {p.relative_to(path): p.read_bytes() for p in path.rglob("*") if p.is_file()}
+
+
+def test_a_style_sheet_does_not_make_a_site(folder, lessons, tmp_path):
+    (tmp_path / "site.css").write_text("dear to me")
+    (tmp_path / "thesis.tex").write_text("dear to me")
+    with pytest.raises(ValueError, match=r"or an old site without its list site.json; name a new folder"):
+        build(folder / "notebooks", tmp_path, folder / "runs")
+    assert len(contents(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("names", ['["../dear"]', '[".."]', '["folder"]', "5", "[5]", "{"])
+def test_a_list_that_build_did_not_write_deletes_nothing(folder, lessons, tmp_path, names):
+    (tmp_path / "dear").write_text("to me")
+    (tmp_path / "site/folder").mkdir(parents=True)
+    (tmp_path / "site" / MARK).write_text(f'{{"files": {names}}}')
+    with pytest.raises(ValueError, match="something else than a site"):
+        build(folder / "notebooks", tmp_path / "site", folder / "runs")
+    assert (tmp_path / "dear").exists()
+
+
+def test_a_site_is_built_over_an_old_one_and_what_is_no_site_s_stays(folder, old):
+    (old / "CNAME").write_text("course.example")
+    build(folder / "notebooks", old, folder / "runs")
+    assert contents(old) == contents(folder / "site") | {Path("CNAME"): b"course.example"}
+    assert [p.name for p in old.parent.iterdir()] == ["old"]
+
+
+def test_a_page_that_no_site_wrote_is_not_written_over(folder, old):
+    listed = json.loads((old / MARK).read_text("utf-8"))["files"]
+    (old / MARK).write_text(json.dumps({"files": [name for name in listed if name != "00_first.html"]}))
+    before = contents(old)
+    with pytest.raises(ValueError, match=r"holds 00_first\.html, which no site wrote"):
+        build(folder / "notebooks", old, folder / "runs")
+    assert contents(old) == before
+
+
+@pytest.mark.parametrize("name", [".", "../link", "../new link"])
+def test_a_site_is_built_where_one_stands_and_where_a_link_leads(folder, old, name, monkeypatch):
+    monkeypatch.chdir(old)
+    (old.parent / "link").symlink_to(old)
+    (old.parent / "new link").symlink_to(old.parent / "new")
+    build(folder / "notebooks", Path(name), folder / "runs")
+    assert contents(Path(name)) == contents(folder / "site")
+    assert (old.parent / "link").is_symlink()
+
+
+@pytest.mark.parametrize("fails", ["_page", "_mark", "_found"])
+def test_a_build_that_fails_leaves_the_old_site_whole(folder, old, fails, monkeypatch):
+    before = contents(old)
+    monkeypatch.setattr(f"ddpm_core.teach.site.{fails}", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        build(folder / "notebooks", old, folder / "runs")
+    assert contents(old) == before
+
+
+def test_a_build_that_is_stopped_half_way_is_a_site_still(folder, old, monkeypatch):
+    with monkeypatch.context() as stopped:
+        stopped.setattr(shutil, "move", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            build(folder / "notebooks", old, folder / "runs")
+    build(folder / "notebooks", old, folder / "runs")
+    assert contents(old) == contents(folder / "site")
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        (runs.PACKAGE / "teach/site", "lies in the folder of the package"),
+        (runs.PACKAGE / "new", "lies in the folder of the package"),
+        (runs.PACKAGE.parent, "contains the folder of the package"),
+        ("notebooks", "lies in the folder of the notebooks"),
+        ("notebooks/site", "lies in the folder of the notebooks"),
+        ("site/..", "contains the folder of the notebooks"),
+        ("here", "contains the current folder"),
+    ],
+)
+def test_a_site_has_a_place_apart(folder, lessons, place, words, monkeypatch):
+    (folder / "here/inner").mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(folder / "here/inner")
+    with pytest.raises(ValueError, match=words):
+        build(folder / "notebooks", folder / place, folder / "runs")
+
+
+def test_a_cell_that_fails_is_named(tmp_path, capsys):
+    (tmp_path / "notebooks").mkdir()
+    written(tmp_path / "notebooks/00_bad.ipynb", ["# 00 · Bad", "x = 1", "raise KeyError('x')"])
+    flags = ["--notebooks", str(tmp_path / "notebooks"), "--runs", str(tmp_path / "runs")]
+    assert main(["site", str(tmp_path / "new"), *flags]) == 2
+    assert capsys.readouterr().err.endswith("error: 00_bad.ipynb, cell [2]: KeyError: 'x'\n")
+    assert not (tmp_path / "new").exists()
+
+
+def test_pictures_come_along_and_one_that_is_not_found_is_told(tmp_path, capsys):
+    (tmp_path / "notebooks/in").mkdir(parents=True)
+    (tmp_path / "notebooks/my pic.png").write_bytes(b"one")
+    (tmp_path / "notebooks/in/größe.png").write_bytes(b"two")
+    text = "![](my%20pic.png) ![](in/größe.png) ![](no%20pic.png) ![](data:image/png;base64,AAAA)"
+    written(tmp_path / "notebooks/00_seen.ipynb", [f"# 00 · Seen\n\n{text}"])
+    flags = ["--notebooks", str(tmp_path / "notebooks"), "--runs", str(tmp_path / "runs")]
+    assert main(["site", str(tmp_path / "new"), *flags]) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert told[1:] == ["00_seen.html: a picture that isn't found: no pic.png"]
+    found = [need for need in Links(tmp_path / "new/00_seen.html").needs if need.endswith(".png")]
+    assert [(tmp_path / "new" / unquote(name)).exists() for name in found] == [True, True, False]
+    assert (tmp_path / "new/my pic.png").read_bytes() == b"one"
+    assert (tmp_path / "new/größe.png").read_bytes() == b"two"
+
+
 # in a browser that has no network, from the folder itself
 
 
@@ -316,6 +438,31 @@ def test_a_word_is_found_by_keyboard(tab, site):
     tab.get_by_text("0 sections").wait_for()
     tab.keyboard.press("Escape")
     assert tab.locator("#found").is_hidden()
+
+
+def test_what_is_found_goes_away_when_the_keyboard_leaves_it(tab, site):
+    tab.goto((site / "01_second.html").as_uri())
+    box, links = tab.locator("#found"), tab.locator("#found a")
+    tab.keyboard.press("/")
+    tab.keyboard.type("two")
+    links.nth(1).wait_for()
+    tab.keyboard.press("Tab")
+    assert links.first.evaluate("(link) => link === document.activeElement")
+    tab.keyboard.press("Escape")
+    tab.wait_for_timeout(100)
+    assert box.is_hidden()
+    assert tab.evaluate("document.activeElement.id") == "search"
+    tab.keyboard.type("s")
+    tab.keyboard.press("Backspace")
+    links.nth(1).wait_for()
+    for _ in range(links.count()):
+        tab.keyboard.press("Tab")
+        assert box.is_visible()
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.id") == "theme"
+    assert box.is_hidden()
+    tab.keyboard.press("Shift+Tab")
+    links.nth(1).wait_for()
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 768), ("light", 400)])

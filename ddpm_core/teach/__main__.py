@@ -34,6 +34,8 @@ def _site(args: argparse.Namespace) -> None:
     for lesson in lessons:
         for formula in lesson.unread:
             print(f"{lesson.name}: a formula that isn't understood: {clean(formula)}", file=sys.stderr)
+        for picture in lesson.missing:
+            print(f"{lesson.name}: a picture that isn't found: {clean(picture)}", file=sys.stderr)
     print(f"{len(lessons)} lessons: open {Path(args.out) / 'index.html'}")
 
 

@@ -10,16 +10,18 @@ import html
 import json
 import re
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
 from ..widgets import loader
 from .lessons import Lesson, Section, Stage, lesson, words
-from .runs import executed
+from .runs import PACKAGE, executed
 from .sheet import formula_sheet
 
 HERE = Path(__file__).parent
+MARK = "site.json"  # the names of what `build` wrote; a folder without it is no site
 COPIED = ("site.css", "site.js", "stix-two-math.woff", "stix-two-math.txt")
 COURSE = "Learning diffusion models"
 ABOUT = """An interactive course on denoising diffusion models: the mathematics, the code that runs it, and
@@ -35,28 +37,81 @@ kept. In a copy of the course, with Python 3.11 or newer and <code>make</code>:<
 def build(notebooks: Path, out: Path, kept: Path) -> list[Lesson]:
     """Write the site of the notebooks in a folder to `out`; `kept` holds the runs, for the next time.
 
-    FileNotFoundError if there is no notebook; ValueError if `out` holds something that is no site;
-    CellExecutionError if a cell fails.  A formula that isn't understood stands there as its source, and is
-    in the `unread` of its lesson.
+    Of what lies in `out`, only what an earlier `build` wrote there is replaced, and that at the very end.
+    FileNotFoundError if there is no notebook; ValueError if `out` is no place for a site, or a cell fails.
+    A formula that isn't understood stands there as its source, and is in the `unread` of its lesson; a
+    picture that isn't found is in its `missing`.
     """
     paths = sorted(notebooks.glob("*.ipynb"))
     if not paths:
         raise FileNotFoundError(f"there is no notebook in {notebooks}")
-    if out.exists() and any(out.iterdir()) and not (out / COPIED[0]).exists():
-        raise ValueError(f"{out} holds something else than a site; name a new folder")
+    _apart(out, notebooks)
+    _written(out)
     lessons = [lesson(path.stem, executed(path, kept), notebooks) for path in paths]
+    files = _files(lessons)
+    out = out.resolve()  # where a link leads
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as new:
+        for name, content in files.items():
+            (Path(new) / name).write_bytes(content)
+        _replace(out, Path(new))
+    return lessons
+
+
+def _apart(out: Path, notebooks: Path) -> None:
+    """ValueError unless `out` is a place apart: what is deleted there is the site's own."""
+    place, here = out.resolve(), Path.cwd().resolve()
+    for name, folder in (("the package", PACKAGE.resolve()), ("the notebooks", notebooks.resolve())):
+        if place.is_relative_to(folder):
+            raise ValueError(f"{out} lies in the folder of {name}, {folder}; name a folder apart from it")
+        if folder.is_relative_to(place):
+            raise ValueError(f"{out} contains the folder of {name}, {folder}; name a folder apart from it")
+    if place in here.parents:
+        raise ValueError(f"{out} contains the current folder, {here}; name a folder apart from it")
+
+
+def _written(out: Path) -> set[str]:
+    """The names of what an earlier `build` wrote to `out`; ValueError if something else lies there."""
+    if not out.exists() or not any(out.iterdir()):
+        return set()
+    try:
+        names = json.loads((out / MARK).read_text("utf-8"))["files"]
+        if all(Path(name).name == name and not (out / name).is_dir() for name in names):
+            return set(names)
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        pass
+    raise ValueError(
+        f"{out} holds something else than a site, or an old site without its list {MARK}; "
+        "name a new folder, or delete this one by hand"
+    )
+
+
+def _replace(out: Path, new: Path) -> None:
+    """Put the files of `new` in the place of the site in `out`, and leave there what is none of a site's."""
+    old, names = _written(out), {path.name for path in new.iterdir()}
+    if strange := sorted(name for name in names - old - {MARK} if (out / name).exists()):
+        raise ValueError(f"{out} holds {', '.join(strange)}, which no site wrote; move that away")
+    out.mkdir(exist_ok=True)
+    _mark(out, old | names)  # whenever this ends, all of it is listed
+    for name in names:
+        shutil.move(new / name, out / name)
+    for name in old - names:
+        (out / name).unlink(missing_ok=True)
+    _mark(out, names)
+
+
+def _mark(out: Path, names: set[str]) -> None:
+    (out / MARK).write_text(json.dumps({"files": sorted(names)}, indent=1) + "\n", "utf-8")
+
+
+def _files(lessons: Sequence[Lesson]) -> dict[str, bytes]:
+    """All that a site consists of, by name."""
     pages = _pages(lessons)
     pictures = {name: content for each in lessons for name, content in each.files.items()}
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
-    for name in COPIED:
-        shutil.copyfile(HERE / name, out / name)
-    for name, content in pictures.items():
-        (out / name).write_bytes(content)
-    for name, text in pages.items():
-        (out / name).write_text(_linked(text, pages), "utf-8")
-    (out / "search.js").write_text(f"window.SECTIONS = {_found(lessons)};\n", "utf-8")
-    return lessons
+    texts = {name: _linked(text, pages) for name, text in pages.items()}
+    texts["search.js"] = f"window.SECTIONS = {_found(lessons)};\n"
+    copied = {name: (HERE / name).read_bytes() for name in COPIED}
+    return copied | pictures | {name: text.encode() for name, text in texts.items()}
 
 
 def _pages(lessons: Sequence[Lesson]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote, unquote, urlsplit
 
 from nbconvert.filters import ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -58,6 +59,7 @@ class Lesson:
     stages: list[Stage] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)  # pictures, by name
     unread: list[str] = field(default_factory=list)  # formulas that stand there as their source
+    missing: list[str] = field(default_factory=list)  # pictures that aren't found
 
 
 def lesson(stem: str, notebook: NotebookNode, folder: Path) -> Lesson:
@@ -223,10 +225,14 @@ class _Renderer(IPythonRenderer):
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
         """A picture that lies beside the notebook goes to the site."""
-        path = self.writer.folder / url
-        if "://" not in url and path.is_file():
-            self.writer.page.files[path.name] = path.read_bytes()
-            url = path.name
+        link = urlsplit(url)
+        if not link.scheme and not link.netloc:
+            path = self.writer.folder / unquote(link.path)
+            if path.is_file():
+                self.writer.page.files[path.name] = path.read_bytes()
+                url = quote(path.name)
+            else:
+                self.writer.page.missing.append(unquote(link.path))
         return str(super().image(text, url, title))
 
     def table_cell(self, text: str, align: str | None = None, head: bool = False) -> str:

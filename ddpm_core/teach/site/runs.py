@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
 from ...data import SHIPPED
@@ -22,13 +23,13 @@ def executed(path: Path, kept: Path, timeout: int = 900) -> NotebookNode:
     """The notebook with the outputs and the widgets' state of a run; `kept` is a folder of earlier runs.
 
     Runs it only if its code or the package has changed; its texts are always those of the file.
-    CellExecutionError if a cell fails.
+    ValueError if a cell fails, with the notebook's name and the cell's number.
     """
     notebook = nbformat.read(path, as_version=4)
     run = kept / f"{path.stem}-{_sum(cell.source.encode() for cell in _code(notebook))}-{_package()}.ipynb"
     if not run.exists():
         print(f"running {path.name}", file=sys.stderr, flush=True)
-        _run(notebook, path.parent, timeout)
+        _run(notebook, path, timeout)
         kept.mkdir(parents=True, exist_ok=True)
         for old in kept.glob(f"{path.stem}-*.ipynb"):
             old.unlink()
@@ -46,12 +47,26 @@ def _code(notebook: NotebookNode) -> Iterator[NotebookNode]:
     return (cell for cell in notebook.cells if cell.cell_type == "code")
 
 
-def _run(notebook: NotebookNode, folder: Path, timeout: int) -> None:
+def _run(notebook: NotebookNode, path: Path, timeout: int) -> None:
+    begun: list[int] = []  # the cells, as they begin to run
     client = NotebookClient(
-        notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+        notebook,
+        timeout=timeout,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        on_cell_execute=lambda cell, cell_index: begun.append(cell_index),
     )
     with tempfile.TemporaryDirectory() as own:  # nobody's progress
-        client.execute(env={**os.environ, "DDPM_PROGRESS": str(Path(own) / "progress.json")})
+        try:
+            client.execute(env={**os.environ, "DDPM_PROGRESS": str(Path(own) / "progress.json")})
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+            raise ValueError(f"{path.name}, cell [{len(begun)}]: {_reason(error, timeout)}") from error
+
+
+def _reason(error: Exception, timeout: int) -> str:
+    if isinstance(error, CellExecutionError):
+        return f"{error.ename}: {error.evalue}"
+    return f"not done after {timeout} s" if isinstance(error, CellTimeoutError) else "its kernel died"
 
 
 @cache

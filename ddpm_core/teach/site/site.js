@@ -63,18 +63,25 @@ function search(input, box) {
       item.append(a);
       return item;
     }));
-    box.hidden = !input.value.trim();
+    box.hidden = !input.value.trim() || !inside(document.activeElement);
   };
+  const inside = (node) => box.parentElement.contains(node);
   input.addEventListener("input", show);
-  input.addEventListener("focus", show);
+  input.addEventListener("focus", (event) => inside(event.relatedTarget) || show());
+  box.parentElement.addEventListener("focusout", ({ relatedTarget: next }) => {
+    if (next && !inside(next)) box.hidden = true;
+  });
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") box.hidden = true;
+    if (event.key === "Escape") {
+      if (!box.hidden && inside(document.activeElement)) input.focus();
+      box.hidden = true;
+    }
     if (event.key !== "/" || event.target.matches("input, textarea")) return;
     event.preventDefault();
     input.focus();
   });
   document.addEventListener("click", (event) => {
-    if (!box.parentElement.contains(event.target)) box.hidden = true;
+    if (!inside(event.target)) box.hidden = true;
   });
 }
 
