@@ -3,6 +3,7 @@ import base64
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import pytest
+from traitlets import TraitError
 
 from ddpm_core.teach.explore import explore
 
@@ -49,3 +50,24 @@ def test_a_still_picture_stays_behind():
     assert base64.b64decode(bundle["image/png"]) == w.picture.value
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert repr(w) == "explore: slope, style"
+
+
+def test_a_value_that_is_refused_moves_nothing():
+    w = made()
+    seen = bytes(w.picture.value)
+    for values in ({"slope": 0.5, "style": "~"}, {"style": ":", "slope": "steep"}):
+        with pytest.raises(TraitError):
+            w.set(**values)
+        assert {name: control.value for name, control in w.controls.items()} == {"slope": 1.0, "style": "-"}
+    assert w.picture.value == seen
+    w.set(slope=0.5)
+    assert w.picture.value != seen
+
+
+def test_what_can_not_be_explored_says_why():
+    with pytest.raises(TypeError, match=r"draw must return a Figure.*, got NoneType None"):
+        explore(lambda: None)
+    with pytest.raises(TypeError, match=r"T must be a widget with a value.*, got int 5"):
+        explore(line, T=5)
+    with pytest.raises(TypeError, match="T must be a widget with a value"):
+        explore(line, T=widgets.VBox())

@@ -7,7 +7,7 @@ import pytest
 import torch
 from matplotlib.patches import FancyArrowPatch
 
-from ddpm_core.teach.plots import chain, tile
+from ddpm_core.teach.plots import chain, show, strip, tile
 
 
 def pictures(n, channels=1):
@@ -69,3 +69,53 @@ def test_solid_arrows_lead_on_and_dashed_ones_back():
 def test_a_chain_wants_a_name_for_each_and_a_text_between(names, forward, backward, got):
     with pytest.raises(ValueError, match=f"2 pictures need 2 names and 1 texts each way, {got}"):
         chain(pictures(2), names, forward, backward)
+
+
+BAD = [
+    (pictures(2)[:0], ValueError, r"\(N, C, H, W\) with C = 1 or 3, got \(0, 1, 4, 6\)"),
+    (pictures(2)[0], ValueError, r"got \(1, 4, 6\)"),
+    (pictures(2, 2), ValueError, r"got \(2, 2, 4, 6\)"),
+    (pictures(2, 4), ValueError, r"got \(2, 4, 4, 6\)"),
+    ((pictures(2) * 255).byte(), TypeError, "must be floating point, got torch.uint8; map bytes"),
+    (pictures(2).where(pictures(2) > 0, torch.nan), ValueError, r"holds \d+ entries that are NaN"),
+    ([1, 2], TypeError, r"must be a tensor of shape \(B, ...\), got list \[1, 2\]"),
+]
+
+
+@pytest.mark.parametrize(("images", "error", "words"), BAD)
+def test_what_is_no_pictures_is_told_what_came(images, error, words):
+    with pytest.raises(error, match=f"images .*{words}"):
+        show(images)
+    with pytest.raises(error, match=f"row 1 .*{words}"):
+        strip([pictures(2), images], ["a", "b"], ["c", "d"])
+    with pytest.raises(error, match=f"pictures .*{words}"):
+        chain(images, ["a", "b"], ["c"], ["d"])
+
+
+@pytest.mark.parametrize(("columns", "error"), [(0, ValueError), (-1, ValueError), (2.5, TypeError)])
+def test_columns_are_a_whole_number(columns, error):
+    for draw in (show, tile):
+        with pytest.raises(error, match=f"columns must be .*got .*{columns}"):
+            draw(pictures(2), columns)
+
+
+@pytest.mark.parametrize(
+    ("rows", "names", "heads", "words"),
+    [
+        ([], [], ["c"], "got 0 rows and 1 heads"),
+        ([pictures(2)], ["a"], [], "got 1 rows and 0 heads"),
+        ([pictures(2)], ["a", "b"], ["c", "d"], "each row needs a name, got 1 rows and 2 names"),
+        ([pictures(2), pictures(3)], ["a", "b"], ["c", "d"], "got 3 pictures in row 1 and 2 heads"),
+        ([pictures(2)], ["a"], ["c", "d", "e"], "got 2 pictures in row 0 and 3 heads"),
+    ],
+)
+def test_a_strip_wants_a_name_for_each_row_and_a_head_for_each_picture(rows, names, heads, words):
+    with pytest.raises(ValueError, match=words):
+        strip(rows, names, heads)
+
+
+def test_what_lies_beyond_is_black_or_white_even_if_it_is_infinite():
+    x = pictures(2)
+    x[0], x[1] = -torch.inf, torch.inf
+    assert np.unique(show(x).axes[0].images[0].get_array()).tolist() == [0, 1]
+    assert len(strip([x, pictures(2, 3)], ["a", "b"], ["c", "d"]).axes) == 4

@@ -15,6 +15,8 @@ import ipywidgets as widgets
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from .. import checks
+
 
 class Explorer(widgets.VBox):  # type: ignore[misc]
     """What `explore` makes: `controls` by name, and the picture below them."""
@@ -31,22 +33,36 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self._follow()
 
     def set(self, **values: Any) -> None:
-        """Move controls from code, as by hand.  ValueError for a name that is none of them."""
+        """Move controls from code, as by hand.  ValueError for a name that is none of them.
+
+        A value that a control refuses is its TraitError, and then none has moved.
+        """
         for name in values:
             if name not in self.controls:
                 raise ValueError(f"there is no control {name!r}; there are {', '.join(self.controls)}")
+        before = {name: self.controls[name].value for name in values}
         self._held = True
         try:
-            for name, value in values.items():
-                self.controls[name].value = value
+            self._place(values)
+        except BaseException:
+            self._place(before)
+            raise
         finally:
             self._held = False
         self._follow()
+
+    def _place(self, values: dict[str, Any]) -> None:
+        for name, value in values.items():
+            self.controls[name].value = value
 
     def _follow(self, _: object = None) -> None:
         if self._held:
             return
         figure = self._draw(**{name: control.value for name, control in self.controls.items()})
+        if not isinstance(figure, Figure):
+            raise TypeError(
+                f"draw must return a Figure, such as the first of plt.subplots(), got {checks.show(figure)}"
+            )
         file = io.BytesIO()
         figure.savefig(file, format="png", dpi=100)
         plt.close(figure)
@@ -61,5 +77,13 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
 
 
 def explore(draw: Callable[..., Figure], **controls: widgets.ValueWidget) -> Explorer:
-    """A figure that follows its controls.  draw: takes their values by name, returns a figure."""
+    """A figure that follows its controls.  draw: takes their values by name, returns a figure.
+
+    TypeError for a control that is no widget with a value, and for a draw that returns something else.
+    """
+    for name, control in controls.items():
+        if not isinstance(control, widgets.Widget) or not control.has_trait("value"):
+            raise TypeError(
+                f"{name} must be a widget with a value, such as IntSlider(5), got {checks.show(control)}"
+            )
     return Explorer(draw, controls)

@@ -8,10 +8,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 from torch import Tensor
 
+from .. import checks
+
 
 def tile(images: Tensor, columns: int, gap: int = 1) -> np.ndarray:
-    """(N, C, H, W) in [-1, 1] -> one array (rows, columns) or (rows, columns, 3) in [0, 1], white between."""
-    n, c, h, w = images.shape
+    """(N, C, H, W) in [-1, 1] -> one array (rows, columns) or (rows, columns, 3) in [0, 1], white between.
+
+    TypeError or ValueError unless there are pictures, of 1 or 3 channels, without NaN, and columns.
+    """
+    n, c, h, w = _pictures(images, "images").shape
+    columns = checks.whole(columns, "columns", 1)
     rows = -(-n // columns)
     sheet = np.ones((rows * (h + gap) - gap, columns * (w + gap) - gap, c))
     for i, picture in enumerate(((images.detach().cpu().float() + 1) / 2).clamp(0, 1)):
@@ -21,8 +27,12 @@ def tile(images: Tensor, columns: int, gap: int = 1) -> np.ndarray:
 
 
 def show(images: Tensor, columns: int = 16, title: str = "", width: float = 9) -> Figure:
-    """A sheet of pictures (N, C, H, W) in [-1, 1]; values beyond are shown black or white."""
-    sheet = tile(images, min(columns, len(images)))
+    """A sheet of pictures (N, C, H, W) in [-1, 1]; values beyond are shown black or white.
+
+    TypeError or ValueError for bad input.
+    """
+    columns = checks.whole(columns, "columns", 1)
+    sheet = tile(images, min(columns, len(_pictures(images, "images"))))
     picture, head = width * sheet.shape[0] / sheet.shape[1], 0.3 * bool(title)
     figure = plt.figure(figsize=(width, picture + head))
     axes = figure.add_axes((0, 0, 1, picture / (picture + head)))
@@ -34,7 +44,11 @@ def show(images: Tensor, columns: int = 16, title: str = "", width: float = 9) -
 
 
 def strip(rows: Sequence[Tensor], names: Sequence[str], heads: Sequence[str], width: float = 9) -> Figure:
-    """Rows of pictures, each (N, C, H, W): a name at the left of each row, a head above each column."""
+    """Rows of pictures, each (N, C, H, W): a name at the left of each row, a head above each column.
+
+    TypeError or ValueError unless there are N heads and a name for each row.
+    """
+    _checked(rows, names, heads)
     n, (h, w) = len(heads), rows[0].shape[-2:]
     figure, grid = plt.subplots(
         len(rows), n, figsize=(width, 0.35 + len(rows) * width / n * h / w), squeeze=False
@@ -61,7 +75,7 @@ def chain(
     forward, backward: what stands at the N-1 arrows to the right (solid, above) and to the left (dashed,
     below); "..." stands for steps left out.  ValueError if there aren't N names and N-1 of each.
     """
-    n, (h, w) = len(pictures), pictures.shape[-2:]
+    n, (h, w) = len(_pictures(pictures, "pictures")), pictures.shape[-2:]
     if (len(names), len(forward), len(backward)) != (n, n - 1, n - 1):
         raise ValueError(
             f"{n} pictures need {n} names and {n - 1} texts each way, "
@@ -84,6 +98,27 @@ def chain(
         _arrow(figure, (far, below), (near, below), "--", back, "top")
     plt.close(figure)
     return figure
+
+
+def _pictures(x: object, name: str) -> Tensor:
+    """Pictures (N, C, H, W), at least one, with C = 1 or 3 and without NaN, or TypeError / ValueError."""
+    x = checks.floating(x, name)
+    if x.ndim != 4 or x.shape[1] not in (1, 3) or not x.numel():
+        raise ValueError(f"{name} must hold pictures (N, C, H, W) with C = 1 or 3, got {tuple(x.shape)}")
+    if count := int(x.isnan().sum()):
+        raise ValueError(f"{name} holds {count} entries that are NaN")
+    return x
+
+
+def _checked(rows: Sequence[Tensor], names: Sequence[str], heads: Sequence[str]) -> None:
+    """TypeError or ValueError for what makes no `strip`."""
+    if not len(rows) or not len(heads):
+        raise ValueError(f"a strip needs a row and a head, got {len(rows)} rows and {len(heads)} heads")
+    if len(names) != len(rows):
+        raise ValueError(f"each row needs a name, got {len(rows)} rows and {len(names)} names")
+    for k, row in enumerate(rows):
+        if (n := len(_pictures(row, f"row {k}"))) != len(heads):
+            raise ValueError(f"each picture needs a head, got {n} pictures in row {k} and {len(heads)} heads")
 
 
 def _arrow(
