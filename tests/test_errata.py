@@ -4,9 +4,11 @@ import io
 import json
 import math
 
+import browser
 import numpy as np
 import pytest
 import torch
+from matplotlib.axes import Axes
 from oracles import close, normal
 from PIL import Image
 from traitlets import TraitError
@@ -19,6 +21,7 @@ from ddpm_core.teach.errata import (
     FAULTS,
     LECTURES,
     RIGHT,
+    FaultWatcher,
     SideBySide,
     as_it_is,
     both_bars_lost,
@@ -28,6 +31,7 @@ from ddpm_core.teach.errata import (
     trained_on,
     watch_fault,
 )
+from ddpm_core.teach.widgets import export_html
 
 SCHEDULE = linear()
 HILL = gaussian(SCHEDULE, 1.0, 0.5)
@@ -238,3 +242,54 @@ def test_a_narrow_choice_of_faults():
     one = watch_fault(HILLS, [FAULTS["E31"]], particles=20, frames=3)
     assert [f[0] for f in one.faults] == ["E31"]
     assert list(one.ends) == ["right", "E31"]
+
+
+def test_as_many_frames_as_there_are():
+    assert watch_fault(HILLS, [FAULTS["E31"]], particles=2).times == list(range(40, -1, -1))
+    assert len(watch_fault(HILL, [FAULTS["E31"]], particles=2).times) == 51
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "words"),
+    [
+        ({"world": SHORT}, TypeError, "world must be a Mixture.*got Schedule"),
+        ({"world": Mixture(SHORT, torch.zeros(3, 2))}, ValueError, r"one dimension.*got \(3, 2\)"),
+        ({"faults": []}, ValueError, "faults is empty"),
+        ({"faults": ["E01"]}, TypeError, "each fault must be a Fault, such as .*got str 'E01'"),
+        ({"faults": "E01"}, TypeError, "faults must be a list of them.*got str 'E01'"),
+        ({"faults": FAULTS["E01"]}, TypeError, "faults must be a list of them.*got Fault E01"),
+        ({"faults": None}, TypeError, "faults must be a list of them.*got NoneType None"),
+        ({"frames": 1}, ValueError, r"frames must be in 2\.\.41, got 1"),
+        ({"frames": 42}, ValueError, r"frames must be in 2\.\.41, got 42"),
+        ({"frames": 2.5}, TypeError, "frames must be a whole number"),
+        ({"particles": 0}, ValueError, "particles must be at least 1, got 0"),
+    ],
+)
+def test_what_can_not_be_watched_says_why(wrong, error, words):
+    with pytest.raises(error, match=words):
+        watch_fault(**{"world": HILLS, "particles": 5, **wrong})
+
+
+@pytest.mark.parametrize(
+    ("beyond", "words"),
+    [
+        (0, "below 0: 0 % · standard deviation: 0.00"),
+        (3, "beyond ±3: under 1 %"),
+        (500, "beyond ±3: 50 %"),
+        (997, "beyond ±3: over 99 %"),
+        (1000, "all beyond ±3"),
+    ],
+)
+def test_all_is_said_of_all_only(beyond, words, monkeypatch):
+    walks = np.ones((2, 2, 1000), "<f2")
+    walks[:, :, :beyond] = 4
+    watcher = FaultWatcher([FAULTS["E31"]], [1, 0], walks)
+    with browser.browser() as chrome:
+        tab = chrome.new_page()
+        tab.set_content(export_html(watcher))
+        told = tab.locator(".errata[data-ready]").get_attribute("data-told")
+    assert told.endswith(words)
+    drawn = []
+    monkeypatch.setattr(Axes, "text", lambda axes, x, y, text, **_: drawn.append(text))
+    watcher.still()
+    assert drawn == ([" ".join(reversed(words.split(": "))) for _ in range(2)] if beyond else [])

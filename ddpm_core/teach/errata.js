@@ -14,18 +14,25 @@ const drawn = (name, attributes, text = "") => {
 
 const OVERFLOWN = 65504; // the largest float16; what lies beyond arrives as more, whatever it was
 
+// A share in percent: 0 says none, and 100 all.
+const percent = (count, n) => {
+  const share = Math.round((100 * count) / n);
+  if (share === 0 && count > 0) return "under 1 %";
+  return share === 100 && count < n ? "over 99 %" : `${share} %`;
+};
+
 // What the particles at one frame look like, in words.
 function words(x) {
-  const share = (holds) => Math.round((100 * x.filter(holds).length) / x.length);
-  const beyond = share((v) => !(Math.abs(v) <= EDGE));
-  if (beyond === 100) return `all beyond ±${EDGE}`;
+  const count = (holds) => x.filter(holds).length;
+  const beyond = count((v) => !(Math.abs(v) <= EDGE));
+  if (beyond === x.length) return `all beyond ±${EDGE}`;
   const mean = x.reduce((sum, v) => sum + v, 0) / x.length;
   const std = Math.sqrt(x.reduce((sum, v) => sum + (v - mean) ** 2, 0) / x.length);
   const overflown = x.some((v) => !(Math.abs(v) <= OVERFLOWN));
   return [
-    `below 0: ${share((v) => v < 0)} %`,
+    `below 0: ${percent(count((v) => v < 0), x.length)}`,
     `standard deviation: ${overflown ? "huge" : std.toFixed(2)}`,
-    ...(beyond ? [`beyond ±${EDGE}: ${beyond} %`] : []),
+    ...(beyond ? [`beyond ±${EDGE}: ${percent(beyond, x.length)}`] : []),
   ].join(" · ");
 }
 

@@ -15,6 +15,7 @@ import traitlets
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from .. import checks
 from ..exact import Mixture
 from ..prediction import Eps
 from ..process import between, posterior, posterior_beta, transition
@@ -394,8 +395,7 @@ class FaultWatcher(Scrubber):
             axes.set(xticks=[-1, 1], yticks=[], xlim=(-EDGE, EDGE))
             axes.tick_params(labelsize=8)
             if not inside.all():
-                words = "all" if not inside.any() else f"{100 * (~inside).double().mean():.0f} %"
-                axes.text(0.04, 0.8, f"{words} beyond ±3", fontsize=8, transform=axes.transAxes)
+                axes.text(0.04, 0.8, f"{_share(~inside)} beyond ±3", fontsize=8, transform=axes.transAxes)
         for axes in grid:
             axes.spines[["left", "right", "top"]].set_visible(False)
         for axes in grid[len(self.ends) :]:
@@ -410,18 +410,57 @@ def watch_fault(
     world: Mixture,
     faults: Iterable[Fault] = ALL,
     particles: int = 1000,
-    frames: int = 51,
+    frames: int | None = None,
     generator: torch.Generator | None = None,
 ) -> FaultWatcher:
     """Particles walk from x_T to x_0, by the right sampler and by a faulty one, from the same start.
 
-    world: one-dimensional.  All T steps are taken, `frames` even states of the T+1 are kept.  x_T and the
-    fresh noise are drawn from `generator` (torch's own if None).  `.ends` has where each sampler ends.
+    world: one-dimensional.  All T steps are taken, `frames` even states of the T+1 are kept: 51 if None, or
+    all if there are fewer.  x_T and the fresh noise are drawn from `generator` (torch's own if None).
+    `.ends` has where each sampler ends.  TypeError or ValueError for bad input.
     """
-    faults = list(faults)
+    _line(world)
+    faults, T = _believed(faults), world.schedule.T
+    particles = checks.whole(particles, "particles", 1)
+    frames = min(51, T + 1) if frames is None else checks.whole(frames, "frames", 2, T + 1)
     x_T = torch.randn(particles, 1, generator=generator, dtype=world.means.dtype)
     kept = set(world.schedule.times(frames - 1))
     walk = SideBySide([RIGHT, *faults], world).walk(x_T, generator)
     times, states = zip(*((t, x[..., 0]) for t, x in walk if t in kept), strict=True)
     with np.errstate(over="ignore"):  # what overflows is infinite
         return FaultWatcher(faults, list(times), torch.stack(states, 1).numpy().astype("<f2"))
+
+
+def _line(world: object) -> None:
+    """TypeError or ValueError unless it is a world of one dimension."""
+    if not isinstance(world, Mixture):
+        raise TypeError(
+            f"world must be a Mixture, such as gaussian(schedule, 1.0, 0.5), got {checks.show(world)}"
+        )
+    if tuple(world.means.shape[1:]) != (1,):
+        raise ValueError(
+            f"world must have one dimension, means of shape (K, 1), got {tuple(world.means.shape)}"
+        )
+
+
+def _believed(faults: object) -> list[Fault]:
+    """At least one fault, or TypeError / ValueError."""
+    if isinstance(faults, (str, Fault)) or not isinstance(faults, Iterable):
+        raise TypeError(f"faults must be a list of them, such as [FAULTS['E01']], got {checks.show(faults)}")
+    faults = list(faults)
+    for fault in faults:
+        if not isinstance(fault, Fault):
+            raise TypeError(f"each fault must be a Fault, such as FAULTS['E01'], got {checks.show(fault)}")
+    if not faults:
+        raise ValueError("faults is empty: watch at least one, such as [FAULTS['E01']]")
+    return faults
+
+
+def _share(chosen: Tensor) -> str:
+    """The share that is true in words: 0 % says none."""
+    if chosen.all():
+        return "all"
+    percent = round(100 * chosen.double().mean().item())
+    if percent == 0 and chosen.any():
+        return "under 1 %"
+    return "over 99 %" if percent == 100 else f"{percent} %"
