@@ -181,6 +181,7 @@ def changed(k, **what):
     ("run", "error", "words"),
     [
         ([], ValueError, "at least one frame"),
+        (None, TypeError, "must be Frames, .*got NoneType None"),
         (GOOD, TypeError, "must be Frames"),
         ([GOOD], TypeError, "frame 0 must be a Frame"),
         (changed(2, xt=GOOD[:, :, :3]), ValueError, r"one shape, got xt of \(2, 1, 3, 4\) at t = 20"),
@@ -203,6 +204,22 @@ def test_too_many_frames_are_refused_with_a_way_out(monkeypatch):
         scrub(frames())
 
 
+def test_too_many_pictures_are_refused_with_a_way_out(monkeypatch):
+    x0 = images(5, 1, 4, 4)
+    monkeypatch.setattr(widgets, "MAX_FRAMES", 4 * 4 * 4 * 3)
+    with pytest.raises(ValueError, match=r"5 images of 1x4x4 and their noise hold .*, such as x0\[:3\]"):
+        scrub_noise(x0, SCHEDULE)
+    assert scrub_noise(x0[:3], SCHEDULE).shape[0] == 3
+    monkeypatch.setattr(widgets, "MAX_FRAMES", 4 * 4 * 3)
+    with pytest.raises(ValueError, match="show smaller ones"):
+        scrub_noise(x0[:1], SCHEDULE)
+
+
+def test_what_a_page_is_asked_to_hold_has_a_limit():
+    with pytest.raises(ValueError, match=r"hold 39 MB, expected at most 24 MB; .* x0\[:366\]"):
+        scrub_noise(torch.zeros(600, 1, 128, 128), SCHEDULE)
+
+
 # what is left behind
 
 
@@ -217,6 +234,13 @@ def test_the_repr_is_short_and_the_same_each_time(scrubber):
         "ScheduleShaper": "shape_schedule: linear, beta = 0.0001..0.02, T = 1000",
     }
     assert text == expected[type(scrubber).__name__]
+
+
+def test_a_run_of_one_frame_is_shown():
+    w = scrub([Frame(5, GOOD, None, None)])
+    assert repr(w) == "scrub: 1 frame of 2 images of 1x4x4, t = 5"
+    assert w._repr_mimebundle_()[0]["text/plain"] == repr(w)
+    assert "<title>scrub: 1 frame of 2" in export_html(w)
 
 
 def test_a_still_picture_stays_and_does_not_depend_on_t(scrubber):

@@ -139,8 +139,9 @@ class FrameScrubber(Scrubber):
         return self.times
 
     def __repr__(self) -> str:
-        first, *_, last = self._frames
-        return f"scrub: {len(self._frames)} frames of {_count(first.xt)}, t = {first.t}..{last.t}"
+        first, last = self._frames[0], self._frames[-1]
+        times = f"{first.t}..{last.t}" if len(self._frames) > 1 else first.t
+        return f"scrub: {_frames(self._frames)} of {_count(first.xt)}, t = {times}"
 
     def pictures(self, t: int) -> list[Tensor | None]:
         """x_t, the estimate and the step's noise, of all pictures: (n, c, h, w)."""
@@ -237,6 +238,12 @@ def scrub_noise(
     x0 = _pictures(x0, "x0")
     if (peak := float(x0.abs().max())) > 1.001:
         raise ValueError(f"x0 must lie in [-1, 1], got pixels up to {peak:g} in size")
+    if (size := 4 * x0.numel()) > MAX_FRAMES:  # two bytes each for x0 and eps
+        most = MAX_FRAMES * len(x0) // size
+        raise ValueError(
+            f"{_count(x0)} and their noise hold {size / 1e6:.0f} MB, expected at most "
+            f"{MAX_FRAMES // 1_000_000} MB; show {f'fewer, such as x0[:{most}]' if most else 'smaller ones'}"
+        )
     if eps is None:
         eps = randn(x0, generator)
     elif generator is not None:
@@ -255,7 +262,7 @@ def scrub(frames: Iterable[Frame]) -> FrameScrubber:
     None in the first, or in the first few.  What lies outside [-1, 1] is shown black or white; the noise is
     shown from -3 to 3.  TypeError or ValueError for bad input.
     """
-    if isinstance(frames, Tensor):
+    if isinstance(frames, Tensor) or not isinstance(frames, Iterable):
         raise TypeError(f"frames must be Frames, such as list(sample(...)), got {checks.show(frames)}")
     frames = [_checked(frame, k) for k, frame in enumerate(frames)]
     if not frames:
@@ -278,7 +285,7 @@ def scrub(frames: Iterable[Frame]) -> FrameScrubber:
     size = sum(x.numel() for frame in frames for x in frame[1:] if x is not None)
     if size > MAX_FRAMES:
         raise ValueError(
-            f"{len(frames)} frames of {_count(first)} hold {size / 1e6:.0f} MB of pixels, expected at most "
+            f"{_frames(frames)} of {_count(first)} hold {size / 1e6:.0f} MB of pixels, expected at most "
             f"{MAX_FRAMES // 1_000_000} MB; show fewer, such as frames[::{-(-size // MAX_FRAMES)}]"
         )
     return FrameScrubber(frames)
@@ -402,6 +409,10 @@ def _shape(x: Tensor) -> list[int]:
 def _count(x: Tensor) -> str:
     n, c, h, w = x.shape
     return f"{n} image{'s' * (n > 1)} of {c}x{h}x{w}"
+
+
+def _frames(frames: Sequence[Frame]) -> str:
+    return f"{len(frames)} frame{'s' * (len(frames) > 1)}"
 
 
 def _contact_sheet(
