@@ -16,7 +16,9 @@ from nbclient import NotebookClient
 
 from ddpm_core import cosine, digits, linear, q_sample
 from ddpm_core.data import to_bytes
-from ddpm_core.teach.widgets import export_html, export_notebook, scrub_noise, shape_schedule
+from ddpm_core.exact import gaussian
+from ddpm_core.teach.errata import FAULTS, watch_fault
+from ddpm_core.teach.widgets import export_html, export_notebook, loader, mounted, scrub_noise, shape_schedule
 
 SETUP = """
 import torch
@@ -447,6 +449,28 @@ def test_a_lesson_s_scrubbers_follow_the_mouse_and_draw_what_torch_computes(tab,
     tab.close()
 
 
+def test_of_two_views_the_last_hand_wins_and_python_knows(tab, folder, errors):
+    browser.notebook(folder / "twice.ipynb", SETUP, "w", "print(w.t)")
+    url, tab = tab.lab, opened(tab.context, errors)
+    browser.open_notebook(tab, url, "twice.ipynb")
+    browser.run_all(tab)
+    tab.wait_for_function("document.querySelectorAll('canvas[data-ready]').length === 2")
+    one, _, first = scrubber(tab, 0)
+    _, canvas, second = scrubber(tab, 1)
+    one.get_by_label("play").click()
+    tab.wait_for_function("document.querySelector('.scrub-time').valueAsNumber > 20")
+    second.focus()
+    for key in ("End", "PageDown", "ArrowLeft"):
+        tab.keyboard.press(key)
+    tab.wait_for_timeout(500)
+    assert first.input_value() == second.input_value() == "899"
+    assert_drawn(canvas, 899)
+    assert tab.locator(".scrub-playing").count() == 0
+    assert browser.run_cell(tab, 2) == "899"
+    tab.close()
+    assert errors == []
+
+
 # without a kernel, without a network
 
 
@@ -569,6 +593,100 @@ def test_the_kind_is_chosen_by_key_and_the_betas_then_follow(offline):
     assert root.locator(".scrub-knob input").nth(0).is_disabled()
     assert root.locator("output").nth(1).text_content() == "0.999"
     shot(root, "cosine.png")
+
+
+def page(*shown):
+    """A page of several widgets, some of them more than once."""
+    return "".join(mounted(w.model_id, w._get_embed_state(), b"", repr(w)) for w in shown) + loader()
+
+
+WIDGETS = {
+    "noise": lambda: scrub_noise(X0, linear(), EPS),
+    "frames": lambda: here["run"],
+    "shape": shape_schedule,
+    "fault": lambda: watch_fault(gaussian(linear(), 1.0, 0.5), [FAULTS["E31"]], particles=20),
+}
+
+
+@pytest.mark.parametrize("name", WIDGETS)
+def test_of_two_views_the_last_hand_wins(offline, errors, name):
+    widget = WIDGETS[name]()
+    tab = offline(page(widget, widget))
+    tab.wait_for_function("document.querySelectorAll('.scrub-time').length === 2")
+    roots, sliders = tab.locator(".scrub"), tab.locator(".scrub-time")
+    playing = "(scrubs) => scrubs.map((scrub) => scrub.classList.contains('scrub-playing'))"
+    sliders.first.press("Home")
+    roots.first.get_by_label("play").click()
+    tab.wait_for_function("document.querySelector('.scrub-time').valueAsNumber > 2")
+    sliders.nth(1).focus()
+    for key in ("End", "ArrowLeft", "ArrowLeft"):
+        tab.keyboard.press(key)
+    tab.wait_for_timeout(500)
+    last = int(sliders.first.get_attribute("max"))
+    assert [slider.input_value() for slider in sliders.all()] == [str(last - 2)] * 2
+    assert roots.evaluate_all(playing) == [False, False]
+    sliders.first.press("Home")
+    for k in (0, 1, 0):
+        roots.nth(k).get_by_label("play").click()
+        assert roots.evaluate_all(playing) == [k == 0, k == 1]
+    assert errors == []
+
+
+# A scrubber drawn once more, by a model that counts listeners and messages; moved, and then taken away.
+COUNT = """async () => {
+    const { model } = document.querySelector(".scrub-mount");
+    let [listening, saved] = [0, 0];
+    const counting = {
+        ...model,
+        on: (events) => { listening += events.split(" ").length; },
+        off: (events) => { listening -= events.split(" ").length; },
+        save_changes: () => { saved++; },
+    };
+    const url = URL.createObjectURL(new Blob([model.get("_esm")], { type: "text/javascript" }));
+    const { default: widget } = await import(url);
+    const el = document.body.appendChild(document.createElement("div"));
+    const clean = await widget.render({ model: counting, el });
+    const before = listening;
+    el.querySelectorAll(".scrub-button")[2].click(); // step forward
+    clean();
+    return [before, listening, saved];
+}"""
+
+
+@pytest.mark.parametrize("name", WIDGETS)
+def test_a_view_that_goes_listens_no_more_and_has_told_all(offline, name):
+    tab = offline(page(WIDGETS[name]()))
+    tab.wait_for_selector(".scrub-time")
+    before, after, saved = tab.evaluate(COUNT)
+    assert before > 0
+    assert (after, saved) == (0, 1)
+
+
+def test_a_widget_that_fails_leaves_its_still_and_the_others_alive(chrome):
+    good = WIDGETS["noise"]()
+    entry = good._get_embed_state()
+    still = good.still()
+
+    def with_script(id, script):
+        changed = {**entry, "state": {**entry["state"], "_esm": script}}
+        return mounted(id, changed, still, id)
+
+    draws = "{ render({ el }) { el.append('drawn ' + el.tagName) } }"
+    html = with_script("in words", "this is no script")
+    html += with_script("in render", "export default { render({ el }) { el.append('half'); throw 'up' } }")
+    html += '<div class="scrub-mount"></div>' + with_script("drawn", f"export default async () => ({draws})")
+    with chrome.new_context() as context:
+        tab = context.new_page()
+        tab.set_content(html + page(good))
+        tab.wait_for_selector("canvas[data-ready]")
+        assert tab.locator("img").evaluate_all("(all) => all.map((img) => img.alt)") == [
+            "in words",
+            "in render",
+        ]
+        assert tab.get_by_text("half").count() == 0
+        assert tab.get_by_text("drawn DIV").count() == 1
+        scrubber(tab, 0)[2].press("End")
+        assert_drawn(scrubber(tab, 0)[1], 1000)
 
 
 def test_no_page_held_an_error(errors):

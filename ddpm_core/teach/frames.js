@@ -10,7 +10,7 @@ function render({ model, el }) {
   const columns = model.get("columns");
 
   const root = element("div", { class: "scrub", role: "group", "aria-label": "scrub the denoising" });
-  const tell = teller(model, root);
+  const python = teller(model, root);
   const panel = (trait, letter, below, title) => {
     const all = bytes(model.get(trait)); // (frames, n, h, w, c); frames without one are left out in front
     const missing = last + 1 - all.length / size;
@@ -57,8 +57,9 @@ function render({ model, el }) {
     seconds: () => clamp(last / 12, 3, 8),
     moved(k) {
       draw(k);
-      tell(times[k]);
+      python.move(times[k]);
     },
+    left: python.tell,
   });
   const follow = () => {
     const k = times.indexOf(model.get("t"));
@@ -88,6 +89,7 @@ function render({ model, el }) {
   return () => {
     controls.stop();
     unwatch();
+    python.off();
     model.off("change:t", follow);
   };
 }

@@ -30,16 +30,32 @@ const standIn = ({ state, buffers = [] }) => {
   };
 };
 
-const models = new Map(); // a widget shown twice is one model
+const load = async (source) => {
+  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  const { default: made } = await import(url).finally(() => URL.revokeObjectURL(url));
+  return typeof made === "function" ? made() : made;
+};
+
+const known = new Map(); // a widget shown twice is one model, and its script is loaded once, as in JupyterLab
+
+const mount = async (host) => {
+  const { id, ...stored } = JSON.parse(host.querySelector("script").textContent);
+  if (!known.has(id)) {
+    const model = standIn(stored);
+    known.set(id, { model, widget: await load(model.get("_esm")) });
+  }
+  const { model, widget } = known.get(id);
+  host.model = model;
+  const el = host.appendChild(document.createElement("div"));
+  await widget.render({ model, el });
+};
 
 for (const host of document.querySelectorAll(".scrub-mount")) {
-  const { id, ...stored } = JSON.parse(host.querySelector("script").textContent);
-  if (!models.has(id)) models.set(id, standIn(stored));
-  const model = models.get(id);
-  const url = URL.createObjectURL(new Blob([model.get("_esm")], { type: "text/javascript" }));
-  const { default: widget } = await import(url);
-  URL.revokeObjectURL(url);
-  const el = host.appendChild(document.createElement("div"));
-  host.model = model;
-  await widget.render({ model, el });
+  try {
+    await mount(host);
+  } catch (error) {
+    console.error(error);
+    host.querySelector(":scope > div")?.remove();
+    host.insertAdjacentHTML("beforeend", host.querySelector("noscript")?.textContent ?? ""); // its still picture
+  }
 }

@@ -10,7 +10,7 @@ function render({ model, el }) {
   const last = abar.length - 1;
 
   const root = element("div", { class: "scrub", role: "group", "aria-label": "scrub the noise level" });
-  const tell = teller(model, root);
+  const python = teller(model, root);
   const pictures = sheet(n, h, w, c, model.get("columns"), `${n} pictures at noise level t`);
   const { canvas } = pictures;
   const time = document.createTextNode("");
@@ -34,8 +34,9 @@ function render({ model, el }) {
     seconds: () => clamp(last / 12, 3, 8),
     moved(t) {
       draw(t);
-      tell(t);
+      python.move(t);
     },
+    left: python.tell,
   });
   const follow = () => {
     if (model.get("t") === controls.k) return;
@@ -54,6 +55,7 @@ function render({ model, el }) {
   return () => {
     controls.stop();
     unwatch();
+    python.off();
     model.off("change:t", follow);
   };
 }

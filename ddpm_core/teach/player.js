@@ -95,9 +95,13 @@ const button = (name, label, ...icons) =>
 
 const SWALLOWED = new Set(["Tab", "Escape", "Enter"]);
 
+// Leaves the player that a hand moved last.  Every widget has this file to itself, and its views share it.
+let leaveLast = () => {};
+
 // A position in 0..last.  root: the scrubber; name: what the slider moves; describe(k): its value in words;
-// moved(k): called when a hand, a key or time has moved it (not by `place`); seconds(): a whole sweep.
-function player(root, { last, name, describe, moved, seconds }) {
+// moved(k): called when a hand, a key or time has moved it (not by `place`); seconds(): a whole sweep;
+// left(): called when a hand moves another view of the same widget.
+function player(root, { last, name, describe, moved, seconds, left = () => {} }) {
   const back = button("Step back (←)", "step back", "back");
   const play = button("Play (space)", "play", "play", "pause");
   const forward = button("Step forward (→)", "step forward", "forward");
@@ -127,12 +131,22 @@ function player(root, { last, name, describe, moved, seconds }) {
     play.setAttribute("aria-label", "play");
     play.title = "Play (space)";
   };
+  const leave = () => {
+    stop();
+    left();
+  };
+  const take = () => {
+    if (leaveLast !== leave) leaveLast();
+    leaveLast = leave;
+  };
   const byHand = (to) => {
     stop();
+    take();
     go(to);
   };
   const toggle = () => {
     if (running) return stop();
+    take();
     if (k === last) go(0);
     let from = k;
     let began = 0;
@@ -185,6 +199,7 @@ function player(root, { last, name, describe, moved, seconds }) {
     bar,
     place,
     stop,
+    take,
     get k() {
       return k;
     },
@@ -195,26 +210,35 @@ function player(root, { last, name, describe, moved, seconds }) {
   };
 }
 
-// Returns how to set the model's t, of which Python is told when the hand rests or leaves `root`, and four times
-// a second while it moves: a message and the kernel's answer take their time from the page's next frames.
+// Sets the model's t, of which Python is told when the hand rests or leaves `root`, and four times a second
+// while it moves: a message and the kernel's answer take their time from the page's next frames.
 // Until then what Python says of t is older than the hand, and doesn't count.
 function teller(model, root) {
   let mine = 0;
   let timer = 0;
   let latest = 0;
   const tell = () => {
+    if (!timer) return;
     clearTimeout(timer);
     timer = 0;
     model.save_changes();
   };
-  root.addEventListener("focusout", () => timer && tell());
-  model.on("change:t", () => timer && model.get("t") !== mine && model.set("t", mine));
-  return (t) => {
-    const now = performance.now();
-    if (!timer) latest = now + 250;
-    clearTimeout(timer);
-    timer = setTimeout(tell, Math.min(100, latest - now));
-    model.set("t", (mine = t));
+  const keep = () => timer && model.get("t") !== mine && model.set("t", mine);
+  root.addEventListener("focusout", tell);
+  model.on("change:t", keep);
+  return {
+    move(t) {
+      const now = performance.now();
+      if (!timer) latest = now + 250;
+      clearTimeout(timer);
+      timer = setTimeout(tell, Math.min(100, latest - now));
+      model.set("t", (mine = t));
+    },
+    tell,
+    off() {
+      tell();
+      model.off("change:t", keep);
+    },
   };
 }
 

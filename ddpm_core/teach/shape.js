@@ -200,6 +200,7 @@ function render({ model, el }) {
   };
   const set = (trait, value) => {
     controls.stop();
+    controls.take();
     if (model.get(trait) === value) return;
     if (trait === "T") model.set("t", Math.round((model.get("t") * value) / model.get("T")));
     model.set(trait, value);
