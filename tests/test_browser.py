@@ -17,7 +17,9 @@ from nbclient import NotebookClient
 from ddpm_core import cosine, digits, linear, q_sample
 from ddpm_core.data import to_bytes
 from ddpm_core.exact import gaussian
+from ddpm_core.teach.check import Prose
 from ddpm_core.teach.errata import FAULTS, watch_fault
+from ddpm_core.teach.quiz import quiz
 from ddpm_core.teach.widgets import export_html, export_notebook, loader, mounted, scrub_noise, shape_schedule
 
 SETUP = """
@@ -687,6 +689,24 @@ def test_a_widget_that_fails_leaves_its_still_and_the_others_alive(chrome):
         assert tab.get_by_text("drawn DIV").count() == 1
         scrubber(tab, 0)[2].press("End")
         assert_drawn(scrubber(tab, 0)[1], 1000)
+
+
+def test_a_written_answer_opens_its_rubric_by_key(offline):
+    rubric = ["Names what is known.", "Names what is not."]
+    why = Prose(id="97.2", title="Two", prompt="Why?", rubric=rubric, models=["..."], worked="...")
+    tab = offline(page(quiz(why)))
+    tab.locator("textarea").press("Control+Enter")
+    assert tab.locator(".result").inner_text() == "Write an answer first."
+    tab.locator("textarea").fill("Noise is known there.")
+    tab.locator("textarea").press("Control+Enter")
+    assert tab.locator(".rubric").is_visible()
+    assert tab.locator(".result").inner_text() == ""
+    assert tab.locator(".rubric input").first.evaluate("(input) => input === document.activeElement")
+    tab.keyboard.press("Space")
+    tab.keyboard.press("Control+Enter")
+    tab.get_by_text("Checking").wait_for()
+    asked = tab.evaluate("document.querySelector('.scrub-mount').model.get('asked')")
+    assert asked == {"n": 1, "text": "Noise is known there.", "marks": [True, False]}
 
 
 def test_no_page_held_an_error(errors):

@@ -66,6 +66,8 @@ function prose(view, id) {
     body: [question, reveal, marks],
     ready: () => written() && !marks.hidden,
     hidden: () => marks.hidden,
+    opens: () => written() && marks.hidden,
+    open,
     answer: () => ({ text: text.value, marks: inputs.map((input) => input.checked) }),
     restore: (asked) => {
       text.value = asked.text ?? "";
@@ -126,6 +128,7 @@ function render({ model, el }) {
     able();
   };
   const submit = () => {
+    if (part.opens?.()) return part.open();
     if (!part.ready()) return say("wait", part.wanted);
     clearTimeout(timer);
     say("wait", "Checking…");
