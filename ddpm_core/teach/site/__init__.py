@@ -89,7 +89,7 @@ def _written(out: Path) -> set[str]:
 def _replace(out: Path, new: Path) -> None:
     """Put the files of `new` in the place of the site in `out`, and leave there what is none of a site's."""
     old, names = _written(out), {path.name for path in new.iterdir()}
-    if strange := sorted(name for name in names - old - {MARK} if (out / name).exists()):
+    if strange := sorted(name for name in names - old if (out / name).exists()):
         raise ValueError(f"{out} holds {', '.join(strange)}, which no site wrote; move that away")
     out.mkdir(exist_ok=True)
     _mark(out, old | names)  # whenever this ends, all of it is listed
