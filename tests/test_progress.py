@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import subprocess
@@ -18,6 +19,7 @@ def file(tmp_path, monkeypatch):
     monkeypatch.setenv("DDPM_PROGRESS", str(path))
     monkeypatch.setattr(progress, "_said", set())
     monkeypatch.setattr(progress, "_unkept", {})
+    monkeypatch.setattr(progress, "_held", set(), raising=False)
     return path
 
 
@@ -245,6 +247,131 @@ def test_a_write_that_fails_half_way_leaves_the_old_file(file, monkeypatch, caps
     assert "no space left" in capsys.readouterr().out
 
 
+def test_what_could_not_be_written_is_written_the_next_time(tmp_path, monkeypatch):
+    late = tmp_path / "late" / "progress.json"
+    monkeypatch.setenv("DDPM_PROGRESS", str(late))
+    note("00.1", "NOT_YET", 3.0)
+    note("00.2", "PASSED", "b")
+    late.parent.mkdir()
+    note("00.1", "PASSED", 5.0)
+    for entries in (progress.load(), progress.parse(late.read_bytes())[0]):
+        assert [entries[name]._replace(passed=None) for name in ("00.1", "00.2")] == [
+            Entry("PASSED", 2, None, 5.0),
+            Entry("PASSED", 1, None, "b"),
+        ]
+
+
+def test_what_waits_is_written_by_a_look_at_the_map_too(file):
+    file.parent.rmdir()
+    note("00.1", "PASSED", 5.0)
+    file.parent.mkdir()
+    assert list(progress.load()) == list(progress.parse(file.read_bytes())[0]) == ["00.1"]
+
+
+def test_what_waits_for_one_file_is_not_another_s(file, tmp_path, monkeypatch):
+    file.parent.rmdir()
+    note("00.1", "NOT_YET", 3.0)
+    monkeypatch.setenv("DDPM_PROGRESS", str(tmp_path / "other.json"))
+    assert progress.load() == {}
+    note("00.2", "PASSED", 1)
+    assert list(progress.load()) == ["00.2"]
+
+
+def test_a_pass_from_another_notebook_is_not_undone_by_what_waits(file):
+    with progress._locked(file):
+        note("00.1", "NOT_YET", 3.0)
+    file.write_bytes(book(**{"00.1": entry()}))
+    assert progress.load()["00.1"].outcome == "PASSED"
+    note("00.2", "NOT_YET", 1)
+    assert progress.parse(file.read_bytes())[0]["00.1"].outcome == "PASSED"
+
+
+def test_a_full_disk_loses_nothing_of_a_damaged_file(file, monkeypatch, capsys):
+    raw = book(**{"02.1": None, "02.2": entry()})
+    file.write_bytes(raw)
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        assert list(progress.load()) == ["02.2"]
+        note("02.3", "PASSED", 1)
+    assert file.read_bytes() == raw
+    assert leftovers(file) == []
+    said = capsys.readouterr().out
+    assert "1 of its entries can't be read" in said
+    assert "no space left" in said
+    assert sorted(progress.load()) == ["02.2", "02.3"]
+    assert file.with_name("progress.json.damaged").read_bytes() == raw
+
+
+@pytest.mark.parametrize(("answer", "times"), [("ä" * 99_000, 26), ([0] * 30_000, 28)], ids=["long", "list"])
+def test_a_file_is_never_written_that_would_not_be_read(file, monkeypatch, answer, times, capsys):
+    text = progress._text({f"01.{k}": Entry("NOT_YET", 1, None, answer) for k in range(times)})
+    monkeypatch.setattr(progress, "LARGEST", len(text.encode()) // 5)  # a fifth is as good, and quicker
+    monkeypatch.setattr(progress, "FULL", progress.LARGEST - 1_000, raising=False)
+    for k in range(times // 5 + 2):
+        note(f"01.{k}", "PASSED", answer)
+    assert len(file.read_bytes()) <= progress.LARGEST
+    entries = list(progress.load().values())
+    assert [e.outcome for e in entries] == ["PASSED"] * (times // 5 + 2)
+    assert entries[0].data == answer
+    assert entries[-1].data is None
+    assert f"progress.json is full: the answer to 01.{k} isn't kept" in capsys.readouterr().out
+    assert leftovers(file) == []
+
+
+def test_a_file_written_closely_is_thinned_before_it_grows_too_long(file, monkeypatch):
+    raw = book(**{f"01.{k}": entry(data=[0] * 1_000) for k in range(5)})
+    monkeypatch.setattr(progress, "LARGEST", len(raw) + 5_000)
+    monkeypatch.setattr(progress, "FULL", len(raw), raising=False)
+    file.write_bytes(raw)
+    note("02.1", "PASSED", 1)
+    assert len(file.read_bytes()) <= progress.LARGEST
+    assert len(progress.load()) == 6
+    assert leftovers(file) == []
+
+
+def test_a_mark_of_the_byte_order_is_no_damage(file):
+    file.write_bytes(b"\xef\xbb\xbf" + book(**{"02.1": entry()}))
+    assert list(progress.load()) == ["02.1"]
+    assert leftovers(file) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a folder in use can't be deleted here")
+def test_a_current_folder_that_is_gone_does_no_harm(tmp_path, monkeypatch, capsys):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.delenv("DDPM_PROGRESS")
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert progress.load() == {}
+    note("02.1", "PASSED", 1)
+    assert list(progress.load()) == ["02.1"]
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_a_console_without_the_letters_does_no_harm(tmp_path, monkeypatch):
+    shown = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", shown)
+    monkeypatch.setenv("DDPM_PROGRESS", str(tmp_path / "nowhere" / "李雷.json"))
+    note("02.1", "PASSED", 1)
+    shown.flush()
+    assert b"??.json can't be written" in shown.buffer.getvalue()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no modes here")
+def test_the_mode_of_the_file_is_kept(file):
+    note("02.1", "NOT_YET", 1)
+    file.chmod(0o600)
+    note("02.1", "PASSED", 2)
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.write_bytes(b"damaged")
+    note("02.1", "PASSED", 2)
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
 WRITER = """
 import importlib, os, sys, types
 room = types.ModuleType("room")  # without torch, which takes seconds
@@ -287,6 +414,23 @@ def test_a_lock_that_is_never_let_go_is_not_waited_for_without_end(file, monkeyp
     assert not file.exists()
     assert "another notebook" in capsys.readouterr().out
     assert "02.1" in progress.load()
+
+
+def test_a_held_lock_is_waited_for_once_and_not_long(file):
+    with progress._locked(file):
+        start = time.monotonic()
+        note("02.1", "NOT_YET", 0)
+        first = time.monotonic() - start
+        for k in range(20):
+            note("02.1", "PASSED", k)
+        assert first < 1.5
+        assert time.monotonic() - start < first + 0.5
+    note("02.2", "PASSED", 1)
+    assert sorted(progress.parse(file.read_bytes())[0]) == ["02.1", "02.2"]
+    with progress._locked(file):
+        start = time.monotonic()
+        note("02.1", "PASSED", "again")
+        assert time.monotonic() - start > 0.5  # full length, as the lock was let go in between
 
 
 TITLES = {"02.10": "ten", "02.2": "two", "00.1": "A <number> & more", "A.1": "root", "12.1": "extra"}

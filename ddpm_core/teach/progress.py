@@ -28,8 +28,10 @@ else:
 SCHEMA = 1
 LARGEST = 5_000_000  # bytes of a file that is read
 LONGEST = 100_000  # characters of one answer, as JSON
+FULL = LARGEST - 100_000  # bytes that answers may fill; the rest is for outcomes
 DEEPEST = 32  # brackets in brackets
-PATIENCE = 5.0  # seconds to wait for the lock
+PATIENCE = 0.8  # seconds to wait for a lock behind which nothing happens
+CROWD = 5.0  # seconds to wait while others write
 
 PASSED, NOT_YET, NOT_ATTEMPTED = OUTCOMES = ("PASSED", "NOT_YET", "NOT_ATTEMPTED")
 SYMBOLS = {PASSED: "✓", NOT_YET: "◐", NOT_ATTEMPTED: "○"}
@@ -75,7 +77,7 @@ def parse(raw: bytes) -> tuple[Entries, list[str]]:
     if len(raw) > LARGEST:
         raise ValueError(f"more than {LARGEST:,} bytes")
     try:
-        book = json.loads(raw.decode("utf-8"))
+        book = json.loads(raw.decode("utf-8-sig"))
     except RecursionError:
         raise ValueError("brackets nested too deep") from None
     except ValueError:
@@ -143,33 +145,45 @@ def _text(entries: Entries) -> str:
     return json.dumps({"schema": SCHEMA, "exercises": exercises}, indent=1, ensure_ascii=False) + "\n"
 
 
+class Note(NamedTuple):
+    """One check, as it came."""
+
+    exercise: str
+    outcome: str
+    data: Any
+    when: str
+
+
 _said: set[str] = set()
-_unkept: Entries = {}  # what this session couldn't write
+_unkept: dict[Path, list[Note]] = {}  # what this session couldn't write yet, for each file
+_held: set[Path] = set()  # files whose lock wasn't to be had the last time
 
 
 def path() -> Path:
     """Where the progress is kept: DDPM_PROGRESS, or progress.json in the current folder."""
-    return Path(os.path.realpath(os.environ.get("DDPM_PROGRESS") or "progress.json"))
+    name = os.environ.get("DDPM_PROGRESS") or "progress.json"
+    try:
+        return Path(os.path.realpath(name))
+    except OSError:  # the current folder is gone
+        return Path(name)
 
 
 def load() -> Entries:
     """All entries there are; {} where there are none.  Never raises; a damaged file is set aside."""
-    file = path()
+    file, damaged = path(), False
     try:
         entries, broken = _read(file)
         damaged = bool(broken)
     except Newer as error:
         _say(f"{file.name} was {error}: it is left alone, and progress isn't kept.")
-        return dict(_unkept)
+        return _noted({}, _unkept.get(file, []))
     except ValueError:
         entries, damaged = {}, True
     except OSError as error:
         _say(f"{file.name} can't be read ({_why(error)}): progress isn't kept.")
-        return dict(_unkept)
-    if damaged:
-        with contextlib.suppress(OSError), _locked(file):
-            entries = _sound(file)
-    return entries | _unkept
+        return _noted({}, _unkept.get(file, []))
+    kept = _keep(file, []) if damaged or _unkept.get(file) else None
+    return _noted(entries, _unkept.get(file, [])) if kept is None else kept
 
 
 def note(exercise: str, outcome: str, data: object = None) -> None:
@@ -181,30 +195,64 @@ def note(exercise: str, outcome: str, data: object = None) -> None:
         raise ValueError(f"outcome must be one of {', '.join(OUTCOMES)}, got {outcome!r}")
     if outcome == NOT_ATTEMPTED:
         return
-    data, file = _bounded(exercise, data), path()
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    _keep(path(), [Note(exercise, outcome, _bounded(exercise, data), when)])
+
+
+def _keep(file: Path, notes: list[Note]) -> Entries | None:
+    """Write the notes, and before them those that couldn't be written yet: all entries there are then.
+
+    None, and a line, if they can't be written now either; they wait for the next time.
+    """
+    notes = [*_unkept.get(file, []), *notes]
     try:
         with _locked(file):
-            entries = _sound(file)
-            before = entries.get(exercise, Entry())
-            after = _after(before, outcome, data)
+            before = _sound(file)
+            after = _noted(before, notes)
             if after != before:
-                _write(file, entries | {exercise: after})
+                after = _trimmed(file, after, [name for name in after if after[name] != before.get(name)])
+                _write(file, after)
     except OSError as error:
         _say(
             f"Progress isn't kept: {file.name} can't be written ({_why(error)}). "
             "The course goes on without; DDPM_PROGRESS may name another file."
         )
-        _unkept[exercise] = _after(_unkept.get(exercise, Entry()), outcome, data)
+        _unkept[file] = notes
+        return None
+    _unkept.pop(file, None)
+    return after
 
 
-def _after(before: Entry, outcome: str, data: object) -> Entry:
+def _noted(entries: Entries, notes: list[Note]) -> Entries:
+    """The entries after these checks."""
+    for each in notes:
+        entries = entries | {each.exercise: _after(entries.get(each.exercise, Entry()), each)}
+    return entries
+
+
+def _after(before: Entry, new: Note) -> Entry:
     """The entry after one more check.  What was passed stays passed, and its tries are counted no further."""
     if before.outcome == PASSED:
-        return before._replace(data=data) if outcome == PASSED else before
-    if (outcome, data) == (before.outcome, before.data) and data is not None:
+        return before._replace(data=new.data) if new.outcome == PASSED else before
+    if (new.outcome, new.data) == (before.outcome, before.data) and new.data is not None:
         return before
-    now = datetime.now(UTC).isoformat(timespec="seconds") if outcome == PASSED else None
-    return Entry(outcome, before.attempts + 1, now, data)
+    when = new.when if new.outcome == PASSED else None
+    return Entry(new.outcome, before.attempts + 1, when, new.data)
+
+
+def _trimmed(file: Path, entries: Entries, new: list[str]) -> Entries:
+    """The entries that the file has room for: without new answers, then without the longest old ones."""
+    size = len(_text(entries).encode())
+    if size <= FULL:
+        return entries
+    longest = sorted(entries, key=lambda name: -len(json.dumps(entries[name].data)))
+    for name, most in [*((name, FULL) for name in new), *((name, LARGEST) for name in longest)]:
+        if size > most:
+            _say(f"{file.name} is full: the answer to {name} isn't kept; that it was checked is kept.")
+            full, bare = {name: entries[name]}, {name: entries[name]._replace(data=None)}
+            size -= len(_text(full).encode()) - len(_text(bare).encode())
+            entries = entries | bare
+    return entries
 
 
 def _bounded(exercise: str, data: object) -> Any:
@@ -236,29 +284,36 @@ def _sound(file: Path) -> Entries:
         entries, broken, why = {}, ["all"], str(error)
     else:
         why = f"{len(broken)} of its entries can't be read"
-    if broken:
-        aside = _set_aside(file)
-        if entries:
-            _write(file, entries)
-        _say(f"{file.name} is damaged ({why}). It is now {aside.name}; entries kept: {len(entries)}.")
+    if not broken:
+        return entries
+    aside, damage = _aside(file), f"{file.name} is damaged ({why})."
+    try:
+        _write(file, _trimmed(file, entries, []), aside)
+    except OSError:
+        _say(f"{damage} It can't be mended now; entries that can be read: {len(entries)}.")
+        raise
+    _say(f"{damage} It is now {aside.name}; entries kept: {len(entries)}.")
     return entries
 
 
-def _set_aside(file: Path) -> Path:
-    """Rename a damaged file to the first free of .damaged, .damaged-2, ..."""
+def _aside(file: Path) -> Path:
+    """The first free name for a damaged file: .damaged, .damaged-2, ..."""
     names = (file.with_name(f"{file.name}.damaged{f'-{k}' if k > 1 else ''}") for k in range(1, 10_000))
-    aside = next(name for name in names if not os.path.lexists(name))
-    file.rename(aside)
-    return aside
+    return next(name for name in names if not os.path.lexists(name))
 
 
-def _write(file: Path, entries: Entries) -> None:
+def _write(file: Path, entries: Entries, aside: Path | None = None) -> None:
+    """Replace the file at once, with the mode that it has; what it was is renamed to `aside`, if given."""
     part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         with open(part, "w", encoding="utf-8", newline="\n") as stream:
+            if os.name == "posix" and file.exists():
+                part.chmod(stat.S_IMODE(file.stat().st_mode))
             stream.write(_text(entries))
             stream.flush()
             os.fsync(stream.fileno())
+        if aside is not None:
+            file.rename(aside)
         part.replace(file)
     finally:
         with contextlib.suppress(OSError):
@@ -269,14 +324,14 @@ def _write(file: Path, entries: Entries) -> None:
 def _locked(file: Path) -> Iterator[None]:
     """Hold the lock beside `file`.  OSError if the folder can't be written to or the wait is too long.
 
-    The system gives the lock back when its holder dies, so none is ever stale; the empty file stays.
+    The system gives the lock back when its holder dies, so none is ever stale; the empty file stays.  After
+    one wait in vain there are none, until the lock is to be had again.
     """
-    with open(file.with_name(f".{file.name}.lock"), "ab") as lock:
-        deadline = time.monotonic() + PATIENCE
-        while not _try_lock(lock.fileno()):
-            if time.monotonic() > deadline:
-                raise OSError("another notebook doesn't let go of it")
-            time.sleep(0.01)
+    with open(file.parent / f".{file.name}.lock", "ab") as lock:
+        if not _try_lock(lock.fileno()) and (file in _held or not _queue(lock.fileno(), file)):
+            _held.add(file)
+            raise OSError("another notebook doesn't let go of it")
+        _held.discard(file)
         yield
 
 
@@ -294,6 +349,33 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
+def _queue(descriptor: int, file: Path) -> bool:
+    """Whether the lock came.  The wait is PATIENCE, begun again while others write, but never over CROWD."""
+    end = time.monotonic() + CROWD
+    seen, until = _stamp(file), time.monotonic() + PATIENCE
+    while not _try_lock(descriptor):
+        if (now := _stamp(file)) != seen:
+            seen, until = now, time.monotonic() + PATIENCE
+        if time.monotonic() > (end if _writing(file) else min(until, end)):
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def _writing(file: Path) -> bool:
+    """Whether somebody is in the middle of writing the file, on a slow disk perhaps."""
+    return any(x.startswith(f".{file.name}.") and x.endswith(".part") for x in os.listdir(file.parent))
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    """What tells one writing of the file from the next."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
 def _why(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
@@ -302,7 +384,13 @@ def _say(line: str) -> None:
     """Print a line, once a session."""
     if line not in _said:
         _said.add(line)
-        print(line)
+        show(line)
+
+
+def show(line: str) -> None:
+    """Print a line, with ? for what the console has no letter for."""
+    letters = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(line.encode(letters, "replace").decode(letters))
 
 
 class Lesson(NamedTuple):
