@@ -1,5 +1,6 @@
 import csv
 import importlib
+import io
 import json
 import os
 import subprocess
@@ -99,6 +100,28 @@ def test_two_files_of_one_name_are_two_students(folder, tmp_path, capsys):
     ]
 
 
+def test_no_two_students_become_one(folder, tmp_path, capsys):
+    names = ["anna/progress", "anna", "anna (anna.json)", "a;b", "a|b", "x" * 220 + "1", "x" * 220 + "2"]
+    for name in names:
+        put(folder / f"{name}.json", **{"00.1": entry()})
+    rows, lines = run(folder, tmp_path, capsys)
+    assert len({r["student"] for r in rows}) == len(rows) == len(names)
+    assert len(lines) == len(names) + 2
+
+
+def test_long_names_are_cut_and_not_lost(folder, tmp_path, capsys):
+    put(folder / f"anna-{'long' * 12}.json", **{"00.1": entry()})
+    _, lines = run(folder, tmp_path, capsys)
+    assert line(lines, "anna-longlong").startswith(f"anna-{'long' * 12}"[:39] + "…   ")
+
+
+def test_a_mark_of_the_byte_order_is_no_damage(folder, tmp_path, capsys):
+    put(folder / "anna.json", **{"00.1": entry()})
+    (folder / "anna.json").write_bytes(b"\xef\xbb\xbf" + (folder / "anna.json").read_bytes())
+    rows, _ = run(folder, tmp_path, capsys)
+    assert rows[0]["rechecked"] == "PASSED"
+
+
 def test_what_is_slow_deadly_or_faulty_costs_its_own_line_only(folder, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(machine, "LIMIT", 3.0)
     put(folder / "a.json", **{"00.1": entry("slow"), "00.2": entry("die"), "00.10": entry("raise")})
@@ -169,10 +192,17 @@ def test_plain_cells_are_left_alone():
     assert len(clean("x" * 1000)) == 200
 
 
-def test_an_empty_folder_says_so(folder, tmp_path, capsys):
-    rows, lines = run(folder, tmp_path, capsys)
-    assert rows == []
-    assert any("no progress files" in x for x in lines)
+@pytest.mark.parametrize("there", [{}, {"noise.json": "not JSON"}], ids=["empty", "damaged"])
+def test_a_folder_without_progress_says_so_and_writes_nothing(folder, tmp_path, capsys, there):
+    for name, text in there.items():
+        (folder / name).write_text(text)
+    out = tmp_path / "report.csv"
+    out.write_text("last week's")
+    assert main(["report", str(folder), "--out", str(out)]) == 2
+    said = capsys.readouterr()
+    assert said.err == clean(f"error: no progress files in {folder}") + "\n"
+    assert said.out.count("problem: ") == len(there)
+    assert out.read_text() == "last week's"
 
 
 def test_bad_wishes_end_with_one_line(folder, tmp_path, capsys):
@@ -182,6 +212,41 @@ def test_bad_wishes_end_with_one_line(folder, tmp_path, capsys):
         err = capsys.readouterr().err
         assert err.startswith("error: ")
         assert err.count("\n") == 1
+
+
+def test_a_table_that_cannot_be_written_is_named_before_the_work(folder, tmp_path, capsys, monkeypatch):
+    put(folder / "anna.json", **{"00.1": entry()})
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(machine, "Rechecker", None)  # not reached
+    for out in (tmp_path / "taken", tmp_path / "file" / "x.csv"):
+        assert main(["report", str(folder), "--out", str(out)]) == 2
+        err = capsys.readouterr().err
+        assert clean(str(out))[:100] in err
+        assert ".part" not in err
+    assert list((tmp_path / "taken").iterdir()) == []
+
+
+def test_a_disk_that_fills_up_leaves_the_summary(folder, tmp_path, capsys, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device", ".r.csv.1.part")
+
+    put(folder / "anna.json", **{"00.1": entry()})
+    monkeypatch.setattr(machine.csv, "writer", full)
+    with pytest.raises(OSError, match=r"No space left.*/r\.csv'"):
+        report(folder, tmp_path / "r.csv", SOURCE)
+    assert "anna        1 of 4" in capsys.readouterr().out
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["class"]
+
+
+def test_a_console_without_the_letters_does_not_end_the_report(folder, tmp_path, monkeypatch):
+    put(folder / "李雷.json", **{"00.1": entry()})
+    shown = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", shown)
+    report(folder, tmp_path / "r.csv", SOURCE)
+    shown.flush()
+    assert b"??          1 of 4" in shown.buffer.getvalue()
+    assert "李雷" in (tmp_path / "r.csv").read_text("utf-8-sig")
 
 
 def test_help_says_what_a_teacher_needs(capsys):

@@ -1,5 +1,6 @@
 """A class's progress files, each answer in them judged again, as a table."""
 
+import contextlib
 import csv
 import importlib
 import json
@@ -7,8 +8,8 @@ import multiprocessing
 import os
 import re
 import stat
-import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain, count
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,25 +41,43 @@ class Row(NamedTuple):
 def report(folder: Path, out: Path, source: str = BANK) -> list[Row]:
     """Recheck a class's files, write the rows as CSV to `out`, print the summary and every problem.
 
-    OSError if the folder can't be read or `out` not written.  source: where the exercises are, module:name.
+    OSError if the folder can't be read or `out` not written, ValueError if there is nothing to report.
+    source: where the exercises are, module:name.
     """
     problems: list[str] = []
     books: dict[str, dict[str, Entry]] = {}
+    shown: set[str] = set()
     for student, entries, name in collect(folder, problems):
-        books[f"{student} ({name})" if student in books else student] = entries
+        student = apart(student, name, shown)
+        shown.add(cell(student))
+        books[student] = entries
     if not books:
-        problems.append(f"no progress files in {folder}")
+        tell_all(problems)
+        raise ValueError(f"no progress files in {folder}")
+    try_out(out)
     bank = load(source)
     rows: list[Row] = []
     with Rechecker(source) as rechecker:
         for student, entries in books.items():
             rows += recheck(student, entries, bank, rechecker)
+    for line in summary(rows, list(books), len(bank)).splitlines():
+        progress.show(line)
+    tell_all(problems)
     write(out, rows)
-    print(summary(rows, list(books), len(bank)))
-    for problem in problems:
-        print(clean(f"problem: {problem}"))
-    print(clean(f"{len(rows)} lines in {out}"))
+    progress.show(clean(f"{len(rows)} lines in {out}"))
     return rows
+
+
+def tell_all(problems: Sequence[str]) -> None:
+    """Print the problems, a line each."""
+    for problem in problems:
+        progress.show(clean(f"problem: {problem}"))
+
+
+def apart(student: str, file: str, shown: Collection[str]) -> str:
+    """A name for the student that reads like none of those shown, also once it is cut and cleaned."""
+    names = chain((student, f"{student} ({file})"), (f"{student[:150]} ({k})" for k in count(2)))
+    return next(name for name in names if cell(name) not in shown)
 
 
 def collect(folder: Path, problems: list[str]) -> Iterator[tuple[str, dict[str, Entry], str]]:
@@ -221,18 +240,43 @@ def load(source: str) -> Mapping[str, Any]:
     return bank
 
 
+def try_out(out: Path) -> None:
+    """OSError that names `out` if nothing can be written there: before the work, not after it."""
+    with _naming(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if out.exists():
+            open(out, "r+b").close()  # fails for a folder, and for a table that a spreadsheet holds open
+        part = _part(out)
+        part.touch()
+        part.unlink()
+
+
 def write(out: Path, rows: Sequence[Row]) -> None:
     """The rows as CSV that a spreadsheet opens and doesn't calculate."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    part = _part(out)
+    with _naming(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(part, "w", encoding="utf-8-sig", newline="") as file:  # Excel needs the mark for é
+                table = csv.writer(file)
+                table.writerow(Row._fields)
+                table.writerows([[cell(value) for value in row] for row in rows])
+            part.replace(out)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _part(out: Path) -> Path:
+    return out.parent / f".{out.name}.{os.getpid()}.part"
+
+
+@contextlib.contextmanager
+def _naming(out: Path) -> Iterator[None]:
+    """An OSError in here names `out`, not a file that the reader never asked for."""
     try:
-        with open(part, "w", encoding="utf-8-sig", newline="") as file:  # Excel needs the mark for é
-            table = csv.writer(file)
-            table.writerow(Row._fields)
-            table.writerows([[cell(value) for value in row] for row in rows])
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(out)) from None
 
 
 def cell(value: object) -> str:
@@ -241,10 +285,10 @@ def cell(value: object) -> str:
     return f"'{text}" if text.lstrip()[:1] in tuple("=+-@＝＋－＠") else text
 
 
-def clean(text: str) -> str:
-    """One line of at most 200 characters, with nothing in it that steers a terminal."""
+def clean(text: str, most: int = 200) -> str:
+    """One line of at most `most` characters, with nothing in it that steers a terminal."""
     line = "".join(c if c.isprintable() else "�" for c in text)
-    return line if len(line) <= 200 else line[:199] + "…"
+    return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def summary(rows: Sequence[Row], students: Sequence[str], total: int) -> str:
@@ -257,8 +301,7 @@ def summary(rows: Sequence[Row], students: Sequence[str], total: int) -> str:
         flags = []
         for why, names in _flags(own):
             flags.append(f"{why}: {', '.join(map(clean, names[:8]))}{', …' if len(names) > 8 else ''}")
-        name = textwrap.shorten(clean(student), 40, placeholder="…")
-        lines.append(f"{name:{width}}   {passed:3d} of {total}   {'; '.join(flags)}".rstrip())
+        lines.append(f"{clean(student, 40):{width}}   {passed:3d} of {total}   {'; '.join(flags)}".rstrip())
     return "\n".join(lines)
 
 
