@@ -111,6 +111,18 @@ def test_what_was_passed_is_shown_as_passed_and_a_text_comes_back():
     assert again.told == {}
 
 
+@pytest.mark.parametrize("answer", ["A", "(a)", " a. ", "option a", CHOICE.options["a"]])
+def test_an_answer_in_another_form_ticks_its_option(answer):
+    quiz(CHOICE).check(answer)
+    assert quiz(CHOICE).asked == {"n": 0, "choice": "a"}
+
+
+@pytest.mark.parametrize("wish", [3, None, ["00.2"], Choice])
+def test_what_is_no_exercise_is_told_what_came(wish):
+    with pytest.raises(TypeError, match=rf"its id, such as .*, got {re.escape(repr(wish)[:20])}"):
+        quiz(wish)
+
+
 def test_hostile_progress_does_no_harm(file):
     entry = {"outcome": "PASSED", "attempts": 1, "passed": "<b onclick=x>", "data": {"text": 1, "marks": 2}}
     file.write_text(json.dumps({"schema": 1, "exercises": {"97.1": entry, "97.2": entry}}))
@@ -146,8 +158,16 @@ def test_the_text_that_stands_in_for_it_is_whole_and_always_the_same():
     ]
     bundle = quiz(CHOICE)._repr_mimebundle_()
     assert (bundle[0] if isinstance(bundle, tuple) else bundle)["text/plain"] == text
-    assert "  -  Says that x_0 is known there." in repr(quiz(PROSE))
-    assert "marks=[True, True]" in repr(quiz(PROSE))
+
+
+def test_what_a_good_answer_says_is_not_said_before_there_is_one(capsys):
+    assert repr(quiz(PROSE)).splitlines()[-3:] == [
+        'There are 2 points to mark, which check("...") shows once a text is there.',
+        "",
+        'To answer from a cell: quiz("97.2").check("...")',
+    ]
+    quiz(PROSE).check(TEXT)
+    assert "Says what would happen otherwise." in capsys.readouterr().out
 
 
 SETUP = """

@@ -22,8 +22,11 @@ HERE = Path(__file__).parent
 def quiz(exercise: Exercise | str) -> "Quiz":
     """The widget for a choice or a prose exercise, given itself or its id ("02.3").
 
-    ValueError for an unknown id or for an exercise of another kind, which is answered in a cell.
+    ValueError for an unknown id or for an exercise of another kind, which is answered in a cell; TypeError
+    for what is neither an exercise nor an id.
     """
+    if not isinstance(exercise, Exercise | str):
+        raise TypeError(f'quiz takes an exercise or its id, such as "02.3", got {exercise!r:.60}')
     if isinstance(exercise, str):
         if exercise not in bank:
             clickable = [name for name, e in bank.items() if isinstance(e, Choice | Prose)]
@@ -88,8 +91,9 @@ class Quiz(anywidget.AnyWidget):
             lines += [_hang(f"  {key}  ", plain(text)) for key, text in e.options.items()]
             call = f'check("{next(iter(e.options))}")'
         else:
-            lines += ["A good answer says:", *(_hang("  -  ", plain(text)) for text in e.rubric)]
-            call = f'check("...", marks=[{", ".join(["True"] * len(e.rubric))}])'
+            points = f"{len(e.rubric)} point{'s' * (len(e.rubric) != 1)}"
+            lines += [f'There are {points} to mark, which check("...") shows once a text is there.']
+            call = 'check("...")'
         return "\n".join([*lines, "", f'To answer from a cell: quiz("{e.id}").{call}'])
 
 
@@ -114,12 +118,17 @@ def _earlier(exercise: Choice | Prose) -> tuple[dict[str, Any], dict[str, Any]]:
     if entry.outcome == progress.PASSED:
         day = html.escape((entry.passed or "")[:10])
         told = {"n": 0, "outcome": entry.outcome, "head": _head(entry.outcome), "html": f"<p>on {day}</p>"}
-        if isinstance(exercise, Choice) and isinstance(data, str):
-            asked = {"n": 0, "choice": data}
+        if isinstance(exercise, Choice) and (key := option(exercise, data)) is not None:
+            asked = {"n": 0, "choice": key}
     if isinstance(exercise, Prose) and isinstance(data, dict) and isinstance(data.get("text"), str):
         marks = data.get("marks")
         asked = {"n": 0, "text": data["text"], "marks": marks if isinstance(marks, list) else None}
     return asked, told
+
+
+def option(exercise: Choice, data: object) -> str | None:
+    """The key of the option that an answer stands for, "b" for "(B)" or for the option's text; or None."""
+    return exercise._key(data) if isinstance(data, str) else None
 
 
 def _head(outcome: str) -> str:
