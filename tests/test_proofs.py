@@ -8,8 +8,9 @@ import sympy as sp
 
 from ddpm_core import elbo, prediction, process, sampling
 from ddpm_core.gaussian import Gaussian
+from ddpm_core.teach import proofs
 from ddpm_core.teach.proofs import FAULTS, PROOFS, prove, refute, table
-from ddpm_core.teach.symbols import alpha, complete_the_square, equal, expectation, log_density, xs, z
+from ddpm_core.teach.symbols import agree, alpha, complete_the_square, equal, expectation, log_density, xs, z
 
 
 @pytest.mark.parametrize("name", PROOFS)
@@ -69,6 +70,29 @@ def test_equality_knows_roots_and_fractions():
     assert not equal(sp.sqrt(1 - a), 1 - sp.sqrt(a))
     assert not equal(sp.sqrt(1 - a), -sp.sqrt(1 - a))
     assert not equal(sp.sqrt(a + b), sp.sqrt(a) + sp.sqrt(b))
+
+
+def test_equality_takes_no_sign_for_granted():
+    v = sp.Symbol("v", positive=True)
+    x = sp.Symbol("x", real=True)
+    for a in (1 - v, x + 1, (1 - v) * (x + 1)):
+        square = sp.sqrt(sp.expand(a**2))
+        for b in (a, -a):
+            assert not equal(square, sp.expand(b))
+            assert not agree(square, b)
+        assert equal(square**2, a**2)
+    assert equal(sp.sqrt(sp.expand((1 + v) ** 2)), 1 + v)
+    assert equal(sp.sqrt(sp.expand((1 - v) ** 2)) * sp.sqrt(1 - v), sp.sqrt(1 - v) * (1 - v))
+    assert not equal(sp.sqrt(sp.expand((1 - v) ** 2)) * sp.sqrt(v - 1), sp.sqrt(v - 1) * (1 - v))
+
+
+def test_a_proof_needs_both_judges(monkeypatch):
+    for judge, name in (("equal", "kernel"), ("agree", "kernel")):
+        with monkeypatch.context() as patch:
+            patch.setattr(proofs, judge, lambda a, b: False)
+            assert not prove(name)
+    monkeypatch.setattr(proofs, "agree", lambda a, b: True)
+    assert not refute("E01")
 
 
 def test_moments_and_squares():

@@ -21,6 +21,7 @@ from ..schedule import Level
 from .symbols import (
     abar_s,
     abar_t,
+    agree,
     alpha,
     beta,
     complete_the_square,
@@ -54,12 +55,12 @@ FAULTS: dict[str, Proof] = {}
 
 def prove(name: str) -> bool:
     """Whether the identity of that name holds: all its pairs are equal."""
-    return all(equal(a, b) for a, b in PROOFS[name].pairs())
+    return all(equal(a, b) and agree(a, b) for a, b in PROOFS[name].pairs())
 
 
 def refute(name: str) -> bool:
     """Whether the false identity of that name fails: one of its pairs is not equal."""
-    return not all(equal(a, b) for a, b in FAULTS[name].pairs())
+    return any(not equal(a, b) and not agree(a, b) for a, b in FAULTS[name].pairs())
 
 
 def table(proofs: dict[str, Proof]) -> str:
