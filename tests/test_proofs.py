@@ -86,6 +86,12 @@ def test_equality_takes_no_sign_for_granted():
     assert not equal(sp.sqrt(sp.expand((1 - v) ** 2)) * sp.sqrt(v - 1), sp.sqrt(v - 1) * (1 - v))
 
 
+@pytest.mark.parametrize("name", ["KL", "KL in d dimensions", "prior term"])
+def test_a_divergence_is_proved_with_its_logarithm(name, monkeypatch):
+    monkeypatch.setattr(proofs, "log", lambda ratio: 0)
+    assert not prove(name)
+
+
 def test_a_proof_needs_both_judges(monkeypatch):
     for judge, name in (("equal", "kernel"), ("agree", "kernel")):
         with monkeypatch.context() as patch:

@@ -96,6 +96,7 @@ def _fault(
 
 
 root = sp.sqrt
+log = lambda ratio: sp.expand_log(sp.log(ratio))  # noqa: E731
 u0, u, v, w, m, n, d = sp.symbols("u_0 u v w m n d", positive=True)  # numbers that the proofs need besides
 error = sp.Symbol("delta", real=True)
 beta_tilde = beta * (1 - abar_s) / (1 - abar_t)
@@ -330,10 +331,9 @@ def _() -> Pairs:
 def _() -> Pairs:
     p, q = Gaussian(m, v), Gaussian(n, w)
     x = p.mean + root(p.var) * z
-    ratio = log_density(x, p.mean, p.var) - log_density(
-        x, q.mean, q.var
-    )  # and -ln(v/w)/2 from the normalisers
-    yield expectation(ratio, z), (p.gap(q) + p.ratio(q) - 1) / 2
+    ratio = log_density(x, p.mean, p.var) - log_density(x, q.mean, q.var)
+    normalisers = (sp.log(q.var) - sp.log(p.var)) / 2
+    yield expectation(ratio, z) + normalisers, (p.gap(q) + p.ratio(q) - 1 - log(p.ratio(q))) / 2
 
 
 @_proof("KL, equal variances", r"\mathrm{KL}=\frac{(\mu_1-\mu_2)^2}{2\sigma^2}", Gaussian.gap, Gaussian.ratio)
@@ -360,8 +360,9 @@ def _() -> Pairs:
 def _() -> Pairs:
     a, b = sp.symbols("a1:4", real=True), sp.symbols("b1:4", real=True)
     pairs = [(Gaussian(i, v), Gaussian(j, w)) for i, j in zip(a, b, strict=True)]
-    each = [p.gap(q) + p.ratio(q) - 1 for p, q in pairs]
-    yield sum(each) / 2, 3 * (v / w - 1) / 2 + sum((i - j) ** 2 for i, j in zip(a, b, strict=True)) / (2 * w)
+    each = [p.gap(q) + p.ratio(q) - 1 - log(p.ratio(q)) for p, q in pairs]
+    apart = sum((i - j) ** 2 for i, j in zip(a, b, strict=True))
+    yield sum(each) / 2, 3 * (v / w - 1 - sp.log(v) + sp.log(w)) / 2 + apart / (2 * w)
 
 
 @_proof(
@@ -383,8 +384,8 @@ def _() -> Pairs:
 )
 def _() -> Pairs:
     end, prior = Gaussian(q_sample(x0, 0, t), t.noise**2), Gaussian(sp.Integer(0), sp.Integer(1))
-    yield end.gap(prior) + end.ratio(prior) - 1, abar_t * x0**2 - abar_t
-    yield end.ratio(prior), 1 - abar_t  # the argument of the logarithm
+    ratio = end.ratio(prior)
+    yield end.gap(prior) + ratio - 1 - log(ratio), abar_t * x0**2 - abar_t - sp.log(1 - abar_t)
 
 
 # ── what the network's output means ─────────────────────────────────────────────────────────────────────────

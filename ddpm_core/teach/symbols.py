@@ -79,9 +79,10 @@ def agree(a: sp.Expr, b: sp.Expr | int = 0, points: int = 3) -> bool:
     dice, difference = random.Random(0), sp.sympify(a) - b
     unknown = sorted(difference.atoms(sp.core.function.AppliedUndef), key=str)
     difference = difference.subs({f: sp.Symbol(f"value_{k}", real=True) for k, f in enumerate(unknown)})
+    symbols = sorted(difference.free_symbols, key=str)
     for top in (1.0, 3.0):
         for _ in range(points):
-            at = {x: dice.uniform(0.02 if x.is_positive else -top, top) for x in difference.free_symbols}
+            at = {x: dice.uniform(0.02 if x.is_positive else -top, top) for x in symbols}
             parts = [complex(sp.N(part.subs(at))) for part in sp.Add.make_args(difference)]
             if all(abs(part.imag) < 1e-12 for part in parts) and abs(sum(parts)) > 1e-7 * max(
                 1, *map(abs, parts)
