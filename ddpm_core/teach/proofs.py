@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
+from ..denoiser import guide
 from ..elbo import weight
 from ..gaussian import Gaussian
 from ..prediction import X0, Eps, Mu, Score, V
 from ..process import between, posterior, posterior_beta, q_sample, transition
-from ..sampling import ancestral, ancestral_beta, ddim
+from ..sampling import ancestral, ancestral_beta, ddim, langevin
 from ..schedule import Level
 from .symbols import (
     abar_s,
@@ -696,6 +697,24 @@ def _() -> Pairs:
 def _() -> Pairs:
     gradient, score = sp.symbols("g score", real=True)
     yield Score().x0(score + gradient, xt, s, t), Eps().x0(-t.noise * score - t.noise * gradient, xt, s, t)
+
+
+@_proof("guidance mixes outputs or estimates", r"\hat x_0(\tilde\varepsilon)=\tilde x_0", guide, Eps.x0, V.x0)
+def _() -> Pairs:
+    plain, told, strength = sp.symbols("plain told w", real=True)
+    yield guide(plain, told, sp.Integer(0)), plain
+    yield guide(plain, told, sp.Integer(1)), told
+    for kind in (Eps(), V()):
+        estimates = kind.x0(plain, xt, s, t), kind.x0(told, xt, s, t)
+        yield kind.x0(guide(plain, told, strength), xt, s, t), guide(*estimates, strength)
+
+
+@_proof("Langevin at rest", r"V=\frac1{1-h/2}\ \text{on}\ \mathcal N(0,1)", langevin)
+def _() -> Pairs:
+    h = sp.Rational(1, 2) * u / (1 + u)  # a step below 1/2
+    V_rest = 1 / (1 - h / 2)
+    moved = langevin(root(V_rest) * eps, -root(V_rest) * eps, h, z)
+    yield expectation(moved**2, eps, z), V_rest
 
 
 # ── what is false ───────────────────────────────────────────────────────────────────────────────────────────
