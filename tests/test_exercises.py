@@ -61,8 +61,8 @@ def test_it_is_complete(e):
     assert e.kind in ("number", "choice", "function", "symbolic", "prose")
     assert e.id == next(k for k, v in bank.items() if v is e)
     assert all(s.strip() for s in (e.title, e.prompt, e.worked, e.right, *e.hints))
-    assert e.hints
-    assert e.mistakes
+    assert e.hints, "at least one hint"
+    assert e.mistakes, "at least one likely mistake"
     names = [m.name for m in e.mistakes]
     assert len(set(names)) == len(names)
     text = " ".join([e.prompt, e.worked, e.right, *e.hints, *(m.message for m in e.mistakes)])
@@ -105,7 +105,7 @@ def test_a_mistake_is_met_with_a_number(e):
             assert shown[1] != shown[2], "the two numbers must differ, or they show nothing"
     else:
         with_number = [m for m in e.mistakes if any(c.isdigit() for c in m.message)]
-        assert len(with_number) >= len(e.mistakes) - 1
+        assert len(with_number) >= len(e.mistakes) - 1, "all messages but one should hold a number"
 
 
 class Hostile:

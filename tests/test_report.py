@@ -115,6 +115,15 @@ def test_long_names_are_cut_and_not_lost(folder, tmp_path, capsys):
     assert line(lines, "anna-longlong").startswith(f"anna-{'long' * 12}"[:39] + "…   ")
 
 
+def test_a_folder_without_a_file_is_named(folder, tmp_path, capsys):
+    put(folder / "anna.json", **{"00.1": entry()})
+    (folder / "erik").mkdir()
+    put(folder / "deep" / "er" / "progress.json", **{"00.1": entry()})
+    _, lines = run(folder, tmp_path, capsys)
+    for name in ("erik", "deep"):
+        assert any(f"{name}: no progress file" in text for text in lines)
+
+
 def test_a_mark_of_the_byte_order_is_no_damage(folder, tmp_path, capsys):
     put(folder / "anna.json", **{"00.1": entry()})
     (folder / "anna.json").write_bytes(b"\xef\xbb\xbf" + (folder / "anna.json").read_bytes())
@@ -170,7 +179,8 @@ def test_hostile_files_cost_one_line_each(folder, tmp_path, capsys):
     assert "no progress of this course" in said["list.json"]
     assert "later version" in said["new.json"]
     assert "1 entries" in said["broken.json"]
-    assert len(problems) == 8 + hasattr(os, "mkfifo")
+    assert "no progress file" in said["folder.json"]
+    assert len(problems) == 9 + hasattr(os, "mkfifo")
 
 
 def test_names_steer_neither_the_terminal_nor_a_spreadsheet(folder, tmp_path, capsys):
@@ -258,7 +268,7 @@ def test_help_says_what_a_teacher_needs(capsys):
 
 
 def test_as_a_command_with_the_course_s_own_exercises(folder, tmp_path):
-    put(folder / "anna.json", **{"00.1": entry(5.0), "00.2": entry("a"), "00.3": entry({"__class__": [1]})})
+    put(folder / "anna.json", **{"00.1": entry(5.0), "00.2": entry("b"), "00.3": entry({"__class__": [1]})})
     command = [sys.executable, "-m", "ddpm_core.teach", "report", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")

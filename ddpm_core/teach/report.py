@@ -107,10 +107,15 @@ def _files(folder: Path, problems: list[str], deeper: bool = True) -> Iterator[P
                 problems.append(f"{path}: a link, not followed")
         elif entry.is_dir(follow_symlinks=False):
             if deeper:
+                told = len(problems)
                 try:
-                    yield from _files(path, problems, deeper=False)
+                    found = list(_files(path, problems, deeper=False))
                 except OSError as error:
                     problems.append(f"{path}: {error.strerror}")
+                    continue
+                if not found and len(problems) == told:
+                    problems.append(f"{path}: no progress file (further down none is looked for)")
+                yield from found
         elif is_json:
             yield path
 
