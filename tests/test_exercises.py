@@ -390,6 +390,22 @@ def test_thousands_may_be_separated():
         assert judged(bank["01.4"], text).outcome is PASSED
 
 
+def test_what_is_quoted_keeps_its_signs():
+    def fails(x0, eps, t):
+        raise ValueError("bad *x* at x_t, $5 or $6")
+
+    for e, answer, sign in (
+        (NUMBER, "(2/*)", "2/*)"),
+        (NUMBER, "5 $x$ 6", "$x$"),
+        (bank["02.3"], "x_0 + q_7_", "q_7_"),
+        (bank["02.4"], fails, "bad *x* at x_t, $5 or $6"),
+        (bank["00.2"], "**all** of $a$", "**all** of $a$"),
+    ):
+        message = judged(e, answer).message
+        assert sign in plain(message)
+        assert re.search(f"`[^`]*{re.escape(sign)}[^`]*`", typeset(message)), typeset(message)
+
+
 def test_prose_is_marked_by_its_author():
     e = next(e for e in bank.values() if isinstance(e, Prose) and len(e.rubric) == 4)
     text = e.models[0]

@@ -190,7 +190,7 @@ def tokens(text: str) -> list[Token]:
     while at < len(text):
         match = TOKEN.match(text, at)
         if match is None:
-            raise Unreadable(ASIDE.get(text[at], f"I can't read {text[at]!r} in {around(text, at)}."))
+            raise Unreadable(ASIDE.get(text[at], f"I can't read {quoted(text[at])} in {around(text, at)}."))
         kind = str(match.lastgroup)
         if kind == "density":
             first, *given = re.findall(AT, match["density"])
@@ -227,15 +227,20 @@ def plain(text: str) -> str:
     return tail if named else text
 
 
+def quoted(text: str) -> str:
+    """Somebody's text as code, so that none of its signs is taken for Markdown or a formula."""
+    return "`" + " ".join(text.split()).replace("`", "’") + "`"
+
+
 def short(text: str, most: int = 40) -> str:
-    """A text in quotes, cut if it is long."""
-    return repr(text if len(text) <= most else text[: most - 1] + "…")
+    """A text, quoted, and cut if it is long."""
+    return quoted(text if len(text) <= most else text[: most - 1] + "…")
 
 
 def around(text: str, at: int) -> str:
-    """The neighbourhood of a place, in quotes."""
+    """The neighbourhood of a place, quoted."""
     low, high = max(0, at - 12), at + 13
-    return repr("…" * (low > 0) + text[low:high] + "…" * (high < len(text)))
+    return quoted("…" * (low > 0) + text[low:high] + "…" * (high < len(text)))
 
 
 # --- tokens to a tree ------------------------------------------------------------------------------
@@ -280,7 +285,7 @@ class _Reader:
     def lost(self) -> Unreadable:
         if self.now.kind == "end":
             return Unreadable("The formula ends too early; something is missing at its end.")
-        return Unreadable(f"I don't understand {self.now.text!r} in {around(self.text, self.now.at)}.")
+        return Unreadable(f"I don't understand {quoted(self.now.text)} in {around(self.text, self.now.at)}.")
 
     def deeper(self) -> None:
         self.depth += 1
@@ -341,7 +346,7 @@ class _Reader:
         tree = self.sum()
         if self.take(PAIRS[opened]) is None:
             if self.now.kind == "end":
-                raise Unreadable(f"A bracket {opened!r} is never closed.")
+                raise Unreadable(f"A bracket {quoted(opened)} is never closed.")
             raise self.lost()
         self.depth -= 1
         return tree

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
-from ..answers import Unreadable
+from ..answers import Unreadable, quoted
 from ..markup import plain, typeset
 from .clock import Failed, hangs, within
 
@@ -173,7 +173,7 @@ def named(error: BaseException) -> str:
     except Exception:
         text = ""
     line = " ".join(text.split())
-    return type(error).__name__ + (f": {line[:200]}" if line else "")
+    return type(error).__name__ + (f": {quoted(line[:200])}" if line else "")
 
 
 def number(x: Any) -> str:

@@ -104,7 +104,7 @@ class Number(Exercise):
                 share = 0.01
             elif stem(word) not in map(stem, (self.unit, *self.units)):
                 asked = f"in {self.unit}" if self.unit else "as a plain number without a unit"
-                raise Unreadable(f"Give the answer {asked}; {word!r} came.")
+                raise Unreadable(f"Give the answer {asked}; {answers.quoted(word)} came.")
             text = text[: tail.start()]
         if self.answer != int(self.answer) or re.match(r"\s*[+-]?0,", text):
             text = re.sub(r"^(\s*[+-]?\d+),(\d+\s*)$", r"\1.\2", text)  # one comma in all: it is no separator
