@@ -154,6 +154,7 @@ def test_a_formula_as_mathml(latex, expected):
     [
         r"\foo", "x^", "{", "}", "x_", r"\frac{1}", r"\frac{1", r"\text", r"\text{a", "a & b", "a}", "a~b",
         r"\begin{x}", r"\begin{aligned} a", r"\begin{tikz} a \end{tikz}", r"\begin{cases} a \end{aligned}",
+        "x^2^3", "x_a_b", r"\operatorname{arg\,min}", r"\sqrt[3]{x}",
         r"\left( a", r"\left( a & )", r"a \right)", r"\left( a } \right)", "{" * 9999, r"\bar" * 9999 + " a",
     ],
     ids=lambda latex: latex[:30],

@@ -131,7 +131,8 @@ class _Reader:
         """An atom with its scripts; a space behind the name of a function."""
         base, scripts = self.atom(), {}
         while self.next in ("_", "^"):
-            at = self.step()
+            if (at := self.step()) in scripts:
+                raise ValueError(f"a second {at} at the same place; put braces around what the first is of")
             scripts[at] = self.argument()
         whole = _scripted(base, scripts)
         if base.text not in _FUNCTIONS or self.next is None or _BRACKET.match(self.next):
@@ -207,7 +208,7 @@ class _Reader:
             return self.fence(_SIZES.get(name.rstrip("lrm"), ""))
         if name == "begin":
             return self.environment(self.words())
-        raise ValueError(f"\\{name} is not known here")
+        raise ValueError("\\sqrt takes no index here" if name == "sqrt" else f"\\{name} is not known here")
 
     def words(self) -> str:
         """What stands between braces, with its spaces; without braces, one letter."""
@@ -219,6 +220,8 @@ class _Reader:
         if end < 0:
             raise ValueError("a brace is never closed")
         words, self.at = self.source[self.at : end], end + 1
+        if "\\" in words:
+            raise ValueError(f"{words}: words hold no commands")
         self.step()
         return words
 
