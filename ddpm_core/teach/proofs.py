@@ -699,7 +699,13 @@ def _() -> Pairs:
     yield Score().x0(score + gradient, xt, s, t), Eps().x0(-t.noise * score - t.noise * gradient, xt, s, t)
 
 
-@_proof("guidance mixes outputs or estimates", r"\hat x_0(\tilde\varepsilon)=\tilde x_0", guide, Eps.x0, V.x0)
+@_proof(
+    "guidance mixes outputs or estimates",
+    r"\text{of }\hat\varepsilon\text{ or of }\hat x_0:\ \text{the same}",
+    guide,
+    Eps.x0,
+    V.x0,
+)
 def _() -> Pairs:
     plain, told, strength = sp.symbols("plain told w", real=True)
     yield guide(plain, told, sp.Integer(0)), plain
@@ -709,7 +715,7 @@ def _() -> Pairs:
         yield kind.x0(guide(plain, told, strength), xt, s, t), guide(*estimates, strength)
 
 
-@_proof("Langevin at rest", r"V=\frac1{1-h/2}\ \text{on}\ \mathcal N(0,1)", langevin)
+@_proof("Langevin at rest", r"\mathrm{Var}(x)=\frac1{1-h/2}\ \text{on}\ \mathcal N(0,1)", langevin)
 def _() -> Pairs:
     h = sp.Rational(1, 2) * u / (1 + u)  # a step below 1/2
     V_rest = 1 / (1 - h / 2)
