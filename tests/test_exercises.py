@@ -388,6 +388,10 @@ def test_a_long_gap_takes_no_time():
 def test_thousands_may_be_separated():
     for text in ("3,072,000", "3 072 000", "3_072_000", "3072e3", "3072000 numbers"):
         assert judged(bank["01.4"], text).outcome is PASSED
+    for text in ("99,108", "99 108", "99108,03", "99,108.03", "99108 values"):
+        assert judged(bank["02.15"], text).outcome is PASSED
+    for text in ("0,825", "+0,825", "0.825"):
+        assert judged(bank["07.2"], text).outcome is PASSED
 
 
 def test_what_is_quoted_keeps_its_signs():

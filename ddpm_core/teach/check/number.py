@@ -106,15 +106,17 @@ class Number(Exercise):
                 asked = f"in {self.unit}" if self.unit else "as a plain number without a unit"
                 raise Unreadable(f"Give the answer {asked}; {answers.quoted(word)} came.")
             text = text[: tail.start()]
-        if self.answer != int(self.answer) or re.match(r"\s*[+-]?0,", text):
-            text = re.sub(r"^(\s*[+-]?\d+),(\d+\s*)$", r"\1.\2", text)  # one comma in all: it is no separator
-        text = re.sub(r"(?<=\d)[ ,_\u2009\u202f'](?=\d{3}(?!\d))", "", text)
-        text = re.sub(r"^(\s*[+-]?\d+),(\d+\s*)$", r"\1.\2", text)
+        parted = re.sub(r"(?<=\d)[ ,_\u2009\u202f'](?=\d{3}(?!\d))", "", text)
+        whole, decimal = (re.sub(r"^([+-]?\d+),(\d+)$", r"\1.\2", x) for x in (parted, text))
+        readings = [whole, decimal] if decimal != text else [whole]  # 99,108 and 0,825
+        return min((share * self._value(x) for x in readings), key=lambda value: abs(value - self.answer))
+
+    def _value(self, text: str) -> float:
         tree = answers.parse(text)
         if found := answers.names(tree):
             raise Unreadable(f"A number is asked for; {sorted(found)[0]} is a symbol. Put its value in.")
         value = complex(answers.evaluate(tree, {}))
-        return share * value.real if value.imag == 0 else math.nan
+        return value.real if value.imag == 0 else math.nan
 
 
 def digits(value: float) -> int:
