@@ -271,28 +271,25 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize("name", SHAPES)
-def test_a_network_that_returns_another_shape_is_named_at_once(name):
-    denoiser = Denoiser(Net(SHAPES[name]), S, Eps())
-    for wish in (
+def doors(denoiser, x):
+    """All the ways in which data come to a network."""
+    return (
         lambda: train(denoiser, x, images=9),
         lambda: denoiser.loss(x, t4, x),
         lambda: denoiser(x, t4),
         lambda: list(sample(denoiser, x)),
-    ):
+    )
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_network_that_returns_another_shape_is_named_at_once(name):
+    for wish in doors(Denoiser(Net(SHAPES[name]), S, Eps()), x):
         with pytest.raises(ValueError, match=r"the network's output must have the shape of its input"):
             wish()
 
 
 def test_data_of_another_type_than_the_weights_are_named():
-    denoiser = Denoiser(MLP(2, 4), S, Eps())
-    points = torch.zeros(4, 2, dtype=torch.float64)
-    for wish in (
-        lambda: train(denoiser, points, images=9),
-        lambda: denoiser.loss(points, t4, points),
-        lambda: denoiser(points, t4),
-        lambda: list(sample(denoiser, points)),
-    ):
+    for wish in doors(Denoiser(MLP(2, 4), S, Eps()), torch.zeros(4, 2, dtype=torch.float64)):
         with pytest.raises(TypeError, match=r"weights are torch\.float32, what comes in is torch\.float64"):
             wish()
 
