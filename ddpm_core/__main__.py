@@ -17,8 +17,9 @@ from tqdm import tqdm
 
 from . import checkpoints, checks, data, elbo, parallel
 from .denoiser import Denoiser
+from .metrics import agreement
 from .nets import MLP, UNet
-from .prediction import Eps
+from .prediction import Eps, Prediction, V
 from .sampling import randn, sample
 from .schedule import cosine
 from .training import train, watch
@@ -29,14 +30,17 @@ class Recipe(NamedTuple):
 
     read: Callable[[], tuple[data.Dataset, data.Dataset]]
     net: Callable[[], UNet]
+    prediction: Prediction
     batch: int
     lr: float
     ema: float
 
 
 RECIPES = {
-    "digits": Recipe(data.digits, UNet, 64, 4e-3, 0.999),
-    "mnist": Recipe(data.mnist, lambda: UNet(width=16, mults=(1, 3, 6), classes=10), 64, 3e-3, 0.9995),
+    "digits": Recipe(data.digits, UNet, Eps(), 64, 4e-3, 0.999),
+    "mnist": Recipe(
+        data.mnist, lambda: UNet(width=16, mults=(1, 3, 6), blocks=2, classes=10), V(), 64, 3e-3, 0.9995
+    ),
 }
 
 LARGEST_SEED = (1 << 63) - 1
@@ -73,23 +77,29 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
         "seed": args.seed,
         "bf16": args.bf16,
     }
-    source = {} if args.source is None else {"from": args.source}
+    wishes = {"from": args.source, "agree": args.agree}
+    told = {"data": args.data, **settings} | {name: w for name, w in wishes.items() if w is not None}
+    if args.agree is not None:
+        checks.share(args.agree, "--agree")
     _writable(target)
-    if target.is_file() and _finished(target, {"data": args.data, **settings, **source}, args.resume):
+    if target.is_file() and _finished(target, told, args.resume):
         return
     if args.save_every is not None:
         checks.whole(args.save_every, "--save-every", 1)
     images, labels, levels = recipe.read()[0]
     torch.manual_seed(args.seed)  # the network's first weights
-    net = recipe.net()
-    if args.source is not None:
-        net.load_state_dict(_weights(args.source, net))
-    denoiser = Denoiser(net, cosine(), Eps(), clip=1.0).to(device)
+    if args.source is None:
+        denoiser = Denoiser(recipe.net(), cosine(), recipe.prediction, clip=1.0).to(device)
+    else:
+        denoiser = _fitting(args.source, images, device)
+    net = cast(UNet | MLP, denoiser.net)
+    y = labels if net.config["classes"] else None
+    if args.agree is not None:
+        y = _agreed(images, y, args.agree)
     start = time.perf_counter()
     save = target.with_name("run.safetensors")
-    told = {"data": args.data, "net": net.config, **settings, **source}
-    resume = _resumed(save, told) if args.resume and save.is_file() else None
-    y = labels if net.config["classes"] else None
+    whole = {**told, "net": net.config}
+    resume = _resumed(save, whole) if args.resume and save.is_file() else None
     steps = train(denoiser, images, y, **settings, resume=resume)
     last = int(resume["counts"][0]) if resume else 0
     if not parallel.first():
@@ -103,20 +113,11 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
         print(f"resumed at {last} images", flush=True)
     for step in watch(steps, args.images):
         if args.save_every and step.images // args.save_every > last // args.save_every:
-            checkpoints.write(save, step.run.tensors(), told)
+            checkpoints.write(save, step.run.tensors(), whole)
         last = step.images
     seconds = time.perf_counter() - start
     shape = list(images.shape[1:])
-    checkpoints.save(
-        denoiser,
-        target,
-        data=args.data,
-        shape=shape,
-        levels=levels,
-        seconds=round(seconds, 1),
-        **settings,
-        **source,
-    )
+    checkpoints.save(denoiser, target, shape=shape, levels=levels, seconds=round(seconds, 1), **told)
     save.unlink(missing_ok=True)
     print(f"{last:,} images in {seconds:.0f} s: {target}")
 
@@ -131,13 +132,22 @@ def _finished(target: Path, wish: dict[str, Any], resume: bool) -> bool:
     raise FileExistsError(f"{target} would be written over; move it away, or give another --out")
 
 
-def _weights(name: str, net: UNet) -> dict[str, Tensor]:
-    """The weights that training is to start from, or ValueError if they are of another network."""
-    source = _file(name)
-    trained = checkpoints.load(source).net
-    if cast(UNet | MLP, trained).config != net.config:
-        raise ValueError(f"{source} holds another network: {trained.config}, wanted {net.config}")
-    return trained.state_dict()
+def _fitting(name: str, images: Tensor, device: torch.device) -> Denoiser:
+    """The denoiser that training is to start from, or ValueError if it was made for other pictures."""
+    card, denoiser = _model(name, device)
+    if card["shape"] != (shape := list(images.shape[1:])):
+        raise ValueError(f"{name} was trained on pictures of {card['shape']}, these are {shape}")
+    return denoiser
+
+
+def _agreed(images: Tensor, y: Tensor | None, least: float) -> Tensor:
+    """Labels, -1 for those that less than this share of a picture's nearest neighbours have."""
+    if y is None:
+        raise ValueError("--agree: this network is trained without labels")
+    withheld = agreement(images, y) < least
+    if parallel.first():
+        print(f"{int(withheld.sum()):,} of {len(y):,} labels withheld", flush=True)
+    return y.masked_fill(withheld, -1)
 
 
 def _resumed(save: Path, told: dict[str, Any]) -> dict[str, Tensor]:
@@ -311,7 +321,13 @@ def _parser() -> argparse.ArgumentParser:
     t = commands.add_parser("train", help="train a denoiser and leave OUT/model.safetensors")
     t.add_argument("--data", choices=sorted(RECIPES), default="digits")
     t.add_argument("--images", type=int, default=200_000, help="how many to see (default: %(default)s)")
-    t.add_argument("--from", dest="source", metavar="NAME", help="weights to start from, instead of random")
+    t.add_argument("--from", dest="source", metavar="NAME", help="start from this network")
+    t.add_argument(
+        "--agree",
+        type=float,
+        metavar="SHARE",
+        help="withhold labels that less than this share of a picture's ten nearest neighbours have",
+    )
     t.add_argument("--batch", type=int, help="images a step")
     t.add_argument("--lr", type=float, help="the highest learning rate")
     t.add_argument("--ema", type=float, help="how slowly the average of the weights forgets, in [0, 1)")

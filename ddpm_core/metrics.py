@@ -103,6 +103,25 @@ def nearest(x: Tensor, to: Tensor) -> Tensor:
     return torch.cat([distance(part) for part in x.split(1000)])
 
 
+def agreement(x: Tensor, classes: Tensor, k: int = 10) -> Tensor:
+    """The share of each picture's k nearest others that are of its own class (N,): (N,) in [0, 1].
+
+    x: (N, ...).  A label that few neighbours share is a mistake, or the picture is an odd one.
+    ValueError if there are no k others.
+    """
+    if len(x) <= k:
+        raise ValueError(f"{k} others of each are asked for, but there are {len(x) - 1}")
+    points = x.flatten(1)
+
+    def share(part: Tensor) -> Tensor:
+        distance = torch.cdist(points[part], points)
+        distance[torch.arange(len(part)), part] = torch.inf  # itself
+        near = classes[distance.topk(k, largest=False).indices]  # (n, k)
+        return (near == classes[part, None]).float().mean(1)
+
+    return torch.cat([share(part) for part in torch.arange(len(x)).split(1000)])
+
+
 def within(features: Tensor, classes: Tensor) -> float:
     """Mean distance of two pictures of one class, as features (N, d), averaged over the classes (N,).
 

@@ -69,9 +69,9 @@ class Run:
             self.online.load_state_dict(part("online."))
             self.average.load_state_dict(part("average."))
             for i, p in enumerate(self.online.parameters()):
-                self.optimizer.state[p] = {
-                    name: t.clone() if name == "step" else torch.empty_like(p).copy_(t)  # in p's own layout
-                    for name, t in part(f"adam.{i}.").items()
+                self.optimizer.state[p] = {"step": tensors[f"adam.{i}.step"].clone()} | {
+                    name: torch.empty_like(p).copy_(tensors[f"adam.{i}.{name}"])  # in p's own layout
+                    for name in ("exp_avg", "exp_avg_sq")
                 }
             self.images, self.steps = tensors["counts"].tolist()
         except (RuntimeError, KeyError, TypeError) as error:

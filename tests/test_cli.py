@@ -76,7 +76,40 @@ def test_training_can_start_from_other_weights(run, tmp_path, capsys):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
     assert checkpoints.card(tmp_path / "more" / "model.safetensors")["from"] == str(run)
     assert main([*wish, "mnist", "--out", str(tmp_path / "other")]) == 2
-    assert "holds another network" in capsys.readouterr().err
+    assert "was trained on pictures of [1, 28, 28], these are [1, 8, 8]" in capsys.readouterr().err
+
+
+def test_training_goes_on_with_the_network_that_it_starts_from(tmp_path):
+    from ddpm_core import Denoiser, UNet, V, checkpoints, linear
+
+    own = Denoiser(UNet(width=8, blocks=2), linear(20, 1e-3, 0.3), V(), clip=2.0)
+    checkpoints.save(own, tmp_path / "own" / "model.safetensors", data="digits", shape=[1, 8, 8])
+    wish = ["--from", str(tmp_path / "own"), "--out", str(tmp_path / "more")]
+    assert main(["train", "--images", "64", "--lr", "1e-9", *wish]) == 0
+    more = checkpoints.load(tmp_path / "more" / "model.safetensors")
+    assert (more.net.config, more.schedule, more.clip) == (own.net.config, own.schedule, 2.0)
+    assert type(more.prediction) is V
+
+
+def test_labels_that_few_neighbours_share_are_withheld(tmp_path, capsys, monkeypatch):
+    from ddpm_core import Denoiser, UNet, V, checkpoints, cosine, data, train
+    from ddpm_core import __main__ as cli
+
+    x = torch.tensor([-0.9] * 15 + [0.9] * 15)[:, None, None, None] * torch.ones(1, 8, 8)
+    y = torch.tensor([0] * 15 + [1] * 15)
+    y[4], told = 1, []
+    few = data.Dataset(x + 0.01 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0)), y, 17)
+    monkeypatch.setitem(cli.RECIPES, "digits", cli.RECIPES["digits"]._replace(read=lambda: (few, few)))
+    monkeypatch.setattr(cli, "train", lambda d, x, y, **k: told.append(y) or train(d, x, y, **k))
+    own = Denoiser(UNet(width=8, classes=2), cosine(), V(), clip=1.0)
+    checkpoints.save(own, tmp_path / "own" / "model.safetensors", data="digits", shape=[1, 8, 8])
+    wish = ["train", "--images", "64", "--agree", "0.5", "--out", str(tmp_path / "more")]
+    assert main([*wish, "--from", str(tmp_path / "own")]) == 0
+    assert "1 of 30 labels withheld" in capsys.readouterr().out
+    assert (told[0] == torch.where(torch.arange(30) == 4, -1, y)).all()
+    assert checkpoints.card(tmp_path / "more" / "model.safetensors")["agree"] == 0.5
+    assert main([*wish[:-1], str(tmp_path / "else")]) == 2
+    assert "--agree: this network is trained without labels" in capsys.readouterr().err
 
 
 def test_a_model_that_is_there_is_not_written_over(run, tmp_path, capsys):
@@ -148,6 +181,7 @@ def test_a_module_run_as_a_command(run, tmp_path):
         ("train --batch 0 --out {tmp}/r", "batch must be at least 1, got 0"),
         ("train --lr -1 --out {tmp}/r", "lr must lie strictly between 0"),
         ("train --ema 1 --out {tmp}/r", "ema must lie"),
+        ("train --agree 1.5 --out {tmp}/r", "--agree must lie in [0, 1], got 1.5"),
         ("train --data mnist --out {tmp}/r", "DDPM_DATA"),
         ("train --out {tmp}/file/r", "file"),
     ],

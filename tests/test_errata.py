@@ -255,6 +255,7 @@ def test_as_many_frames_as_there_are():
         ({"world": SHORT}, TypeError, "world must be a Mixture.*got Schedule"),
         ({"world": Mixture(SHORT, torch.zeros(3, 2))}, ValueError, r"one dimension.*got \(3, 2\)"),
         ({"faults": []}, ValueError, "faults is empty"),
+        ({"faults": [FAULTS["E02"], FAULTS["E01"], FAULTS["E02"]]}, ValueError, "E02 .* is there twice"),
         ({"faults": ["E01"]}, TypeError, "each fault must be a Fault, such as .*got str 'E01'"),
         ({"faults": "E01"}, TypeError, "faults must be a list of them.*got str 'E01'"),
         ({"faults": FAULTS["E01"]}, TypeError, "faults must be a list of them.*got Fault E01"),

@@ -105,6 +105,8 @@ def test_long_and_odd_texts_take_no_time():
         (r"\|\varepsilon-\varepsilon_\theta\|^2", "‖ε − ε_θ‖²"),
         (r"\left(\tfrac12\right)", "(1/2)"),
         (r"\Big(a + b\Big)^2 - {a + b}^2", "(a + b)² − (a + b)²"),
+        (r"\frac{a}{b}^2 - \frac12^k + {\frac{a+b}{c}}_t", "(a/b)² − (1/2)^k + ((a+b)/c)_t"),
+        (r"\sqrt{x}^2 - \sqrt{1-x}^2 + {\left(\tfrac12\right)}^2", "(√x)² − (√(1−x))² + (1/2)²"),
         (r"\mathbb E_q[x] \le 1", "𝔼_q[x] ≤ 1"),
         (r"\text{two words} \operatorname{Var}", "two wordsVar"),
         (r"f'(x) < 0", "f′(x) < 0"),

@@ -5,7 +5,7 @@ import torch
 from oracles import normal
 
 from ddpm_core import classifier, digits
-from ddpm_core.metrics import balanced, entropy, floor, frechet, jackknife, nearest, report, within
+from ddpm_core.metrics import agreement, balanced, entropy, floor, frechet, jackknife, nearest, report, within
 
 
 def exactly(mean: torch.Tensor, cov_root: torch.Tensor, n: int = 400) -> torch.Tensor:
@@ -107,3 +107,17 @@ def test_the_jackknife_of_a_mean_is_its_standard_error():
     assert 0.4 * error < jackknife(lambda a: a.mean().item(), x)[1] < 2.5 * error
     two = jackknife(lambda a, b: (a * b).sum().item(), x, x)
     assert two == jackknife(lambda a: (a**2).sum().item(), x)
+
+
+def test_agreement_counts_neighbours_and_leaves_out_the_picture_itself():
+    x = normal(1300, 3, seed=4).reshape(1300, 3, 1, 1)  # more than are compared at once
+    y = torch.randint(0, 3, (1300,), generator=torch.Generator().manual_seed(0))
+    x[0] = x[1]  # a copy is a neighbour like any other
+    for k in (1, 7):
+        told = agreement(x, y, k)
+        for i in (0, 1, 2, 999, 1000, 1299):
+            near = (x - x[i]).flatten(1).norm(dim=1)
+            near[i] = math.inf
+            assert told[i] == pytest.approx((y[near.argsort()[:k]] == y[i]).double().mean().item())
+    with pytest.raises(ValueError, match="10 others of each are asked for, but there are 9"):
+        agreement(x[:10], y[:10])

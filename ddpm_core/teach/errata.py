@@ -453,6 +453,8 @@ def _believed(faults: object) -> list[Fault]:
             raise TypeError(f"each fault must be a Fault, such as FAULTS['E01'], got {checks.show(fault)}")
     if not faults:
         raise ValueError("faults is empty: watch at least one, such as [FAULTS['E01']]")
+    if twice := [fault for k, fault in enumerate(faults) if fault in faults[:k]]:
+        raise ValueError(f"{twice[0]} is there twice; name each fault once")
     return faults
 
 

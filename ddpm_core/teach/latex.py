@@ -66,6 +66,8 @@ _FENCED = {
     "cases": ("{", ""), "pmatrix": ("(", ")"), "bmatrix": ("[", "]"), "matrix": ("", ""), "array": ("", ""),
 }  # fmt: skip
 _INDEX = re.compile(r"([_^]([^\W_]+|\([^()]*\))|/\([^/]*\)|/\w+)$")  # or a fraction, and then
+_COMPOUND = re.compile(r"^√|.[ /].")  # of several parts, so that an index would seem to be the last one's
+_BRACKETED = re.compile(r"[(\[{][^()\[\]{}]*[)\]}]")
 _WORD = re.compile(r"[\w√∑∏]")  # a letter: a space between them, in text
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -300,7 +302,9 @@ def _scripted(base: Formula, scripts: Mapping[str, Formula]) -> Formula:
     if not scripts:
         return base
     tag, inside = "m", base.mathml
-    text = f"({base.text})" if re.match(r"[^(\[{].* ", base.text) else base.text
+    text = (
+        f"({base.text})" if _COMPOUND.search(base.text) and not _BRACKETED.fullmatch(base.text) else base.text
+    )
     for at, name in zip("_^", ("under", "over") if base.over else ("sub", "sup"), strict=True):
         if script := scripts.get(at):
             raised = at == "^" and script.text.isdecimal()
