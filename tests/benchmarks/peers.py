@@ -29,7 +29,7 @@ def batch(x0: Tensor) -> Tensor:
 
 
 class Ours:
-    """ddpm_core: in the shapes in which its weights ship, or in another's."""
+    """ddpm_core: in the widths in which its weights ship, or in another's."""
 
     shape: ClassVar[Shape] = {8: (16, (1, 4)), 28: (16, (1, 3, 6))}
 
