@@ -84,6 +84,9 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
     _writable(target)
     if target.is_file() and _finished(target, told, args.resume):
         return
+    save = target.with_name("run.safetensors")
+    if save.is_file() and not args.resume:
+        raise FileExistsError(f"{save} is of a run that has not ended; go on with --resume, or move it away")
     if args.save_every is not None:
         checks.whole(args.save_every, "--save-every", 1)
     images, labels, levels = recipe.read()[0]
@@ -97,7 +100,6 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
     if args.agree is not None:
         y = _agreed(images, y, args.agree)
     start = time.perf_counter()
-    save = target.with_name("run.safetensors")
     whole = {**told, "net": net.config}
     resume = _resumed(save, whole) if args.resume and save.is_file() else None
     steps = train(denoiser, images, y, **settings, resume=resume)
@@ -125,7 +127,7 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
 def _finished(target: Path, wish: dict[str, Any], resume: bool) -> bool:
     """Whether `target` holds the very run that is to be resumed; FileExistsError if it holds another."""
     card = checkpoints.card(target) if resume else {}
-    if resume and all(card.get(name) == value for name, value in wish.items()):
+    if resume and all(card.get(name) == wish.get(name) for name in (*wish, "from", "agree")):
         if parallel.first():
             print(f"finished already: {target}")
         return True
@@ -154,10 +156,10 @@ def _resumed(save: Path, told: dict[str, Any]) -> dict[str, Tensor]:
     """The tensors of a save, or ValueError if it was made with other settings."""
     tensors, made = checkpoints.read(save)
     if not isinstance(made, dict) or "counts" not in tensors:
-        raise ValueError(f"{save} is no save of a run; move it away, or drop --resume")
+        raise ValueError(f"{save} is no save of a run; move it away")
     if other := sorted(name for name in told | made if made.get(name) != told.get(name)):
         raise ValueError(
-            f"{save} was made with another {' and '.join(other)}; give the same, or drop --resume"
+            f"{save} was made with another {' and '.join(other)}; give the same, or move it away"
         )
     return tensors
 

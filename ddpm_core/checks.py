@@ -106,13 +106,20 @@ def data(x: object, name: str) -> Tensor:
     return x
 
 
-def labels(y: object, batch: int) -> Tensor:
-    """Class labels (batch,), whole numbers, -1 for "no label", or TypeError / ValueError."""
+def labels(y: object, batch: int, classes: int | None = None) -> Tensor:
+    """Class labels (batch,), whole numbers below `classes`, -1 for "no label", or TypeError / ValueError."""
     if not isinstance(y, Tensor) or y.is_floating_point() or y.is_complex() or y.dtype == torch.bool:
         raise TypeError(f"labels must be an integer tensor, got {show(y)}")
     if y.shape != (batch,):
         raise ValueError(f"labels must have shape ({batch},), one for each example, got {tuple(y.shape)}")
-    return y.long()  # uint8 has no -1
+    y = y.long()  # uint8 has no -1
+    if len(y):
+        low, high = (int(v) for v in torch.aminmax(y))
+        if low < -1:
+            raise ValueError(f"labels must be 0 or more, or -1 for none, got {low}")
+        if classes is not None and high >= classes:
+            raise ValueError(f"labels reach {high}, but the network was made for 0..{classes - 1}")
+    return y
 
 
 def same_shape(x: Tensor, like: Tensor, name: str, other: str) -> None:

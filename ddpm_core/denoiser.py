@@ -49,6 +49,8 @@ class Denoiser(nn.Module):
         if not isinstance(t, Tensor):
             return self.at(xt, checks.whole(t, "t", 1, self.schedule.T))
         t = checks.times(t, self.schedule.T, 1, len(xt)).to(xt.device)
+        if len(xt) == 1:
+            xt = xt.expand(len(t), *xt.shape[1:])
         return self._x0(xt, t, self.schedule.gather(t - 1, xt), self.schedule.gather(t, xt))
 
     def at(self, xt: Tensor, t: int) -> Tensor:
@@ -66,7 +68,7 @@ class Denoiser(nn.Module):
         checks.same_shape(checks.batch(eps, "eps"), x0, "eps", "x0")
         t = checks.times(t, self.schedule.T, 1, len(x0))
         if y is not None:
-            y = checks.labels(y, len(x0))
+            y = self.labels(y, len(x0))
         return self.errors(x0, t.to(x0.device), eps, y)
 
     def errors(self, x0: Tensor, t: Tensor, eps: Tensor, y: Tensor | None = None) -> Tensor:
@@ -76,9 +78,13 @@ class Denoiser(nn.Module):
         out = self._out(xt, t, *(() if y is None else (y,)))
         return per_example((self.prediction.target(x0, eps, xt, s, now) - out) ** 2)
 
+    def labels(self, y: Tensor, batch: int) -> Tensor:
+        """Labels (batch,) that the network knows, -1 for "no label", or TypeError / ValueError."""
+        return checks.labels(y, batch, getattr(self.net, "config", {}).get("classes"))
+
     def given(self, y: Tensor) -> "Denoiser":
         """This denoiser with its labels fixed: an estimate of E[x_0 | x_t, y].  y: (B,), or (1,) for all."""
-        y = checks.labels(y, len(y) if isinstance(y, Tensor) and y.ndim else 0)
+        y = self.labels(y, len(y) if isinstance(y, Tensor) and y.ndim else 0)
         return Denoiser(Labelled(self.net, y), self.schedule, self.prediction, self.clip)
 
     def guided(self, y: Tensor, strength: float) -> "Denoiser":
@@ -89,7 +95,7 @@ class Denoiser(nn.Module):
         affine in it with slopes that only know the level, so mixing estimates would be the same.
         ValueError for a network without labels, TypeError or ValueError for other bad input.
         """
-        y = checks.labels(y, len(y) if isinstance(y, Tensor) and y.ndim else 0)
+        y = self.labels(y, len(y) if isinstance(y, Tensor) and y.ndim else 0)
         checks.real(strength, "strength", -math.inf, math.inf)
         if isinstance(self.net, Labelled) or getattr(self.net, "config", {}).get("classes", "?") is None:
             raise ValueError(
@@ -131,7 +137,15 @@ class Labelled(nn.Module):
 
     def forward(self, xt: Tensor, t: Tensor) -> Tensor:
         """The network's output for the labels that are fixed: (B, ...)."""
-        return self.net(xt, t, self.y.expand(len(xt)))
+        return self.net(xt, t, self.for_all(xt))
+
+    def for_all(self, xt: Tensor) -> Tensor:
+        """A label for each picture, or ValueError."""
+        if len(self.y) not in (1, len(xt)):
+            raise ValueError(
+                f"{len(self.y)} labels for {len(xt)} pictures: give one for each, or one for all"
+            )
+        return self.y.expand(len(xt))
 
 
 class Guided(Labelled):
@@ -143,7 +157,7 @@ class Guided(Labelled):
 
     def forward(self, xt: Tensor, t: Tensor) -> Tensor:
         """The guided output: (B, ...)."""
-        y = self.y.expand(len(xt))
+        y = self.for_all(xt)
         both = self.net(cat([xt, xt]), cat([t, t]), cat([full_like(y, -1), y]))  # (2B, ...)
         plain, told = both.chunk(2)
         return guide(plain, told, self.strength)

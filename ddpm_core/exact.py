@@ -80,12 +80,14 @@ class Mixture:
 
     def posterior(self, xt: Tensor, t: Tensor | int) -> Tensor:
         """The probability that x_t came from each component: (B, K)."""
-        return self._joint(xt, t).softmax(1)
+        return self._joint(xt, t).softmax(1).to(self.means)
 
     def _joint(self, xt: Tensor, t: Tensor | int) -> Tensor:
         """log w_k + log N(x_t; signal m_k, spread_k I): (B, K)."""
         signal, noise, x = self._level(xt, t)
-        x, m = x.flatten(1), self.means.flatten(1)
+        if x.device.type != "mps":  # which has no float64; elsewhere the square below is not left to rounding
+            signal, noise, x = signal.double(), noise.double(), x.double()
+        x, m = x.flatten(1), self.means.flatten(1).to(x)
         spread = signal**2 * self.var + noise**2  # (B, K)
         if not bool((spread > 0).all()):
             raise ValueError(
@@ -102,6 +104,8 @@ class Mixture:
             )
         t = t if isinstance(t, Tensor) else torch.tensor([checks.whole(t, "t", 0, self.schedule.T)])
         level = self.schedule.level(t, x.flatten(1))
+        if len(x) == 1:
+            x = x.expand(len(t), *x.shape[1:])
         return *(torch.as_tensor(a).expand(len(x), 1) for a in level), x  # type: ignore[return-value]
 
     @staticmethod
@@ -150,7 +154,15 @@ def log_likelihood(
     """
     if world.means.shape[1:] != (1,):
         raise ValueError(f"the grid is one-dimensional, the world has data of {tuple(world.means.shape[1:])}")
+    if checks.batch(x0, "x0").shape[1:] != (1,):
+        raise ValueError(f"x0 must have shape (B, 1), got {tuple(x0.shape)}")
     path = checks.descending(world.schedule.times() if times is None else times, world.schedule.T)
+    if path[-1]:
+        raise ValueError(f"times must end at 0, where x_0 is, got {path[-1]}")
+    if first is not None:
+        checks.real(first, "first", 0, math.inf)
+    if not len(x0):
+        return x0.double()[:, 0]
 
     def kernel(x: Tensor, t: int, s: int) -> tuple[Tensor, float]:
         """Mean and standard deviation of p(x_s | x_t) at every x_t."""

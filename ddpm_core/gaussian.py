@@ -25,6 +25,7 @@ class Gaussian(NamedTuple):
     def log_prob(self, x: Tensor) -> Tensor:
         """Log density of x (B, ...) in nats: (B,).  ValueError for a point mass, which has none."""
         _needs_density(self.var)
+        _alike(x, self.mean)
         square = (x - self.mean) ** 2 / self.var  # (B, ...)
         return per_example(-0.5 * (square + _log(self.var) + math.log(2 * math.pi)))
 
@@ -35,6 +36,7 @@ class Gaussian(NamedTuple):
         probabilities of all steps sum to one.  Ho et al. 2020, eq. 13.
         """
         _needs_density(self.var)
+        _alike(x, self.mean)
         half = 1 / (checks.whole(levels, "levels", 2) - 1)
         low = ((x - half - self.mean) / self.var**0.5).masked_fill(x < half - 1, -math.inf)  # (B, ...)
         high = ((x + half - self.mean) / self.var**0.5).masked_fill(x > 1 - half, math.inf)
@@ -46,6 +48,7 @@ class Gaussian(NamedTuple):
     def kl(self, other: "Gaussian") -> Tensor:
         """KL(self || other) in nats: (B,).  Infinite for a point mass against a density."""
         _needs_density(other.var)
+        _alike(self.mean, other.mean)
         ratio = self.ratio(other)
         return per_example(0.5 * (self.gap(other) + ratio - 1 - _log(ratio)))
 
@@ -61,6 +64,14 @@ class Gaussian(NamedTuple):
 def per_example(x: Tensor) -> Tensor:
     """(B, ...) -> (B,): the sum over everything but the batch."""
     return x.sum(tuple(range(1, x.ndim))) if x.ndim > 1 else x
+
+
+def _alike(x: Tensor, mean: Tensor) -> None:
+    """A point for a mean, or ValueError: what torch would broadcast to (B, B) has no log density (B,)."""
+    if x.ndim != mean.ndim and 0 not in (x.ndim, mean.ndim):
+        raise ValueError(
+            f"a point and a mean must have as many axes, got {tuple(x.shape)} and {tuple(mean.shape)}"
+        )
 
 
 def _log(v: Tensor | float) -> Tensor | float:

@@ -95,6 +95,10 @@ def entropy(classes: Tensor, of: int = 10) -> float:
 
 def nearest(x: Tensor, to: Tensor) -> Tensor:
     """Euclidean distance of each x (N, ...) to the nearest of `to` (M, ...): (N,); 0 for a copy."""
+    if x.shape[1:] != to.shape[1:]:
+        raise ValueError(
+            f"pictures of shapes {tuple(x.shape[1:])} and {tuple(to.shape[1:])} have no distance"
+        )
 
     def distance(part: Tensor) -> Tensor:
         which = torch.cdist(part.flatten(1), to.flatten(1)).argmin(1)  # by matrix products: fast, and rounded

@@ -68,12 +68,16 @@ class Run:
             self.generator.set_state(tensors["generator"])
             self.online.load_state_dict(part("online."))
             self.average.load_state_dict(part("average."))
-            for i, p in enumerate(self.online.parameters()):
-                self.optimizer.state[p] = {"step": tensors[f"adam.{i}.step"].clone()} | {
-                    name: torch.empty_like(p).copy_(tensors[f"adam.{i}.{name}"])  # in p's own layout
-                    for name in ("exp_avg", "exp_avg_sq")
-                }
             self.images, self.steps = tensors["counts"].tolist()
+            moved = [
+                i for i, _ in enumerate(self.online.parameters()) if part(f"adam.{i}.")
+            ]  # not the frozen
+            for i, p in enumerate(self.online.parameters()):
+                if i in moved or not moved:
+                    self.optimizer.state[p] = {"step": tensors[f"adam.{i}.step"].clone()} | {
+                        name: torch.empty_like(p).copy_(tensors[f"adam.{i}.{name}"])  # in p's own layout
+                        for name in ("exp_avg", "exp_avg_sq")
+                    }
         except (RuntimeError, KeyError, TypeError) as error:
             raise ValueError(
                 f"the save is of another network, another kind of device or another version: {error}"
@@ -112,10 +116,7 @@ def train(
     if not len(x0):
         raise ValueError("x0 is empty: there is nothing to train on")
     if y is not None:
-        y = checks.labels(y, len(x0))
-        classes = getattr(denoiser.net, "config", {}).get("classes")
-        if classes and int(y.max()) >= classes:
-            raise ValueError(f"labels reach {int(y.max())}, but the network was made for 0..{classes - 1}")
+        y = denoiser.labels(y, len(x0))
     checks.whole(images, "images", 1)
     checks.whole(batch, "batch", 1)
     checks.whole(seed, "seed", 0, 1 << 42)
@@ -130,8 +131,9 @@ def train(
     if resume is not None:
         run.restore(resume)
     device, T = run.generator.device, denoiser.schedule.T
-    with torch.no_grad():  # one example through the network: its shape is right before time is spent
-        one = denoiser if y is None else denoiser.given(y[:1].to(device))
+    with torch.no_grad():  # one example through a copy: its shape is right before time is spent
+        trial = copy.deepcopy(denoiser).eval()
+        one = trial if y is None else trial.given(y[:1].to(device))
         one(x0[:1].to(device), 1)
     x0, y = x0.to(device), None if y is None else y.to(device)
 
@@ -175,8 +177,8 @@ def _step(run: Run, x0: Tensor, t: Tensor, y: Tensor | None, bf16: bool) -> tupl
             "should lie in [-1, 1].  "
             + (
                 "The denoiser still holds the average from before this step"
-                if watched
-                else "It may have been so for up to 100 steps, and so may the average: go back to a save"
+                if all(bool(w.isfinite().all()) for w in run.average.parameters())
+                else "The average is lost as well: go back to a save"
             )
         )
     run.optimizer.step()
@@ -213,6 +215,8 @@ def watch(steps: Iterable[Step], images: int) -> Iterator[Step]:
     loss = None
     with tqdm(total=images, unit=" images", unit_scale=True, dynamic_ncols=True) as bar:
         for step in steps:
+            if loss is None:  # what an earlier run has seen was not seen now
+                bar.initial = bar.n = max(0, step.images - len(step.t) * parallel.count())
             loss = step.loss if loss is None else 0.98 * loss + 0.02 * step.loss
             bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
             bar.update(step.images - bar.n)

@@ -13,6 +13,7 @@ from ddpm_core import (
     Eps,
     Mu,
     Schedule,
+    UNet,
     ancestral,
     cosine,
     exact,
@@ -45,6 +46,7 @@ class Net(torch.nn.Module):
 
 
 D = Denoiser(Net(), S, X0())
+KNOWS_3 = Denoiser(UNet(width=8, classes=3), S, X0())
 level = S.level(t4, x)
 
 CASES = {
@@ -156,6 +158,21 @@ CASES = {
         TypeError,
         "labels must be an integer tensor",
     ),
+    "loss labels below": (
+        lambda: D.loss(x, t4, x, t4 - 4),
+        ValueError,
+        "labels must be 0 or more, or -1 for none, got -3",
+    ),
+    "loss labels beyond": (lambda: KNOWS_3.loss(x, t4, x, t4), ValueError, "labels reach 4, but the network"),
+    "given beyond": (lambda: KNOWS_3.given(t4), ValueError, "the network was made for 0..2"),
+    "guided beyond": (lambda: KNOWS_3.guided(t4, 2), ValueError, "the network was made for 0..2"),
+    "train beyond": (lambda: train(KNOWS_3, x, t4, images=9), ValueError, "the network was made for 0..2"),
+    "given for others": (
+        lambda: D.given(t4)(x[:3], 7),
+        ValueError,
+        "4 labels for 3 pictures: give one for each, or one for all",
+    ),
+    "guided for others": (lambda: KNOWS_3.guided(t4 * 0, 2)(x[:3], 7), ValueError, "4 labels for 3 pictures"),
     "denoise at 0": (lambda: D(x, 0), ValueError, "t must be in 1..50, got 0"),
     "denoise at 0s": (lambda: D(x, t4 * 0), ValueError, "times must lie in 1..50, got 0..0"),
     "denoise bool": (lambda: D(x, True), TypeError, "t must be a whole number, got bool True"),

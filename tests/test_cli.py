@@ -115,6 +115,16 @@ def test_labels_that_few_neighbours_share_are_withheld(tmp_path, capsys, monkeyp
 def test_a_model_that_is_there_is_not_written_over(run, tmp_path, capsys):
     before = (run / "model.safetensors").read_bytes()
     wish = ["train", "--seed", "1", "--out", str(run), "--images"]
+    from ddpm_core import checkpoints
+
+    other = tmp_path / "other" / "model.safetensors"
+    checkpoints.save(
+        checkpoints.load(run / "model.safetensors"),
+        other,
+        **{**checkpoints.card(run / "model.safetensors"), "from": "digits"},
+    )
+    assert main(["train", "--seed", "1", "--images", "256", "--resume", "--out", str(other.parent)]) == 2
+    assert "would be written over" in capsys.readouterr().err
     assert main([*wish, "256"]) == 2
     assert "would be written over; move it away" in capsys.readouterr().err
     assert main([*wish, "512", "--resume"]) == 2
@@ -125,6 +135,14 @@ def test_a_model_that_is_there_is_not_written_over(run, tmp_path, capsys):
     (tmp_path / "file").touch()
     assert main(["train", "--images", "64", "--out", str(tmp_path / "file")]) == 2
     assert "can't be a folder: a file of that name is there" in capsys.readouterr().err
+
+
+def test_a_save_is_neither_written_over_nor_deleted_by_a_run_that_does_not_resume_it(tmp_path, capsys):
+    save = tmp_path / "run.safetensors"
+    save.write_bytes(b"hours")
+    assert main(["train", "--images", "64", "--save-every", "64", "--out", str(tmp_path)]) == 2
+    assert "go on with --resume, or move it away" in capsys.readouterr().err
+    assert save.read_bytes() == b"hours"
 
 
 def images(path):

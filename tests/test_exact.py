@@ -125,8 +125,32 @@ def test_the_likelihood_of_two_modes_is_the_histogram_of_samples():
         (lambda: law(TWO), "one Gaussian"),
         (lambda: log_likelihood(PLANE, torch.zeros(1, 2)), "one-dimensional"),
         (lambda: log_likelihood(TWO, torch.zeros(1, 1), reverse=posterior), "give its variance"),
+        (lambda: log_likelihood(TWO, torch.zeros(1, 1), [50, 20, 5]), "must end at 0, where x_0 is, got 5"),
+        (lambda: log_likelihood(TWO, torch.zeros(2, 3)), r"x0 must have shape \(B, 1\), got \(2, 3\)"),
+        (lambda: log_likelihood(TWO, torch.zeros(1, 1), first=-1.0), "first must lie"),
     ],
 )
 def test_what_makes_no_world_is_named(wrong, told):
     with pytest.raises(ValueError, match=told):
         wrong()
+
+
+def test_nothing_to_ask_is_answered_with_nothing():
+    assert log_likelihood(TWO, torch.zeros(0, 1)).shape == (0,)
+
+
+def test_float32_is_no_excuse_for_a_wrong_density():
+    """Points far from 0 and near each other, hardly noised: large squares that differ by little."""
+    means = torch.tensor([[30.0, 30.0], [30.02, 30.0]])
+    rough, fine = Mixture(linear(1000), means), Mixture(linear(1000), means.double())
+    signal = linear(1000).at(1).signal
+    xt = (signal * torch.tensor([[30.008, 30.001], [30.013, 29.995]])).float()
+    for asked in (Mixture.log_prob, Mixture.posterior):
+        close(asked(rough, xt, 1), asked(fine, xt.double(), 1).float(), 5e-3)
+    close(rough.posterior(xt, 1).sum(1), torch.ones(2), 1e-6)
+
+
+def test_one_picture_stands_for_many_times():
+    t = torch.tensor([3, 20, 50])
+    for asked in (Mixture.__call__, Mixture.score, Mixture.log_prob):
+        close(asked(TWO, LINE[:1], t), asked(TWO, LINE[:1].expand(3, 1), t), 1e-12)

@@ -87,3 +87,12 @@ def test_a_probability_is_the_density_where_it_is_flat():
     close(mass[[0, 3]], torch.stack([tail[0], 1 - tail[1]]), 1e-6)
     with pytest.raises(ValueError, match="levels"):
         p.log_mass(x, 1)
+
+
+def test_a_point_with_other_axes_than_the_mean_is_refused():
+    """torch would make (4, 4) of (4,) and (4, 1), and the sum over it would look like an answer."""
+    g, v = Gaussian(torch.zeros(4, 1), torch.tensor(1.0)), torch.arange(4.0)
+    for wrong in (lambda: g.log_prob(v), lambda: g.log_mass(v, 3), lambda: g.kl(Gaussian(v, 1.0))):
+        with pytest.raises(ValueError, match=r"as many axes, got \(4,"):
+            wrong()
+    close(g.log_prob(v[:, None]), -0.5 * (v**2 + math.log(2 * math.pi)), 1e-6)

@@ -121,3 +121,10 @@ def test_agreement_counts_neighbours_and_leaves_out_the_picture_itself():
             assert told[i] == pytest.approx((y[near.argsort()[:k]] == y[i]).double().mean().item())
     with pytest.raises(ValueError, match="10 others of each are asked for, but there are 9"):
         agreement(x[:10], y[:10])
+
+
+def test_pictures_of_other_shapes_have_no_distance():
+    x = normal(5, 64, seed=1).reshape(5, 1, 8, 8)
+    assert (nearest(x, x) == 0).all()
+    with pytest.raises(ValueError, match=r"\(1, 8, 8\) and \(8, 8\) have no distance"):
+        nearest(x, x[:, 0])

@@ -104,6 +104,8 @@ def test_labels_are_passed_on_and_can_be_fixed():
     assert d(x, t).sum() == 0
     assert d.given(torch.tensor([1, 2, 3]))(x, t).tolist() == [[1, 1], [2, 2], [3, 3]]
     assert d.given(torch.tensor([4]))(x, 7).tolist() == [[4, 4]] * 3
+    many = torch.tensor([1, 5, 9])
+    close(d(x[:1] + 0.5, many), d(x + 0.5, many))  # one picture, several times
     assert d.loss(x, t, x, torch.tensor([1, 2, 3])).tolist() == [2, 8, 18]
 
 

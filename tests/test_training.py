@@ -1,5 +1,6 @@
 import copy
 import itertools
+import math
 
 import pytest
 import torch
@@ -168,6 +169,82 @@ def test_a_save_of_another_network_is_named():
         rest = {name: t for name, t in step.run.tensors().items() if name != lost}
         with pytest.raises(ValueError, match=f"(?s)another version.*{lost.removeprefix('online.')}"):
             train(small(), DATA, images=100, resume=rest)
+
+
+def test_a_save_that_has_lost_all_of_adam_is_noticed_and_a_frozen_weight_is_no_loss():
+    def frozen():
+        denoiser = small()
+        denoiser.net.enter.requires_grad_(False)
+        return denoiser
+
+    *_, step = itertools.islice(train(small(), DATA, images=1000), 3)
+    rest = {name: t for name, t in step.run.tensors().items() if not name.startswith("adam.")}
+    with pytest.raises(ValueError, match="another version"):
+        train(small(), DATA, images=1000, resume=rest)
+    whole, cut = frozen(), frozen()
+    for step in train(whole, DATA, images=1000):
+        if step.run.steps == 7:
+            saved = step.run.tensors()
+    for _ in train(cut, DATA, images=1000, resume=saved):
+        pass
+    for a, b in zip(whole.parameters(), cut.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_network_is_as_it_was_until_the_first_step():
+    class Normed(torch.nn.Sequential):
+        def forward(self, x, t):
+            return super().forward(x)
+
+    net = Normed(torch.nn.BatchNorm1d(2), torch.nn.Linear(2, 2))
+    denoiser = Denoiser(net, cosine(50), Eps()).train()
+    before = copy.deepcopy(denoiser.state_dict())
+    steps = train(denoiser, DATA, images=200)
+    for name, t in denoiser.state_dict().items():
+        assert torch.equal(t, before[name])
+    assert denoiser.training
+    assert all(math.isfinite(s.loss) for s in steps)
+
+
+def test_an_average_that_is_lost_is_said_to_be_lost():
+    class Root(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, x, t):
+            return (self.a * x).abs().sqrt()  # a slope of infinity times 0
+
+    with pytest.raises(FloatingPointError, match="average is lost as well"):
+        for _ in train(Denoiser(Root(), cosine(50), Eps()), DATA, images=1000):
+            pass
+
+
+def test_a_resumed_run_counts_what_is_seen_now(monkeypatch):
+    bars = []
+
+    class Bar:
+        def __init__(self, **wish):
+            self.n = self.initial = 0
+            bars.append(self)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def set_postfix_str(self, *_, **__):
+            pass
+
+        def update(self, n):
+            self.n += n
+
+    monkeypatch.setattr("tqdm.auto.tqdm", Bar)
+    first = list(itertools.islice(train(small(), DATA, images=1000), 5))[-1]
+    for _ in watch(train(small(), DATA, images=1000, resume=first.run.tensors()), 1000):
+        pass
+    assert (bars[0].initial, bars[0].n) == (first.images, 1000)
 
 
 def test_a_run_can_be_left_at_any_step():
