@@ -17,7 +17,7 @@ class Prediction(Protocol):
     """A meaning for the output of a network; x0, eps, xt, out: (B, ...)."""
 
     def target(self, x0: Tensor, eps: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
-        """What a perfect network would put out: (B, ...)."""
+        """What the output is compared with in training: (B, ...)."""
 
     def x0(self, out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
         """The estimate of x_0 that an output stands for: (B, ...)."""

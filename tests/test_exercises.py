@@ -429,6 +429,7 @@ SAID = {
     "00.5": ["I know some of it, by no means everything."],
     "01.5": [
         "A DDPM does not learn to add noise.",
+        "It learns to add back, step by step, the detail that the noise has destroyed.",
         "Unlike a VAE, which learns the encoder too, it has a fixed one.",
         "It can't recover the original picture.",
     ],
@@ -441,6 +442,8 @@ SAID = {
     "03.5": [
         "Given x_{t-1}, x_t is independent of x_0, ..., x_{t-2}, since each step draws fresh noise.",
         "Then x_t is independent of x_0 if x_{t-1} is known.",
+        "Markov: knowing x_{t-1} makes x_t independent of x_0.",
+        "Given the previous state all the states are independent of earlier ones.",
         "This does not mean that all the x_t are independent; only the noises are.",
         "Nothing here is an approximation.",
     ],
@@ -449,6 +452,9 @@ SAID = {
         "Predicting the noise is exactly the same regression up to a weight.",
         "It is not the same objective as the ELBO, since the weights are dropped.",
         "L_simple isn't equivalent to the ELBO.",
+        "With its weights kept, the loss on the noise is equivalent to the ELBO; L_simple drops them.",
+        "The target is exactly the noise that was drawn, with variance 1 at every t.",
+        "The network is trained on the exact noise that made x_t.",
         "It is not needed for conditional generation.",
     ],
     "05.5": [
@@ -457,6 +463,9 @@ SAID = {
         "A step does not remove all the noise at once.",
         "The reverse step isn't the exact inverse.",
         "The network does not know the noise that was added.",
+        "The step only removes part of the noise. Then fresh noise sigma z is added.",
+        "A step just removes a small part of the noise. It then puts fresh noise sigma z back.",
+        "x_t is a shrunk picture plus noise which was added in the forward process.",
     ],
     "06.12": [
         "It is not that the bound is loose.",

@@ -37,13 +37,15 @@ class Verdict(NamedTuple):
 class Mistake(NamedTuple):
     """A likely mistake: its name, what to say to it, and an answer that makes it.
 
-    signs: for prose, a pattern (a regular expression, case ignored) by which it is seen.
+    signs: for prose, a pattern (a regular expression, case ignored) by which a sentence makes it.
+    amends: for prose, a pattern by which any sentence of the same text makes it good.
     """
 
     name: str
     message: str
     example: object
     signs: str = ""
+    amends: str = ""
 
 
 BLANK = Verdict(Outcome.NOT_ATTEMPTED, "Nothing here yet. Put your answer in place of the three dots.")

@@ -77,7 +77,12 @@ DENIES = r"\b(not|no|never|none|nothing|neither|nor|nobody|without|unlike|wrong|
 
 
 def _made(mistake: Mistake, text: str) -> bool:
-    """Whether a text makes a mistake: a sentence has its signs, and denies no more than the example does."""
+    """Whether a text makes a mistake: a sentence has its signs, and denies no more than the example does.
+
+    Unless the text makes it good elsewhere.
+    """
+    if mistake.amends and re.search(mistake.amends, text, re.I | re.S):
+        return False
     mine, example = (_denials(mistake.signs, words) for words in (text, str(mistake.example)))
     return bool(mine) and min(mine) <= max(example, default=0)
 

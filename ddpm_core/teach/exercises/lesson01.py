@@ -247,7 +247,7 @@ EXERCISES = [
                 "Adding noise is not learned: the forward process has no weights. At t = 500 it is 0.280 · "
                 "x_0 + 0.960 · ε, for every network.",
                 "The model learns to add noise to the pictures step by step.",
-                r"learns?( how)? to (add|destroy|noise)\b",
+                r"learns?( how)? to (add\b(?! back).{0,15}\bnoise|destroy|noise)\b(?!-)",
             ),
             Mistake(
                 "learns the encoder",

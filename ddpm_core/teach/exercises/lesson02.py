@@ -325,8 +325,8 @@ EXERCISES = [
             ),
             Mistake(
                 "squared",
-                "You took √ᾱ_t = (1 − β)^20. The *square* of the picture's factor is ᾱ_t; with this β it is "
-                "1.6e-9.",
+                "You took 4·10⁻⁵ for √ᾱ_20, the picture's factor. It is ᾱ_20 itself, the *square*; with "
+                "this β, ᾱ_20 is 1.6e-9.",
                 1 - 4e-5 ** (1 / 10),
             ),
             Mistake(

@@ -222,7 +222,7 @@ EXERCISES = [
         "\\frac1{\\sqrt{\\alpha_t}}\\big(x_t-\\frac{\\beta_t}{\\sqrt{1-\\bar\\alpha_t}}"
         "\\hat\\varepsilon_\\theta(x_t,t)\\big)$. "
         "$\\sigma_t^2=\\beta_t$ is exact for data $\\mathcal N(0,I)$, $\\tilde\\beta_t$ for a single "
-        "picture; they bracket the truth.",
+        "picture; for data of variance 1 or less they bracket the truth.",
         right="Right: the mean is learned, the variance chosen.",
     ),
     Symbolic(
@@ -361,6 +361,7 @@ EXERCISES = [
                 "Nothing was added to this sample: it began at x_T ~ N(0, I), and no picture is hidden in "
                 "it. At t = 2 as at t = 1000 the network gives a mean over what is possible.",
                 "It subtracts exactly the noise that was added during training to the picture.",
+                r"(subtract|remove|take|predict|recover|find|know)\w*\b.{0,40}"
                 r"noise (that|which) (was|had been) added",
             ),
             Mistake(
@@ -368,7 +369,9 @@ EXERCISES = [
                 "It also adds: σ_t z, with standard deviation 0.100 at t = 500. Without it all chains end "
                 "at nearly one point.",
                 "Each step only removes a small amount of noise and nothing else.",
-                r"^(?!.*\badd).*\b(only|just|simply) (removes?|subtracts?|takes?)",
+                r"\b(only|just|simply) (removes?|subtracts?|takes?)",
+                r"\b(step|it|then|and|also|but)\b.{0,20}\b(adds?\b(?! (no|nothing))|puts?\b.{0,30}\bback)|"
+                r"fresh noise.{0,30}\b(is|gets) (added|put)",
             ),
         ],
         hints=[
