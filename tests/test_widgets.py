@@ -202,6 +202,9 @@ def test_too_many_frames_are_refused_with_a_way_out(monkeypatch):
     monkeypatch.setattr(widgets, "MAX_FRAMES", 150)
     with pytest.raises(ValueError, match=r"show fewer, such as frames\[::3\]"):
         scrub(frames())
+    monkeypatch.setattr(widgets, "MAX_FRAMES", 5)
+    with pytest.raises(ValueError, match="show fewer pictures, or smaller ones"):
+        scrub(frames()[:1])
 
 
 def test_too_many_pictures_are_refused_with_a_way_out(monkeypatch):

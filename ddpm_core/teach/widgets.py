@@ -284,9 +284,15 @@ def scrub(frames: Iterable[Frame]) -> FrameScrubber:
             raise ValueError(f"only the first frames may lack {name}, got None at t = {frames[k].t}")
     size = sum(x.numel() for frame in frames for x in frame[1:] if x is not None)
     if size > MAX_FRAMES:
+        stride = -(-size // MAX_FRAMES)
+        fewer = (
+            f"fewer, such as frames[::{stride}]"
+            if stride < len(frames)
+            else "fewer pictures, or smaller ones"
+        )
         raise ValueError(
             f"{_frames(frames)} of {_count(first)} hold {size / 1e6:.0f} MB of pixels, expected at most "
-            f"{MAX_FRAMES // 1_000_000} MB; show fewer, such as frames[::{-(-size // MAX_FRAMES)}]"
+            f"{MAX_FRAMES // 1_000_000} MB; show {fewer}"
         )
     return FrameScrubber(frames)
 
