@@ -24,8 +24,7 @@ class Gaussian(NamedTuple):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Log density of x (B, ...) in nats: (B,).  ValueError for a point mass, which has none."""
-        _needs_density(self.var)
-        _alike(x, self.mean)
+        _needs_density(self, x)
         square = (x - self.mean) ** 2 / self.var  # (B, ...)
         return per_example(-0.5 * (square + _log(self.var) + math.log(2 * math.pi)))
 
@@ -35,8 +34,7 @@ class Gaussian(NamedTuple):
         Each step owns the half steps around it, the first and the last all that lies beyond, so that the
         probabilities of all steps sum to one.  Ho et al. 2020, eq. 13.
         """
-        _needs_density(self.var)
-        _alike(x, self.mean)
+        _needs_density(self, x)
         half = 1 / (checks.whole(levels, "levels", 2) - 1)
         low = ((x - half - self.mean) / self.var**0.5).masked_fill(x < half - 1, -math.inf)  # (B, ...)
         high = ((x + half - self.mean) / self.var**0.5).masked_fill(x > 1 - half, math.inf)
@@ -47,8 +45,7 @@ class Gaussian(NamedTuple):
 
     def kl(self, other: "Gaussian") -> Tensor:
         """KL(self || other) in nats: (B,).  Infinite for a point mass against a density."""
-        _needs_density(other.var)
-        _alike(self.mean, other.mean)
+        _needs_density(other, self.mean)
         ratio = self.ratio(other)
         return per_example(0.5 * (self.gap(other) + ratio - 1 - _log(ratio)))
 
@@ -66,20 +63,17 @@ def per_example(x: Tensor) -> Tensor:
     return x.sum(tuple(range(1, x.ndim))) if x.ndim > 1 else x
 
 
-def _alike(x: Tensor, mean: Tensor) -> None:
-    """A point for a mean, or ValueError: what torch would broadcast to (B, B) has no log density (B,)."""
-    if x.ndim != mean.ndim and 0 not in (x.ndim, mean.ndim):
-        raise ValueError(
-            f"a point and a mean must have as many axes, got {tuple(x.shape)} and {tuple(mean.shape)}"
-        )
-
-
 def _log(v: Tensor | float) -> Tensor | float:
     if isinstance(v, Tensor):
         return v.log()
     return math.log(v) if v > 0 else -math.inf
 
 
-def _needs_density(var: Tensor | float) -> None:
-    if not bool(torch.as_tensor(var > 0).all()):
+def _needs_density(g: Gaussian, x: Tensor) -> None:
+    """ValueError unless g has a density, and x (B, ...) as many axes as its mean: torch would make (B, B)."""
+    if not bool(torch.as_tensor(g.var > 0).all()):
         raise ValueError("a Gaussian with var = 0 is a point mass: it has no density to evaluate")
+    if x.ndim != g.mean.ndim and 0 not in (x.ndim, g.mean.ndim):
+        raise ValueError(
+            f"a point and a mean must have as many axes, got {tuple(x.shape)} and {tuple(g.mean.shape)}"
+        )
