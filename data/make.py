@@ -115,7 +115,6 @@ def run(name: str, wish: str) -> Path:
 def start(name: str, net: UNet, prediction: Prediction) -> Path:
     """A network for MNIST, to be trained: the file of its weights."""
     target = Path(f"runs/{name}/model.safetensors")
-    target.parent.mkdir(parents=True, exist_ok=True)
     denoiser = Denoiser(net, cosine(), prediction, clip=1.0)
     checkpoints.save(denoiser, target, data="mnist", shape=[1, 28, 28], levels=256)
     return target

@@ -69,11 +69,9 @@ class Run:
             self.online.load_state_dict(part("online."))
             self.average.load_state_dict(part("average."))
             self.images, self.steps = tensors["counts"].tolist()
-            moved = [
-                i for i, _ in enumerate(self.online.parameters()) if part(f"adam.{i}.")
-            ]  # not the frozen
+            kept = {name.split(".")[1] for name in tensors if name.startswith("adam.")}
             for i, p in enumerate(self.online.parameters()):
-                if i in moved or not moved:
+                if str(i) in kept or not kept:  # a frozen weight has no state
                     self.optimizer.state[p] = {"step": tensors[f"adam.{i}.step"].clone()} | {
                         name: torch.empty_like(p).copy_(tensors[f"adam.{i}.{name}"])  # in p's own layout
                         for name in ("exp_avg", "exp_avg_sq")
