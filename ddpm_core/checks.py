@@ -1,8 +1,7 @@
 """What a bad input is told: what came, what was expected, what to do.  Loops run past these doors."""
 
 import operator
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import ParamSpec, TypeVar
 
@@ -129,33 +128,6 @@ def same_shape(x: Tensor, like: Tensor, name: str, other: str) -> None:
             f"{name} must have the shape of {other}, {tuple(like.shape)}, got {tuple(x.shape)}; "
             "torch would have broadcast them"
         )
-
-
-def formula(arithmetic: Callable[P, R]) -> Callable[P, R]:
-    """Tensors that meet in a formula are floating point and of one shape; a batch of 1 stands for any.
-
-    Anything that is no tensor with axes passes: levels, numbers, and sympy's symbols.
-    """
-    name = arithmetic.__name__
-
-    @wraps(arithmetic)
-    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        shape = None
-        for x in (*args, *kwargs.values()) if kwargs else args:
-            if not isinstance(x, Tensor) or not (own := x.shape):
-                continue
-            if not x.is_floating_point():
-                floating(x, f"what goes into {name}")
-            if shape is None or own == shape:
-                shape = own
-            elif own[1:] != shape[1:] or (own[0] != shape[0] and 1 not in (own[0], shape[0])):
-                raise ValueError(
-                    f"{name} got data of shapes {tuple(shape)} and {tuple(own)}; "
-                    "they must agree (a batch of 1 stands for any)"
-                )
-        return arithmetic(*args, **kwargs)
-
-    return checked
 
 
 def show(value: object) -> str:

@@ -1,15 +1,17 @@
 """A network, a schedule and a meaning for its output: (x_t, t) -> estimate of x_0."""
 
 import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
-from torch import Tensor, cat, full, full_like, nn
+from torch import Tensor, cat, float64, full, full_like, nn, ones, tensor
 
 from . import checks
-from .checks import formula
+from .formula import formula, is_formula, unrolled
 from .gaussian import per_example
 from .prediction import Prediction
 from .process import q_sample
-from .schedule import Level, Schedule
+from .schedule import Schedule
 
 
 @formula
@@ -51,11 +53,23 @@ class Denoiser(nn.Module):
         t = checks.times(t, self.schedule.T, 1, len(xt)).to(xt.device)
         if len(xt) == 1:
             xt = xt.expand(len(t), *xt.shape[1:])
-        return self._x0(xt, t, self.schedule.gather(t - 1, xt), self.schedule.gather(t, xt))
+        s, now = self.schedule.gather(t - 1, xt), self.schedule.gather(t, xt)
+        return self._clipped(self.prediction.x0(self._out(xt, t), xt, s, now))
 
     def at(self, xt: Tensor, t: int) -> Tensor:
-        """`forward` for a batch that is all at one time t, unchecked: what a sampling loop calls."""
-        return self._x0(xt, full((1,), t, device=xt.device), self.schedule.at(t - 1), self.schedule.at(t))
+        """`forward` for a batch that is all at one time t, unchecked."""
+        s, now = self.schedule.at(t - 1), self.schedule.at(t)
+        out = self._out(xt, full((1,), t, device=xt.device))
+        return self._clipped(self.prediction.x0(out, xt, s, now))
+
+    def along(self, times: Sequence[int], like: Tensor) -> Iterator[Callable[[Tensor], Tensor]]:
+        """`at` for one of `times` after another, prepared for x_t like `like`: what a sampling loop calls."""
+        if not is_formula(self.prediction.x0):
+            return (partial(self.at, t=t) for t in times)
+        t, one = tensor(times), ones(len(times), dtype=float64)
+        s, now = self.schedule.gather(t - 1, one), self.schedule.gather(t, one)
+        x0 = unrolled(lambda out, xt: self.prediction.x0(out, xt, s, now), 2, len(times), like)
+        return (partial(self._prepared, *step) for step in zip(t.to(like.device).split(1), x0, strict=True))
 
     def loss(self, x0: Tensor, t: Tensor, eps: Tensor, y: Tensor | None = None) -> Tensor:
         """Squared error ||target - output||^2 of each example, summed over its entries: (B,).
@@ -106,8 +120,10 @@ class Denoiser(nn.Module):
             return self.given(y if strength else full_like(y, -1))
         return Denoiser(Guided(self.net, y, strength), self.schedule, self.prediction, self.clip)
 
-    def _x0(self, xt: Tensor, t: Tensor, s: Level, now: Level) -> Tensor:
-        x0 = self.prediction.x0(self._out(xt, t), xt, s, now)
+    def _prepared(self, t: Tensor, x0: Callable[[Tensor, Tensor], Tensor], xt: Tensor) -> Tensor:
+        return self._clipped(x0(self._out(xt, t), xt))
+
+    def _clipped(self, x0: Tensor) -> Tensor:
         return x0 if self.clip is None else x0.clamp(-self.clip, self.clip)
 
     def _out(self, xt: Tensor, t: Tensor, *y: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from .checks import formula
+from .formula import formula
 from .process import between, posterior
 from .schedule import Level
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from .checks import formula
+from .formula import formula
 from .gaussian import Gaussian
 from .schedule import Level
 

@@ -5,6 +5,7 @@ s = 0 it returns its mean.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
@@ -12,12 +13,13 @@ import torch
 from torch import Tensor
 
 from . import checks
-from .checks import formula
 from .denoiser import Denoiser
+from .formula import formula, is_formula, unrolled
 from .process import posterior, posterior_beta, q_sample
 from .schedule import Level, Schedule
 
 Rule = Callable[[Tensor, Tensor, Level, Level, Tensor], Tensor]
+Step = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 class Frame(NamedTuple):
@@ -105,27 +107,48 @@ def sample(
     """
     checks.batch(x_T, "x_T")
     schedule = denoiser.schedule
-    path = checks.descending(schedule.times() if times is None else times, schedule.T)
+    path = schedule.times() if times is None else checks.descending(times, schedule.T)
     return _walk(denoiser, x_T, path, rule, generator)
 
 
 def _walk(
     denoiser: Estimator, x: Tensor, path: list[int], rule: Rule, generator: torch.Generator | None
 ) -> Iterator[Frame]:
-    schedule = denoiser.schedule
     yield Frame(path[0], x, None, None)
-    for t, s in pairwise(path):
+    for s, step in zip(path[1:], _steps(denoiser, path, rule, x), strict=True):
         noise = randn(x, generator)
-        x0, x = _step(denoiser, x, t, schedule.at(s), schedule.at(t), noise, rule)
+        x0, x = step(x, noise)
         yield Frame(s, x, x0, noise)
+
+
+def _steps(denoiser: Estimator, path: list[int], rule: Rule, like: Tensor) -> Iterator[Step]:
+    """(x_t, noise) -> (estimate of x_0, x_s) for each step; where all are formulas, prepared at once."""
+    schedule, n = denoiser.schedule, len(path) - 1
+    if not (isinstance(denoiser, Denoiser) and is_formula(rule)):
+        return (partial(_step, denoiser, rule, t, s) for t, s in pairwise(path))
+    times, one = torch.tensor(path), torch.ones(n, dtype=torch.float64)
+    s, t = schedule.gather(times[1:], one), schedule.gather(times[:-1], one)
+    moves = unrolled(lambda x0, xt, noise: rule(x0, xt, s, t, noise), 3, n, like)
+    return (partial(_prepared, *step) for step in zip(denoiser.along(path[:-1], like), moves, strict=True))
 
 
 @torch.no_grad()
 def _step(
-    denoiser: Estimator, xt: Tensor, t: int, s: Level, now: Level, noise: Tensor, rule: Rule
+    denoiser: Estimator, rule: Rule, t: int, s: int, xt: Tensor, noise: Tensor
 ) -> tuple[Tensor, Tensor]:
     x0 = _estimate(denoiser, xt, t)
-    return x0, rule(x0, xt, s, now, noise)
+    return x0, rule(x0, xt, denoiser.schedule.at(s), denoiser.schedule.at(t), noise)
+
+
+@torch.no_grad()
+def _prepared(
+    estimate: Callable[[Tensor], Tensor],
+    move: Callable[[Tensor, Tensor, Tensor], Tensor],
+    xt: Tensor,
+    noise: Tensor,
+) -> tuple[Tensor, Tensor]:
+    x0 = estimate(xt)
+    return x0, move(x0, xt, noise)
 
 
 @torch.no_grad()
@@ -143,4 +166,5 @@ def _estimate(denoiser: Estimator, xt: Tensor, t: int) -> Tensor:
 def randn(like: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Standard normal noise like `like`, drawn on the generator's own device: the same on CPU and GPU."""
     device = like.device if generator is None else generator.device
-    return torch.randn(like.shape, generator=generator, dtype=like.dtype, device=device).to(like.device)
+    empty = torch.empty_like(like, device=device, memory_format=torch.contiguous_format)
+    return empty.normal_(generator=generator).to(like.device)

@@ -10,7 +10,7 @@ import sympy as sp
 
 import ddpm_core
 from ddpm_core import elbo, process
-from ddpm_core.checks import formula
+from ddpm_core.formula import formula
 from ddpm_core.gaussian import Gaussian
 from ddpm_core.teach import proofs
 from ddpm_core.teach.proofs import FAULTS, PROOFS, prove, refute, table

@@ -20,10 +20,14 @@ from ddpm_core import (
     sample,
 )
 from ddpm_core.exact import Mixture
+from ddpm_core.formula import is_formula
 from ddpm_core.sampling import keeping, langevin
 
 RULES = {"tilde": ancestral, "beta": ancestral_beta, "none": ddim}
 each_rule = pytest.mark.parametrize("variance", RULES)
+each_prediction = pytest.mark.parametrize(
+    "prediction", [Eps(), X0(), V(), Mu(), Score()], ids=lambda p: type(p).__name__
+)
 
 
 @each_rule
@@ -142,7 +146,7 @@ def test_the_caller_keeps_its_grad_mode_and_its_input():
             assert not torch.is_grad_enabled()
 
 
-@pytest.mark.parametrize("prediction", [Eps(), X0(), V(), Mu(), Score()], ids=lambda p: type(p).__name__)
+@each_prediction
 def test_a_network_that_knows_the_answer_samples_the_law_in_any_parametrisation(prediction):
     """The exact estimate, told as eps, v, mu or score, goes through a Denoiser and comes out the same."""
     schedule = linear(60, 1e-3, 0.3)
@@ -162,6 +166,76 @@ def test_a_network_that_knows_the_answer_samples_the_law_in_any_parametrisation(
     walk = schedule.times(12)
     a, b = (list(sample(d, x, walk, generator=torch.Generator().manual_seed(0))) for d in (denoiser, world))
     close(a[-1].xt, b[-1].xt, 1e-7)
+
+
+class Turned(torch.nn.Module):
+    """A network without weights to speak of: bounded, and different at every time."""
+
+    def forward(self, xt, t):
+        return torch.sin(3 * xt + t.reshape(-1, *(1,) * (xt.ndim - 1))).to(xt.dtype)
+
+
+def terms(function, *tensors):
+    """What a formula makes of each of its tensors alone."""
+    return [function(*(x if i == j else 0 * x for j, x in enumerate(tensors))) for i in range(len(tensors))]
+
+
+@each_rule
+@each_prediction
+@pytest.mark.parametrize("clip", [None, 1.0])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_the_loop_takes_the_steps_that_the_formulas_say(variance, prediction, clip, dtype):
+    """It asks them for their slopes beforehand, and makes of these what they say, to rounding."""
+    schedule, rule = linear(), RULES[variance]
+    denoiser, x = Denoiser(Turned(), schedule, prediction, clip), normal(5, 1, 4, 4, dtype=dtype)
+    few = max(3 * torch.finfo(dtype).eps, 1e-13)  # in float64 what it is measured by is rounded too
+    for times in ([1000, 999, 998], [500, 20, 19], [2, 1, 0]):
+        for before, now in pairwise(sample(denoiser, x, times, rule, torch.Generator().manual_seed(0))):
+            xt, x0, noise = (x.double() for x in (before.xt, now.x0, now.noise))
+            last, s, t = (schedule.level(k) for k in (before.t - 1, now.t, before.t))
+            parts = terms(
+                lambda out, xt, t=t, last=last: prediction.x0(out, xt, last, t),
+                denoiser.net(before.xt, torch.tensor([before.t])).double(),
+                xt,
+            )
+            said = sum(parts) if clip is None else sum(parts).clamp(-clip, clip)
+            assert ((x0 - said).abs() <= few * sum(part.abs() for part in parts)).all()
+            parts = terms(lambda x0, xt, z, s=s, t=t: rule(x0, xt, s, t, z), x0, xt, noise)
+            assert ((now.xt.double() - sum(parts)).abs() <= few * sum(part.abs() for part in parts)).all()
+
+
+@pytest.mark.parametrize("function", [*RULES.values(), *(p.x0 for p in (Eps(), X0(), V(), Mu(), Score()))])
+def test_the_formulas_that_the_loop_prepares_are_linear(function):
+    assert is_formula(function)
+    schedule = linear()
+    for s, t in ((0, 1), (3, 4), (40, 700)):
+        levels, (a, b, c) = (schedule.level(s), schedule.level(t)), (normal(4, 2, seed=i) for i in range(3))
+        two = lambda x, y, levels=levels: function(x, y, *levels)  # noqa: E731
+        three = lambda x, y, z, levels=levels: function(x, y, *levels, z)  # noqa: E731
+        of, tensors = (three, (a, b, c)) if function in RULES.values() else (two, (a, b))
+        close(of(*tensors), sum(terms(of, *tensors)))
+        close(of(*(2.5 * x for x in tensors)), 2.5 * of(*tensors))
+
+
+def test_what_is_no_formula_is_asked_at_every_step():
+    """A rule or a prediction of one's own may be any function of numbers: it sees those of each step."""
+    seen = []
+
+    def own(x0, xt, s, t, noise):
+        seen.append((s, t))
+        return ddim(x0, xt, s, t, noise)
+
+    class Bent(Eps):
+        def x0(self, out, xt, s, t):
+            assert isinstance(t.signal, float)
+            return torch.tanh(super().x0(out, xt, s, t))
+
+    schedule, x, times = linear(20), normal(3, 2), [20, 9, 0]
+    *_, a = sample(Denoiser(Turned(), schedule, Bent()), x, times, own)
+    assert seen == [(schedule.level(9), schedule.level(20)), (schedule.level(0), schedule.level(9))]
+    *_, b = sample(Denoiser(Turned(), schedule, Bent()), x, times, ddim)
+    close(a.xt, b.xt)
+    assert a.xt.abs().max() < 1
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
