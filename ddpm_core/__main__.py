@@ -77,7 +77,7 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
         "seed": args.seed,
         "bf16": args.bf16,
     }
-    wishes = {"from": args.source, "agree": args.agree}
+    wishes = {"from": args.source, "agree": args.agree, "min_snr": args.min_snr}
     told = {"data": args.data, **settings} | {name: w for name, w in wishes.items() if w is not None}
     if args.agree is not None:
         checks.share(args.agree, "--agree")
@@ -102,7 +102,7 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
     start = time.perf_counter()
     whole = {**told, "net": net.config}
     resume = _resumed(save, whole) if args.resume and save.is_file() else None
-    steps = train(denoiser, images, y, **settings, resume=resume)
+    steps = train(denoiser, images, y, **settings, min_snr=args.min_snr, resume=resume)
     last = int(resume["counts"][0]) if resume else 0
     if not parallel.first():
         for _ in steps:
@@ -127,7 +127,7 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
 def _finished(target: Path, wish: dict[str, Any], resume: bool) -> bool:
     """Whether `target` holds the very run that is to be resumed; FileExistsError if it holds another."""
     card = checkpoints.card(target) if resume else {}
-    if resume and all(card.get(name) == wish.get(name) for name in (*wish, "from", "agree")):
+    if resume and all(card.get(name) == wish.get(name) for name in (*wish, "from", "agree", "min_snr")):
         if parallel.first():
             print(f"finished already: {target}")
         return True
@@ -333,6 +333,12 @@ def _parser() -> argparse.ArgumentParser:
     t.add_argument("--batch", type=int, help="images a step")
     t.add_argument("--lr", type=float, help="the highest learning rate")
     t.add_argument("--ema", type=float, help="how slowly the average of the weights forgets, in [0, 1)")
+    t.add_argument(
+        "--min-snr",
+        type=float,
+        metavar="MOST",
+        help="count an error in x_0 at most so often; 5 is usual",
+    )
     t.add_argument("--seed", type=int, default=0)
     t.add_argument(
         "--bf16", action="store_true", help="multiply in bfloat16: worth it for 28x28, not for 8x8"

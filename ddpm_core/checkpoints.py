@@ -77,7 +77,7 @@ def build(kind: type[N], args: dict[str, Any], tensors: dict[str, Tensor]) -> N:
     """
     for name, value in dict(args).items():
         for number in value if name == "mults" else [value]:
-            if number is not None:
+            if number is not None and name != "lean":
                 checks.whole(number, name, 0, LARGEST)
     with torch.device("meta"), at_most(len(tensors)):
         net = kind(**args)

@@ -61,8 +61,9 @@ class UNet(nn.Module):
 
     channels: of the pictures; width: of the first level; mults: one factor for each level, each half the
     size of the one above; blocks: on each level, down as well as up; classes: how many labels there are,
-    None for none.  What is given here without being asked for suits the 8x8 digits: narrow where pixels
-    are many, wide where they are few.
+    None for none; lean: take the width of the level above on the way up to it, a quarter of the work less.
+    What is given here without being asked for suits the 8x8 digits: narrow where pixels are many, wide where
+    they are few.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class UNet(nn.Module):
         mults: tuple[int, ...] = (1, 4),
         blocks: int = 1,
         classes: int | None = None,
+        lean: bool = False,
     ):
         super().__init__()
         self.config: dict[str, Any] = {
@@ -80,6 +82,7 @@ class UNet(nn.Module):
             "mults": list(mults),
             "blocks": blocks,
             "classes": classes,
+            "lean": lean,
         }
         widths = [width * m for m in mults]
         e = 4 * width
@@ -100,7 +103,7 @@ class UNet(nn.Module):
                 self.up.append(Block(c + skips.pop(), w, e))
                 c = w
             if level:
-                self.up.append(Up(c))
+                self.up.append(Up(c, c := widths[level - 1] if lean else c))
         self.leave = nn.Sequential(norm(c), nn.SiLU(), zero(nn.Conv2d(c, channels, 3, padding=1)))
         layout(self)
 
@@ -133,12 +136,12 @@ class Down(nn.Module):
 class Up(nn.Module):
     """Back to the size of what was skipped over."""
 
-    def __init__(self, c: int):
+    def __init__(self, c_in: int, c_out: int):
         super().__init__()
-        self.conv = nn.Conv2d(c, c, 3, padding=1)
+        self.conv = nn.Conv2d(c_in, c_out, 3, padding=1)
 
     def forward(self, x: Tensor, like: Tensor) -> Tensor:
-        """(B, c, h, w) -> (B, c, H, W), the size of `like`."""
+        """(B, c_in, h, w) -> (B, c_out, H, W), the size of `like`."""
         return self.conv(F.interpolate(x, size=like.shape[-2:], mode="nearest"))
 
 

@@ -94,6 +94,7 @@ def train(
     drop: float = 0.1,
     seed: int = 0,
     bf16: bool = False,
+    min_snr: float | None = None,
     resume: dict[str, Tensor] | None = None,
 ) -> Iterator[Step]:
     """Minimise E ||target - output||^2 over t uniform in 1..T, and yield every step.  Ho et al. 2020, alg. 1.
@@ -105,8 +106,9 @@ def train(
     rise and before a fall to 0; ema: how slowly the average forgets; seed: of all that is drawn here (a
     network's own dropout draws from torch's generator);
     bf16: multiply in bfloat16 where torch.autocast does (the weights, their average and the loss stay as
-    they are); resume: `step.run.tensors()` of an earlier run with the same arguments, which then ends with
-    the same weights, bit for bit, as if it had never stopped.
+    they are); min_snr: count an error in x_0 at most so often (see `weights`; 5 is usual), so that samples
+    are good sooner, at some cost to the bound; resume: `step.run.tensors()` of an earlier run with the same
+    arguments, which then ends with the same weights, bit for bit, as if it had never stopped.
 
     TypeError or ValueError for bad input, here and now; FloatingPointError if the loss is no number.
     """
@@ -121,6 +123,8 @@ def train(
     checks.real(lr, "lr", 0, math.inf)
     checks.share(ema, "ema", below=True)
     checks.share(drop, "drop")
+    if min_snr is not None:
+        checks.real(min_snr, "min_snr", 0, math.inf)
     if not any(True for _ in denoiser.parameters()):
         raise ValueError("the network has no weights to train")
     run = Run(denoiser, seed)
@@ -134,6 +138,7 @@ def train(
         one = trial if y is None else trial.given(y[:1].to(device))
         one(x0[:1].to(device), 1)
     x0, y = x0.to(device), None if y is None else y.to(device)
+    weight = None if min_snr is None else weights(denoiser, min_snr).to(device, x0.dtype)
 
     def steps() -> Iterator[Step]:
         weights, averages = list(run.online.parameters()), list(run.average.parameters())
@@ -144,7 +149,7 @@ def train(
             t = torch.randint(1, T + 1, (size,), generator=run.generator, device=device)
             for group in run.optimizer.param_groups:
                 group["lr"] = lr * rate(run.images / images)
-            mine, errors = _step(run, x0[now], t, labels, bf16)
+            mine, errors = _step(run, x0[now], t, labels, weight, bf16)
             run.images += size
             run.steps += 1
             decay = min(ema, run.steps / (run.steps + 9))
@@ -157,14 +162,16 @@ def train(
 
 
 @torch.enable_grad()  # also after an interrupt that came inside somebody's no_grad, and left gradients off
-def _step(run: Run, x0: Tensor, t: Tensor, y: Tensor | None, bf16: bool) -> tuple[Tensor, Tensor]:
+def _step(
+    run: Run, x0: Tensor, t: Tensor, y: Tensor | None, weight: Tensor | None, bf16: bool
+) -> tuple[Tensor, Tensor]:
     g, mine = run.generator, parallel.share(len(x0))
     eps = torch.randn(x0.shape, generator=g, device=g.device, dtype=x0.dtype)[mine]
     t = t[mine]
     # no cache: where an earlier interrupt came inside an autocast, it would never be emptied again
     with torch.autocast(g.device.type, torch.bfloat16, enabled=bf16, cache_enabled=False):
         errors = run.online.errors(x0[mine], t, eps, None if y is None else y[mine]) / x0[0].numel()
-    loss = errors.sum() / len(x0)
+    loss = (errors if weight is None else weight[t] * errors).sum() / len(x0)
     run.optimizer.zero_grad()
     loss.backward()
     parallel.total([loss, *(w.grad for w in run.online.parameters() if w.grad is not None)])
@@ -181,6 +188,19 @@ def _step(run: Run, x0: Tensor, t: Tensor, y: Tensor | None, bf16: bool) -> tupl
         )
     run.optimizer.step()
     return t, errors.detach()
+
+
+def weights(denoiser: Denoiser, most: float) -> Tensor:
+    """What the squared error of an output counts: (T+1,), float64, 0 at t = 0.
+
+    So much that the error in x_0 counts min(SNR, most) times.  Ho et al.'s loss, in the noise, counts it SNR
+    times, and so without end where hardly any noise is left.  Hang et al. 2023 (min-SNR), section 3.4.
+    """
+    one, t = torch.ones(denoiser.schedule.T, dtype=torch.float64), torch.arange(1, denoiser.schedule.T + 1)
+    s, now = denoiser.schedule.gather(t - 1, one), denoiser.schedule.gather(t, one)
+    slope = denoiser.prediction.x0(one, 0 * one, s, now)  # of the estimate of x_0, in the output
+    weight = denoiser.schedule.snr[1:].clamp(max=most) * slope**2
+    return torch.cat([0 * one[:1], weight])
 
 
 def order(seen: int, size: int, n: int, seed: int) -> Tensor:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from oracles import normal
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from ddpm_core import MLP, UNet
 
@@ -23,8 +24,9 @@ def picture(*shape: int, seed: int = 0) -> torch.Tensor:
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 7, 5), (2, 9, 16)])
 @pytest.mark.parametrize("mults", [(1,), (1, 2), (1, 2, 2)])
-def test_a_unet_takes_pictures_of_any_size(shape, mults):
-    net = UNet(channels=shape[0], width=8, mults=mults)
+@pytest.mark.parametrize("lean", [False, True])
+def test_a_unet_takes_pictures_of_any_size(shape, mults, lean):
+    net = UNet(channels=shape[0], width=8, mults=mults, lean=lean)
     for n in (0, 1, 3):
         assert net(picture(n, *shape), torch.full((n,), 3)).shape == (n, *shape)
 
@@ -32,6 +34,7 @@ def test_a_unet_takes_pictures_of_any_size(shape, mults):
 NETS = {
     "unet": (UNet(width=8, classes=10), (1, 8, 8)),
     "unet without labels": (UNet(width=8), (1, 8, 8)),
+    "lean unet": (UNet(width=8, blocks=2, classes=10, lean=True), (1, 8, 8)),
     "mlp": (MLP(2, 16, classes=10), (2,)),
 }
 
@@ -85,3 +88,16 @@ def test_a_new_net_puts_out_zero():
 def test_a_net_without_classes_refuses_labels():
     with pytest.raises(ValueError, match="without classes"):
         UNet(width=8)(picture(2, 1, 8, 8), torch.tensor([1, 2]), torch.tensor([1, 2]))
+
+
+def test_a_lean_unet_does_a_quarter_less():
+    """The convolution that goes up to 8x8 has 16 channels to fill, not 64, and what follows it 32 to read."""
+
+    def work(lean):
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            UNet(lean=lean)(picture(1, 1, 8, 8), torch.tensor([1]))
+        return counter.get_total_flops()
+
+    fewer = 9 * 64 * (64 * (64 - 16) + (80 - 32) * 16) + 64 * (80 - 32) * 16  # 3x3 twice, 1x1 once
+    assert work(False) - work(True) == 2 * fewer
+    assert 0.74 < work(True) / work(False) < 0.78

@@ -6,8 +6,8 @@ import pytest
 import torch
 from oracles import normal
 
-from ddpm_core import MLP, X0, Denoiser, Eps, cosine, linear, train
-from ddpm_core.training import order, rate, watch
+from ddpm_core import MLP, X0, Denoiser, Eps, V, cosine, linear, train
+from ddpm_core.training import order, rate, watch, weights
 
 
 def small(seed=0, classes=None):
@@ -27,6 +27,45 @@ def test_the_loss_falls_to_what_a_linear_predictor_reaches():
     late = sum(losses[-60:]) / 60
     assert losses[0] > 0.9
     assert late < 1.15 * floor
+
+
+@pytest.mark.parametrize("prediction", [Eps(), X0(), V()], ids=lambda p: type(p).__name__)
+def test_an_error_in_x0_counts_min_snr_times_whatever_the_network_puts_out(prediction):
+    """Hang et al. 2023: min(SNR, 5) over SNR for the noise, over SNR + 1 for v, over 1 for x_0."""
+    schedule = cosine(50)
+    snr = schedule.abar[1:] / (1 - schedule.abar[1:])
+    over = {Eps: snr, V: snr + 1, X0: 1}[type(prediction)]
+    weight = weights(Denoiser(MLP(2, 16, 1), schedule, prediction), 5.0)
+    torch.testing.assert_close(weight[1:], snr.clamp(max=5) / over)
+    assert weight[0] == 0
+
+
+def test_weights_reach_the_gradient_and_not_what_is_told():
+    """One step of gradient descent by hand, from the errors that each example made, times what it counts."""
+    plain, weighed = (next(train(small(), DATA, images=64, min_snr=m)) for m in (None, 0.5))
+    assert torch.equal(plain.errors, weighed.errors)
+    assert torch.equal(plain.t, weighed.t)
+
+    by_hand = small()
+    g = torch.Generator().manual_seed(0)
+    now = order(0, 64, len(DATA), 0)
+    t = torch.randint(1, 51, (64,), generator=g)
+    errors = by_hand.errors(DATA[now], t, torch.randn(64, 2, generator=g)) / 2
+    assert torch.equal(t, weighed.t)
+    (weights(by_hand, 0.5)[t].float() * errors).mean().backward()
+    for mine, ours in zip(by_hand.parameters(), weighed.run.online.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, ours.grad)
+    assert any(
+        not torch.allclose(a.grad, b.grad)
+        for a, b in zip(plain.run.online.parameters(), weighed.run.online.parameters(), strict=True)
+    )
+
+
+def test_without_end_nothing_is_cut_off():
+    """Above every SNR the weights of the noise are 1, and the run is the one without weights."""
+    runs = [list(train(small(), DATA, images=256, min_snr=m)) for m in (None, 1e9)]
+    for a, b in zip(*(run[-1].run.online.parameters() for run in runs), strict=True):
+        torch.testing.assert_close(a, b)
 
 
 def test_a_step_says_what_was_seen():
