@@ -6,7 +6,8 @@
 Groups: steps (training and sampling, against the others, at equal FLOPs), loop (what the sampling loop adds
 to the network), roofline (the U-Net against the best convolution of the same run), processes (two against
 one), quality (time to good samples), start (imports, lessons, size).  The others come with
-pip install -e ".[bench]".
+pip install -e ".[bench]", and want a torchvision that was built for this torch: "operator torchvision::nms
+does not exist" means that it was not.  Get the two from one place: pytorch.org/get-started/locally.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """The groups of measurements: each a generator of rows."""
 
-import importlib.util
+import functools
 import math
 import os
 import subprocess
@@ -24,14 +24,18 @@ ROOT = Path(__file__).parents[2]
 Row = dict[str, object]
 
 
+@functools.cache
 def there() -> list[str]:
-    """The packages that are installed."""
-    modules = {
-        "diffusers": "diffusers",
-        "lucidrains": "denoising_diffusion_pytorch",
-        "smalldiffusion": "smalldiffusion",
-    }
-    return [name for name in PEERS if name not in modules or importlib.util.find_spec(modules[name])]
+    """The packages that run here; of the others it is said why they don't."""
+    names = []
+    for name, peer in PEERS.items():
+        try:
+            peer(8, 2)
+        except (ImportError, RuntimeError) as error:
+            print(f"  without {name}: {str(error).strip().splitlines()[-1]}", file=sys.stderr)
+        else:
+            names.append(name)
+    return names
 
 
 def steps(rounds: int) -> Iterator[Row]:

@@ -1,10 +1,11 @@
 """The same work done by this package and by three others: one class each, the same names.
 
-shape: for each size of picture, the width of the first level and the factors of all, as near to ours as that
-package allows (smalldiffusion's group norm wants multiples of 32).  net: the network.  start(x0, ...): a
+shape: for each size of picture, the width of the first level and the factors of all, as near to ours as
+that package allows (smalldiffusion's group norm wants multiples of 32). net: the network. start(x0, ...): a
 function that takes one training step as that package writes it; lr and steps (of the whole run) are used
-where it plans its rate.  finish(): from now on sample from the averaged weights.  walk(n, steps): n images
-by its own sampler, through all T times or fewer.
+where it plans its rate, and min_snr weighs the loss (Hang et al. 2023) where it has a hand for that.
+finish(): from now on sample from the averaged weights. walk(n, steps): n images by its own sampler, through
+all T times or fewer.
 """
 
 import contextlib
@@ -38,9 +39,11 @@ class Ours:
         self.size, self.net = size, net or UNet(width=width, mults=mults)
         self.denoiser = Denoiser(self.net, cosine(T), Eps(), clip=1.0)
 
-    def start(self, x0: Tensor, lr: float = 4e-3, steps: int = 10**9) -> Callable[[], object]:
+    def start(
+        self, x0: Tensor, lr: float = 4e-3, steps: int = 10**9, min_snr: float | None = None
+    ) -> Callable[[], object]:
         """A training step, average of the weights included."""
-        run = ddpm_core.train(self.denoiser, x0, images=BATCH * steps, batch=BATCH, lr=lr)
+        run = ddpm_core.train(self.denoiser, x0, images=BATCH * steps, batch=BATCH, lr=lr, min_snr=min_snr)
         return lambda: next(run)
 
     def finish(self) -> None:
@@ -83,10 +86,12 @@ class Diffusers:
         self.scheduler = DDPMScheduler(num_train_timesteps=T, beta_schedule="squaredcos_cap_v2")
         self.scheduler.set_timesteps(T)
 
-    def start(self, x0: Tensor, lr: float = 1e-3, steps: int = 10**9) -> Callable[[], object]:
+    def start(
+        self, x0: Tensor, lr: float = 1e-3, steps: int = 10**9, min_snr: float | None = None
+    ) -> Callable[[], object]:
         """A training step as in its tutorial: AdamW, a rate that rises and falls, its EMAModel."""
         from diffusers.optimization import get_cosine_schedule_with_warmup
-        from diffusers.training_utils import EMAModel
+        from diffusers.training_utils import EMAModel, compute_snr
 
         optimizer = torch.optim.AdamW(self.net.parameters(), lr=lr)
         rate = get_cosine_schedule_with_warmup(optimizer, steps // 20, steps)
@@ -97,7 +102,13 @@ class Diffusers:
             noise = torch.randn_like(clean)
             t = torch.randint(0, self.scheduler.config.num_train_timesteps, (len(clean),))
             out = self.net(self.scheduler.add_noise(clean, noise, t), t).sample
-            nn.functional.mse_loss(out, noise).backward()
+            if min_snr is None:
+                loss = nn.functional.mse_loss(out, noise)
+            else:  # as in its text-to-image example
+                snr = compute_snr(self.scheduler, t)
+                square = nn.functional.mse_loss(out, noise, reduction="none").mean((1, 2, 3))
+                loss = (snr.clamp(max=min_snr) / snr * square).mean()
+            loss.backward()
             nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
             optimizer.step()
             rate.step()
@@ -149,10 +160,15 @@ class Lucidrains:
             net, image_size=size, timesteps=T, objective="pred_noise", beta_schedule="cosine"
         )
 
-    def start(self, x0: Tensor, lr: float = 1e-3, steps: int = 10**9) -> Callable[[], object]:
+    def start(
+        self, x0: Tensor, lr: float = 1e-3, steps: int = 10**9, min_snr: float | None = None
+    ) -> Callable[[], object]:
         """The step of its Trainer: loss, clipped gradient, Adam, EMA."""
         from ema_pytorch import EMA
 
+        if min_snr is not None:  # as its min_snr_loss_weight does
+            snr = self.diffusion.alphas_cumprod / (1 - self.diffusion.alphas_cumprod)
+            self.diffusion.loss_weight.copy_(snr.clamp(max=min_snr) / snr)
         optimizer = torch.optim.Adam(self.diffusion.parameters(), lr=lr, betas=(0.9, 0.99))
         self.average = EMA(self.diffusion, beta=0.995, update_every=10)
 
