@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from torch import Tensor, cat, float64, full, full_like, nn, ones, tensor
+from torch import Tensor, cat, full, full_like, nn, tensor
 
 from . import checks
 from .formula import formula, is_formula, unrolled
@@ -66,10 +66,10 @@ class Denoiser(nn.Module):
         """`at` for one of `times` after another, prepared for x_t like `like`: what a sampling loop calls."""
         if not is_formula(self.prediction.x0):
             return (partial(self.at, t=t) for t in times)
-        t, one = tensor(times), ones(len(times), dtype=float64)
-        s, now = self.schedule.gather(t - 1, one), self.schedule.gather(t, one)
+        s, now = self.schedule.levels([t - 1 for t in times]), self.schedule.levels(times)
         x0 = unrolled(lambda out, xt: self.prediction.x0(out, xt, s, now), 2, len(times), like)
-        return (partial(self._prepared, *step) for step in zip(t.to(like.device).split(1), x0, strict=True))
+        t = tensor(times, device=like.device).split(1)  # (1,) each
+        return (partial(self._prepared, *step) for step in zip(t, x0, strict=True))
 
     def loss(self, x0: Tensor, t: Tensor, eps: Tensor, y: Tensor | None = None) -> Tensor:
         """Squared error ||target - output||^2 of each example, summed over its entries: (B,).

@@ -123,12 +123,10 @@ def _walk(
 
 def _steps(denoiser: Estimator, path: list[int], rule: Rule, like: Tensor) -> Iterator[Step]:
     """(x_t, noise) -> (estimate of x_0, x_s) for each step; where all are formulas, prepared at once."""
-    schedule, n = denoiser.schedule, len(path) - 1
     if not (isinstance(denoiser, Denoiser) and is_formula(rule)):
         return (partial(_step, denoiser, rule, t, s) for t, s in pairwise(path))
-    times, one = torch.tensor(path), torch.ones(n, dtype=torch.float64)
-    s, t = schedule.gather(times[1:], one), schedule.gather(times[:-1], one)
-    moves = unrolled(lambda x0, xt, noise: rule(x0, xt, s, t, noise), 3, n, like)
+    s, t = denoiser.schedule.levels(path[1:]), denoiser.schedule.levels(path[:-1])
+    moves = unrolled(lambda x0, xt, noise: rule(x0, xt, s, t, noise), 3, len(path) - 1, like)
     return (partial(_prepared, *step) for step in zip(denoiser.along(path[:-1], like), moves, strict=True))
 
 

@@ -1,6 +1,7 @@
 """Noise schedules: one float64 table, abar[0..T]; everything else is derived from it."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -93,6 +94,11 @@ class Schedule:
         t = t.to(like.device)
         shape = (len(t),) + (1,) * (like.ndim - 1)
         return Level(signal[t].reshape(shape), noise[t].reshape(shape))  # (B, 1, ..., 1)
+
+    def levels(self, times: Sequence[int]) -> Level:
+        """The levels at many times, unchecked: (n,) in float64, as for n data that are single numbers."""
+        abar = self._abar[list(times)]
+        return Level(abar.sqrt(), (1 - abar).sqrt())
 
     def times(self, steps: int | None = None) -> list[int]:
         """Evenly spaced times from T down to 0 for a walk of `steps` steps (all T of them if None)."""

@@ -196,11 +196,10 @@ def weights(denoiser: Denoiser, most: float) -> Tensor:
     So much that the error in x_0 counts min(SNR, most) times.  Ho et al.'s loss, in the noise, counts it SNR
     times, and so without end where hardly any noise is left.  Hang et al. 2023 (min-SNR), section 3.4.
     """
-    one, t = torch.ones(denoiser.schedule.T, dtype=torch.float64), torch.arange(1, denoiser.schedule.T + 1)
-    s, now = denoiser.schedule.gather(t - 1, one), denoiser.schedule.gather(t, one)
-    slope = denoiser.prediction.x0(one, 0 * one, s, now)  # of the estimate of x_0, in the output
-    weight = denoiser.schedule.snr[1:].clamp(max=most) * slope**2
-    return torch.cat([0 * one[:1], weight])
+    schedule, one = denoiser.schedule, torch.ones(denoiser.schedule.T, dtype=torch.float64)
+    s, t = schedule.levels(range(schedule.T)), schedule.levels(range(1, schedule.T + 1))
+    slope = denoiser.prediction.x0(one, 0 * one, s, t)  # of the estimate of x_0, in the output
+    return torch.cat([0 * one[:1], schedule.snr[1:].clamp(max=most) * slope**2])
 
 
 def order(seen: int, size: int, n: int, seed: int) -> Tensor:

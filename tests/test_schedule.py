@@ -41,6 +41,15 @@ def test_tables_are_one_chain(schedule):
     assert (schedule.snr.diff() < 0).all()
 
 
+def test_levels_of_many_times_are_those_of_each():
+    s = cosine(50)
+    times = [50, 31, 2, 1, 0]
+    for k, level in zip(times, zip(*s.levels(times), strict=True), strict=True):
+        assert [x.item() for x in level] == pytest.approx(list(s.level(k)), rel=1e-15)
+    assert s.levels(range(1, 51)).noise.shape == (50,)
+    assert s.levels(times).signal.dtype == torch.float64
+
+
 def test_from_betas_gives_its_betas_back():
     betas = torch.tensor([0.1, 0.3, 0.05, 0.9])
     close(from_betas(betas).betas[1:], betas.double(), 1e-12)
