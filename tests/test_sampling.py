@@ -132,17 +132,18 @@ def test_randomness_is_the_generator_s():
     assert not torch.equal(a[5], c[5])
 
 
-def test_the_caller_keeps_its_grad_mode_and_its_input():
+@pytest.mark.parametrize("rule", [ancestral, lambda *a: ancestral(*a)], ids=["prepared", "step by step"])
+def test_the_caller_keeps_its_grad_mode_and_its_input(rule):
     net = torch.nn.Linear(2, 2)
     net.forward = lambda x, t: x * net.weight.sum()
     x = normal(3, 2, dtype=torch.float32)
     before = x.clone()
-    for frame in sample(Denoiser(net, linear(5), X0()), x):
+    for frame in sample(Denoiser(net, linear(5), X0()), x, rule=rule):
         assert torch.is_grad_enabled()
         assert not frame.xt.requires_grad
     assert torch.equal(x, before)
     with torch.no_grad():
-        for _ in sample(Denoiser(net, linear(5), X0()), x):
+        for _ in sample(Denoiser(net, linear(5), X0()), x, rule=rule):
             assert not torch.is_grad_enabled()
 
 
