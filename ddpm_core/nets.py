@@ -39,6 +39,14 @@ class Embedding(nn.Module):
         return F.silu(e + self.label(torch.full_like(t, 0) if y is None else y + 1))
 
 
+class SiLU(nn.SiLU):
+    """In place where no backward pass will ask for what came in, which saves a tenth of a forward pass."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(...) -> (...)."""
+        return F.silu(x, inplace=not torch.is_grad_enabled())
+
+
 class Block(nn.Module):
     """Two convolutions with the embedding added between them, around a skip."""
 
@@ -48,12 +56,12 @@ class Block(nn.Module):
         self.shift = nn.Linear(width, c_out)
         self.norm2, self.conv2 = norm(c_out), zero(nn.Conv2d(c_out, c_out, 3, padding=1))
         self.skip = nn.Conv2d(c_in, c_out, 1) if c_in != c_out else nn.Identity()
+        self.act = SiLU()
 
     def forward(self, x: Tensor, e: Tensor) -> Tensor:
         """x: (B, c_in, H, W), e: (B, width) or (1, width) -> (B, c_out, H, W)."""
-        h = self.conv1(F.silu(self.norm1(x)))
-        h = h + self.shift(e)[:, :, None, None]
-        return self.skip(x) + self.conv2(F.silu(self.norm2(h)))
+        h = self.conv1(self.act(self.norm1(x))).add_(self.shift(e)[:, :, None, None])
+        return self.conv2(self.act(self.norm2(h))).add_(self.skip(x))
 
 
 class UNet(nn.Module):
@@ -104,7 +112,7 @@ class UNet(nn.Module):
                 c = w
             if level:
                 self.up.append(Up(c, c := widths[level - 1] if lean else c))
-        self.leave = nn.Sequential(norm(c), nn.SiLU(), zero(nn.Conv2d(c, channels, 3, padding=1)))
+        self.leave = nn.Sequential(norm(c), SiLU(), zero(nn.Conv2d(c, channels, 3, padding=1)))
         layout(self)
 
     def forward(self, xt: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:

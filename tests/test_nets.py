@@ -101,3 +101,16 @@ def test_a_lean_unet_does_a_quarter_less():
     fewer = 9 * 64 * (64 * (64 - 16) + (80 - 32) * 16) + 64 * (80 - 32) * 16  # 3x3 twice, 1x1 once
     assert work(False) - work(True) == 2 * fewer
     assert 0.74 < work(True) / work(False) < 0.78
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_what_is_done_in_place_without_gradients_changes_neither_input_nor_output(name):
+    net, shape = NETS[name]
+    net = woken(net)
+    x, t = picture(4, *shape), torch.tensor([1, 10, 500, 1000])
+    before, kept = x.clone(), net(x, t)
+    with torch.no_grad():
+        assert torch.equal(net(x, t), kept)
+        assert torch.equal(net(x, t), kept)
+    assert torch.equal(x, before)
+    assert kept.requires_grad
