@@ -1,4 +1,6 @@
 import copy
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -42,6 +44,34 @@ def test_labels_go_along():
         torch.testing.assert_close(
             fast(denoiser.given(y))(xt, 7), denoiser.given(y)(xt, 7), rtol=0.05, atol=0.05
         )
+
+
+FAULTS = """
+import resource, sys, torch
+from ddpm_core import UNet
+from ddpm_core.speed import keep_memory
+kept = keep_memory() if sys.argv[1] == "kept" else False
+torch.set_num_threads(1)
+net, x, t = UNet(), torch.randn(64, 1, 8, 8), torch.full((64,), 5)
+for k in range(8):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    with torch.no_grad():
+        net(x, t)
+print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc is asked to keep memory")
+def test_memory_that_is_kept_is_not_asked_for_again():
+    """New pages in the eighth pass through a network: none to speak of, and hundreds in the usual way."""
+    run = lambda how: subprocess.run(  # noqa: E731
+        [sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True
+    ).stdout.split()
+    kept, few = run("kept")
+    if kept == "False":
+        pytest.skip("this C library has no mallopt")
+    assert int(few) < 20
+    assert int(run("as usual")[1]) > 100
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here: the GPU path was not run")
