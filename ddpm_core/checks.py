@@ -3,13 +3,9 @@
 import operator
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 UNSCALED = 8.0  # no image in [-1, 1], however noised, holds a pixel beyond this
 
