@@ -37,13 +37,14 @@ def formula(arithmetic: Callable[P, R]) -> Callable[P, R]:
                 )
         return arithmetic(*args, **kwargs)
 
-    checked.is_formula = True  # type: ignore[attr-defined]
+    checked.formula = checked  # type: ignore[attr-defined]
     return checked
 
 
 def is_formula(function: Callable[..., object]) -> bool:
-    """Whether a function, or a method, is one of the formulas."""
-    return getattr(function, "is_formula", False)
+    """Whether a function, or a method, is itself one of the formulas, and not something wrapped round one."""
+    function = getattr(function, "__func__", function)
+    return getattr(function, "formula", None) is function
 
 
 def unrolled(

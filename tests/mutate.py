@@ -133,7 +133,7 @@ MUTANTS = [
     Mutant("processes: gradients not shared", "training.py", "    parallel.total(", "    len("),
     Mutant("loop: the noise by the slope of x_t", "formula.py", "z, alpha=of_z", "z, alpha=of_y"),
     Mutant("loop: x_0 seen from the level below", "denoiser.py", "[t - 1 for t in times]", "times"),
-    Mutant("loop: a rule of one's own is prepared too", "formula.py", 'return getattr(function, "is_formula", False)', "return True"),
+    Mutant("loop: a rule of one's own is prepared too", "formula.py", 'return getattr(function, "formula", None) is function', "return True"),
     Mutant("min-SNR: slope not squared", "training.py", "* slope**2", "* slope"),
     Mutant("min-SNR: as if for the noise", "training.py", "weight[t] * errors", "errors"),
     Mutant("lean: wide on the way up", "nets.py", "widths[level - 1] if lean else c", "c"),

@@ -1,3 +1,4 @@
+from functools import wraps
 from itertools import pairwise
 
 import pytest
@@ -236,6 +237,7 @@ def test_what_is_no_formula_is_asked_at_every_step():
     assert seen == [(schedule.level(9), schedule.level(20)), (schedule.level(0), schedule.level(9))]
     *_, b = sample(Denoiser(Turned(), schedule, Bent()), x, times, ddim)
     close(a.xt, b.xt)
+    assert not is_formula(wraps(ddim)(own))  # which takes over all that ddim is marked with
     assert a.xt.abs().max() < 1
 
 
