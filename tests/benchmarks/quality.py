@@ -1,13 +1,13 @@
 """Seconds of training until the digits that a model samples are at 2 x the floor or better.
 
 Every package trains its own network with its own loss, optimiser and average, at each of its `SETTINGS`:
-rates, and min-SNR weights where it has a hand for them. Ours is lean where that is said. Each budget is a
+rates, and min-SNR weights where it has a hand for them.  Ours is lean where that is said.  Each budget is a
 run of its own from the first weights, because a rate that falls to 0 must know where the end is: they
 double until one is enough, the step between it and the last is tried, and a straight line in the logarithms
-says where between two budgets the target is met. Three times 1,437 samples in 50 steps of its own sampler
+says where between two budgets the target is met.  Three times 1,437 samples in 50 steps of its own sampler
 (after so short a training 100 or 1,000 are no better) are judged by the course's classifier, in time that
-doesn't count; one such judgement scatters by a fifth. The floor is what the 1,437 training digits are
-given. Seconds are CPU seconds by thread, so that what else the machine does counts little.
+doesn't count; one such judgement scatters by a fifth.  The floor is what the 1,437 training digits are
+given.  Seconds are CPU seconds by thread, so that what else the machine does counts little.
 """
 
 import itertools
