@@ -3,7 +3,7 @@
 shape: for each size of picture, the width of the first level and the factors of all, as near to ours as
 that package allows (smalldiffusion's group norm wants multiples of 32).  net: the network.  start(x0, ...):
 a function that takes one training step as that package writes it; lr and steps (of the whole run) are used
-where it plans its rate, and min_snr weighs the loss (Hang et al.  2023) where it has a hand for that.
+where it plans its rate, and min_snr weighs the loss (Hang et al. 2023) where it has a hand for that.
 finish(): from now on sample from the averaged weights.  walk(n, steps): n images by its own sampler,
 through all T times or fewer.
 """
