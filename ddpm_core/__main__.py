@@ -84,7 +84,7 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
     if args.agree is not None:
         checks.share(args.agree, "--agree")
     _writable(target)
-    if target.is_file() and _finished(target, told, args.resume):
+    if target.is_file() and _finished(target, told | wishes, args.resume):
         return
     save = target.with_name("run.safetensors")
     if save.is_file() and not args.resume:
@@ -129,7 +129,7 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
 def _finished(target: Path, wish: dict[str, Any], resume: bool) -> bool:
     """Whether `target` holds the very run that is to be resumed; FileExistsError if it holds another."""
     card = checkpoints.card(target) if resume else {}
-    if resume and all(card.get(name) == wish.get(name) for name in (*wish, "from", "agree", "min_snr")):
+    if resume and all(card.get(name) == value for name, value in wish.items()):
         if parallel.first():
             print(f"finished already: {target}")
         return True

@@ -112,6 +112,23 @@ def test_labels_that_few_neighbours_share_are_withheld(tmp_path, capsys, monkeyp
     assert "--agree: this network is trained without labels" in capsys.readouterr().err
 
 
+def test_what_an_error_in_x0_may_count_reaches_training_and_the_card(tmp_path, capsys, monkeypatch):
+    from ddpm_core import __main__ as cli
+    from ddpm_core import checkpoints, train
+
+    told, out = [], tmp_path / "weighed"
+    monkeypatch.setattr(cli, "train", lambda *a, **k: told.append(k["min_snr"]) or train(*a, **k))
+    wish = ["train", "--images", "64", "--out", str(out)]
+    assert main([*wish, "--min-snr", "5"]) == 0
+    assert told == [5.0]
+    assert checkpoints.card(out / "model.safetensors")["min_snr"] == 5.0
+    assert main([*wish, "--min-snr", "5", "--resume"]) == 0
+    assert "finished already" in capsys.readouterr().out
+    for other in (["--min-snr", "4"], []):
+        assert main([*wish, *other, "--resume"]) == 2
+        assert "would be written over" in capsys.readouterr().err
+
+
 def test_a_model_that_is_there_is_not_written_over(run, tmp_path, capsys):
     before = (run / "model.safetensors").read_bytes()
     wish = ["train", "--seed", "1", "--out", str(run), "--images"]
@@ -199,6 +216,7 @@ def test_a_module_run_as_a_command(run, tmp_path):
         ("train --batch 0 --out {tmp}/r", "batch must be at least 1, got 0"),
         ("train --lr -1 --out {tmp}/r", "lr must lie strictly between 0"),
         ("train --ema 1 --out {tmp}/r", "ema must lie"),
+        ("train --min-snr 0 --out {tmp}/r", "min_snr must lie strictly between 0"),
         ("train --agree 1.5 --out {tmp}/r", "--agree must lie in [0, 1], got 1.5"),
         ("train --data mnist --out {tmp}/r", "DDPM_DATA"),
         ("train --out {tmp}/file/r", "file"),
