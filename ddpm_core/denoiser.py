@@ -121,7 +121,8 @@ class Denoiser(nn.Module):
         return Denoiser(Guided(self.net, y, strength), self.schedule, self.prediction, self.clip)
 
     def _prepared(self, t: Tensor, x0: Callable[[Tensor, Tensor], Tensor], xt: Tensor) -> Tensor:
-        return self._clipped(x0(self._out(xt, t), xt))
+        estimate = x0(self._out(xt, t), xt)  # a tensor of its own, so clipped in place
+        return estimate if self.clip is None else estimate.clamp_(-self.clip, self.clip)
 
     def _clipped(self, x0: Tensor) -> Tensor:
         return x0 if self.clip is None else x0.clamp(-self.clip, self.clip)

@@ -68,4 +68,4 @@ def _of_two(of_x: Tensor, of_y: float, x: Tensor, y: Tensor) -> Tensor:
 
 
 def _of_three(of_x: Tensor, of_y: float, of_z: float, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
-    return torch.add(torch.add(x * of_x, y, alpha=of_y), z, alpha=of_z)
+    return _of_two(of_x, of_y, x, y).add_(z, alpha=of_z)
