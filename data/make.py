@@ -86,14 +86,14 @@ def classifier(name: str = "digits", batch: int = 64, lr: float = 2e-3, seed: in
 
 
 def denoiser(name: str = "digits") -> None:
-    """The denoiser that the command line trains with its own settings; MNIST's in three runs."""
-    if name == "digits":
-        shutil.copyfile(
-            run("digits", "--images 200000 --seed 0"), data.SHIPPED / "digits-denoiser.safetensors"
-        )
-        return
+    """The denoisers that the command line trains with its own settings, of networks that aren't lean."""
     torch.manual_seed(0)
-    small = start("small", UNet(width=16, mults=(1, 3, 6), classes=10), Eps())
+    if name == "digits":
+        plain = start("plain", UNet(lean=False), Eps(), size=8)
+        trained = run("digits", f"--from {plain} --data digits --images 200000 --seed 0")
+        shutil.copyfile(trained, data.SHIPPED / "digits-denoiser.safetensors")
+        return
+    small = start("small", UNet(width=16, mults=(1, 3, 6), classes=10, lean=False), Eps())
     first = run("first", f"--from {small} --data mnist --images 700000 --seed 0")
     more = "--data mnist --lr 2e-3 --bf16"
     second = run("second", f"--from {first} {more} --images 1150000 --seed 1")
@@ -112,11 +112,11 @@ def run(name: str, wish: str) -> Path:
     return Path(f"runs/{name}/model.safetensors")
 
 
-def start(name: str, net: UNet, prediction: Prediction) -> Path:
-    """A network for MNIST, to be trained: the file of its weights."""
+def start(name: str, net: UNet, prediction: Prediction, size: int = 28) -> Path:
+    """A network to be trained: the file of its weights."""
     target = Path(f"runs/{name}/model.safetensors")
     denoiser = Denoiser(net, cosine(), prediction, clip=1.0)
-    checkpoints.save(denoiser, target, data="mnist", shape=[1, 28, 28], levels=256)
+    checkpoints.save(denoiser, target, shape=[1, size, size])
     return target
 
 

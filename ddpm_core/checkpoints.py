@@ -62,7 +62,8 @@ def load(path: str | Path) -> Denoiser:
     tensors, config = read(path)
     try:
         schedule = Schedule(tensors.pop("abar"))
-        net = build(NETS[config["net"]], config["args"], tensors)
+        before = {"lean": False} if config["net"] == "UNet" else {}  # in files from before there was a choice
+        net = build(NETS[config["net"]], before | config["args"], tensors)
         denoiser = Denoiser(net, schedule, PREDICTIONS[config["prediction"]](), config["clip"])
     except (KeyError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         raise ValueError(f"{path} holds no denoiser that this version can build: {error}") from None

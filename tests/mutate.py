@@ -137,6 +137,8 @@ MUTANTS = [
     Mutant("min-SNR: slope not squared", "training.py", "* slope**2", "* slope"),
     Mutant("min-SNR: as if for the noise", "training.py", "weight[t] * errors", "errors"),
     Mutant("lean: wide on the way up", "nets.py", "widths[level - 1] if lean else c", "c"),
+    Mutant("lean: a second norm", "nets.py", "nn.Identity() if lean else norm(c_out)", "norm(c_out)"),
+    Mutant("lean: files from before taken for it", "checkpoints.py", '{"lean": False} if', '{} if'),
     Mutant("fast: no bfloat16", "speed.py", "torch.autocast(xt.device.type, torch.bfloat16)", "torch.no_grad()"),
 ]  # fmt: skip
 

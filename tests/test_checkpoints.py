@@ -58,6 +58,16 @@ def test_schedules_of_any_kind_and_an_mlp_come_back(tmp_path):
         assert checkpoints.load(tmp_path / "m.safetensors").schedule == schedule
 
 
+def test_a_unet_from_before_there_were_lean_ones_loads_as_it_was(tmp_path):
+    denoiser, path = model(net=UNet(width=8, lean=False)), tmp_path / "m.safetensors"
+    checkpoints.save(denoiser, path)
+    tensors, config = checkpoints.read(path)
+    del config["args"]["lean"]
+    checkpoints.write(path, tensors, config)
+    x, t = normal(4, 1, 8, 8, dtype=torch.float32), torch.tensor([1, 7, 20, 30])
+    assert torch.equal(checkpoints.load(path)(x, t), denoiser.eval()(x, t))
+
+
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
     path = tmp_path_factory.mktemp("sound") / "model.safetensors"

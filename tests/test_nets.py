@@ -34,7 +34,8 @@ def test_a_unet_takes_pictures_of_any_size(shape, mults, lean):
 NETS = {
     "unet": (UNet(width=8, classes=10), (1, 8, 8)),
     "unet without labels": (UNet(width=8), (1, 8, 8)),
-    "lean unet": (UNet(width=8, blocks=2, classes=10, lean=True), (1, 8, 8)),
+    "deep unet": (UNet(width=8, blocks=2, classes=10), (1, 8, 8)),
+    "unet that isn't lean": (UNet(width=8, classes=10, lean=False), (1, 8, 8)),
     "mlp": (MLP(2, 16, classes=10), (2,)),
 }
 
@@ -101,6 +102,12 @@ def test_a_lean_unet_does_a_quarter_less():
     fewer = 9 * 64 * (64 * (64 - 16) + (80 - 32) * 16) + 64 * (80 - 32) * 16  # 3x3 twice, 1x1 once
     assert work(False) - work(True) == 2 * fewer
     assert 0.74 < work(True) / work(False) < 0.78
+
+
+def test_a_lean_block_has_one_norm():
+    """Seven of them: the first level's and the second's, the middle, and two for each on the way up."""
+    norms = {lean: sum(isinstance(m, nn.GroupNorm) for m in UNet(lean=lean).modules()) for lean in (0, 1)}
+    assert norms == {False: 2 * 7 + 1, True: 7 + 1}
 
 
 @pytest.mark.parametrize("name", NETS)

@@ -39,7 +39,10 @@ def there() -> list[str]:
 
 
 def steps(rounds: int) -> Iterator[Row]:
-    """A training step and a sampling step of each package, per FLOP, as multiples of ours at its widths."""
+    """A training step and a sampling step of each package, per FLOP, as multiples of ours.
+
+    Of ours with as many FLOPs (what is left of the difference is divided out), and of ours at its widths.
+    """
     T = 5
     for size in (8, 28):
         x0 = torch.rand(BATCH, 1, size, size) * 2 - 1
@@ -47,43 +50,57 @@ def steps(rounds: int) -> Iterator[Row]:
         for name in there()[1:]:
             torch.manual_seed(0)
             other = PEERS[name](size, T)
-            pair = {"ours": Ours(size, T, shape=other.shape), "theirs": other}
-            cost = {who: flops(peer, size) for who, peer in pair.items()}
-            training = medians({who: _times(peer.start(x0), several) for who, peer in pair.items()}, rounds)
-            sampling = medians({who: (lambda p=peer: p.walk(BATCH)) for who, peer in pair.items()}, rounds)
+            three = {
+                "theirs": other,
+                "ours": Ours.as_large(other, size, T),
+                "same widths": Ours(size, T, shape=other.shape),
+            }
+            cost = {who: flops(peer, size) for who, peer in three.items()}
+            training = medians({who: _times(peer.start(x0), several) for who, peer in three.items()}, rounds)
+            sampling = medians({who: (lambda p=peer: p.walk(BATCH)) for who, peer in three.items()}, rounds)
             width, mults = other.shape[size]
+
+            def ahead(seconds: dict[str, float], who: str, cost: dict[str, int] = cost) -> float:
+                return seconds["theirs"] / seconds[who] * cost[who] / cost["theirs"]
+
             yield {
                 "size": size,
                 "package": name,
                 "widths": [width * m for m in mults],
-                "weights": [weights(peer.net) for peer in pair.values()],
-                "mflops": [round(cost[who] / 1e6, 1) for who in pair],
-                "train_ms": [round(1e3 * training[who] / several, 1) for who in pair],
-                "sample_ms": [round(1e3 * sampling[who] / T, 1) for who in pair],
-                "train": training["theirs"] / training["ours"] * cost["ours"] / cost["theirs"],
-                "sample": sampling["theirs"] / sampling["ours"] * cost["ours"] / cost["theirs"],
+                "ours": [three["ours"].net.config["width"] * m for m in three["ours"].net.config["mults"]],
+                "weights": [weights(peer.net) for peer in three.values()],
+                "mflops": [round(cost[who] / 1e6, 1) for who in three],
+                "train_ms": [round(1e3 * training[who] / several, 1) for who in three],
+                "sample_ms": [round(1e3 * sampling[who] / T, 1) for who in three],
+                "train": ahead(training, "ours"),
+                "sample": ahead(sampling, "ours"),
+                "train_same_widths": ahead(training, "same widths"),
+                "sample_same_widths": ahead(sampling, "same widths"),
             }
     yield from _bfloat16(T, rounds)
 
 
 def _bfloat16(T: int, rounds: int) -> Iterator[Row]:
-    """The fast path of ours, eager and compiled, and diffusers, against our plain path per FLOP."""
-    peers = {name: PEERS[name](28, T) for name in there() if name in ("ddpm_core", "diffusers")}
-    cost = {name: flops(peer, 28) for name, peer in peers.items()}
-    ours = peers["ddpm_core"]
-    works: dict[str, Callable[[], object]] = {"plain": lambda: ours.walk(BATCH)}
+    """Ours as large as diffusers, plain, in bfloat16, and compiled, against diffusers in float32 per FLOP."""
+    if "diffusers" not in there():
+        return
+    other = PEERS["diffusers"](28, T)
+    ours = Ours.as_large(other, 28, T)
+    works: dict[str, Callable[[], object]] = {
+        "diffusers": lambda: other.walk(BATCH),
+        "plain": lambda: ours.walk(BATCH),
+    }
     for label, compiled in (("bf16", False), ("bf16 compiled", True)):
         quick = fast(ours.denoiser, compiled=compiled)
         works[label] = lambda d=quick: list(sample(d, torch.randn(BATCH, 1, 28, 28)))[-1]
-    works |= {name: (lambda p=peer: p.walk(BATCH)) for name, peer in peers.items() if name != "ddpm_core"}
     seconds = medians(works, rounds)
-    for label in works:
-        share = cost["diffusers"] / cost["ddpm_core"] if label == "diffusers" else 1.0
+    share = flops(ours, 28) / flops(other, 28)
+    for label in ("plain", "bf16", "bf16 compiled"):
         yield {
             "size": 28,
             "package": "ddpm_core",
             "path": label,
-            "against_plain": seconds["plain"] * share / seconds[label],
+            "against_diffusers": share * seconds["diffusers"] / seconds[label],
         }
 
 

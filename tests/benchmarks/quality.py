@@ -1,13 +1,13 @@
 """Seconds of training until the digits that a model samples are at 2 x the floor or better.
 
 Every package trains its own network with its own loss, optimiser and average, at each of its `SETTINGS`:
-rates, and min-SNR weights where it has a hand for them.  Ours is lean where that is said.  Each budget is a
-run of its own from the first weights, because a rate that falls to 0 must know where the end is: they
-double until one is enough, the step between it and the last is tried, and a straight line in the logarithms
-says where between two budgets the target is met.  Three times 1,437 samples in 50 steps of its own sampler
-(after so short a training 100 or 1,000 are no better) are judged by the course's classifier, in time that
-doesn't count; one such judgement scatters by a fifth.  The floor is what the 1,437 training digits are
-given.  Seconds are CPU seconds by thread, so that what else the machine does counts little.
+rates, and min-SNR weights where it has a hand for them.  Each budget is a run of its own from the first
+weights, because a rate that falls to 0 must know where the end is: they double until one is enough, the step
+between it and the last is tried, and a straight line in the logarithms says where between two budgets the
+target is met.  Three times 1,437 samples in 50 steps of its own sampler (after so short a training 100 or
+1,000 are no better) are judged by the course's classifier, in time that doesn't count; one such judgement
+scatters by a fifth.  The floor is what the 1,437 training digits are given.  Seconds are CPU seconds by
+thread, so that what else the machine does counts little.
 """
 
 import itertools
@@ -18,13 +18,13 @@ from collections.abc import Iterator
 import torch
 from peers import PEERS
 
-from ddpm_core import UNet, classifier, digits
+from ddpm_core import classifier, digits
 from ddpm_core.metrics import report
 
 FEWEST, MOST = 400, 12_800  # training steps
 DRAWS, WALK = 3, 50
 SETTINGS: dict[str, list[dict[str, float]]] = {
-    "ddpm_core": [{"lr": 4e-3}, {"lr": 4e-3, "min_snr": 5, "lean": True}],
+    "ddpm_core": [{"lr": 4e-3}, {"lr": 6e-3, "min_snr": 5}],
     "diffusers": [{"lr": 4e-3}, {"lr": 2e-3}, {"lr": 2e-3, "min_snr": 5}],
     "lucidrains": [{"lr": 3e-3}, {"lr": 3e-3, "min_snr": 5}],
     "smalldiffusion": [{"lr": 3e-3}],
@@ -35,10 +35,10 @@ def race(names: list[str], target: float = 2.0) -> Iterator[dict[str, object]]:
     """For each package and setting, the least budget with samples good enough, and all that was measured."""
     judge, (train_set, test_set) = classifier("digits"), digits()
 
-    def run(name: str, steps: int, lean: bool = False, **setting: float) -> tuple[float, float]:
+    def run(name: str, steps: int, **setting: float) -> tuple[float, float]:
         """Seconds of training, and the distance of the samples in units of the floor."""
         torch.manual_seed(0)
-        peer = PEERS[name](8, 1000, UNet(lean=True) if lean else None)
+        peer = PEERS[name](8, 1000)
         step, start = peer.start(train_set.images, steps=steps, **setting), time.process_time()
         for _ in range(steps):
             step()
