@@ -3,6 +3,9 @@
 import copy
 import ctypes
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -30,14 +33,19 @@ class BFloat16(nn.Module):
     def __init__(self, net: nn.Module, compiled: bool):
         super().__init__()
         self.net = net
-        on_gpu = next(net.parameters()).device.type == "cuda"
-        option = "triton.cudagraphs" if on_gpu else "freezing"  # all launches as one; weights laid out once
-        self.run = torch.compile(net, dynamic=False, options={option: True}) if compiled else net
+        self.run: Callable[..., Tensor] = net
+        self.setting: Callable[[], AbstractContextManager[object]] = nullcontext
+        if compiled and next(net.parameters()).device.type == "cuda":  # all launches as one
+            self.run = torch.compile(net, dynamic=False, options={"triton.cudagraphs": True})
+        elif compiled:  # weights laid out once, if told while the network is traced: as an option, too late
+            from torch._inductor.config import patch
+
+            self.run, self.setting = torch.compile(net, dynamic=False), partial(patch, freezing=True)
 
     def forward(self, xt: Tensor, t: Tensor, *y: Tensor) -> Tensor:
         """(B, ...), (B,), and (B,) where there are labels -> (B, ...), of xt's type."""
-        with torch.autocast(xt.device.type, torch.bfloat16):
-            out: Tensor = self.run(xt, t, *y)
+        with torch.autocast(xt.device.type, torch.bfloat16), self.setting():
+            out = self.run(xt, t, *y)
         return out.to(xt.dtype)
 
 

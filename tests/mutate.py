@@ -139,6 +139,7 @@ MUTANTS = [
     Mutant("lean: wide on the way up", "nets.py", "widths[level - 1] if lean else c", "c"),
     Mutant("lean: a second norm", "nets.py", "nn.Identity() if lean else norm(c_out)", "norm(c_out)"),
     Mutant("lean: files from before taken for it", "checkpoints.py", '{"lean": False} if', '{} if'),
+    Mutant("fast: weights laid out at every call", "speed.py", "partial(patch, freezing=True)", "nullcontext"),
     Mutant("fast: no bfloat16", "speed.py", "torch.autocast(xt.device.type, torch.bfloat16)", "torch.no_grad()"),
 ]  # fmt: skip
 

@@ -1,4 +1,5 @@
 import copy
+import shutil
 import subprocess
 import sys
 
@@ -19,8 +20,7 @@ def test_the_fast_path_says_the_same_within_a_hundredth():
         )
         exact, rough = denoiser(xt, t), quick(xt, t)
         assert rough.dtype == torch.float32
-        assert (exact - rough).abs().mean() < 0.01
-        assert not torch.equal(exact, rough), "bfloat16 was not used"
+        assert 1e-5 < (exact - rough).abs().mean() < 0.01, "float32 rounds to 1e-7"
     assert all(torch.equal(before[name], value) for name, value in denoiser.state_dict().items())
 
 
@@ -46,32 +46,55 @@ def test_labels_go_along():
         )
 
 
+@pytest.mark.skipif(
+    not (shutil.which("g++") and sys.platform == "linux" and torch.backends.mkldnn.is_available()),
+    reason="torch.compile wants g++ here, and oneDNN to lay weights out for",
+)
+def test_what_is_compiled_says_the_same_and_lays_its_weights_out_once():
+    class Small(torch.nn.Sequential):
+        def forward(self, xt, t):
+            return super().forward(xt) * t.view(-1, 1, 1, 1)
+
+    torch.manual_seed(0)
+    net = Small(torch.nn.Conv2d(1, 8, 3, padding=1), torch.nn.SiLU(), torch.nn.Conv2d(8, 1, 3, padding=1))
+    denoiser = Denoiser(net, cosine(20), Eps()).eval()
+    xt, quick = torch.randn(4, 1, 8, 8), fast(denoiser, compiled=True)
+    with torch.no_grad():
+        torch.testing.assert_close(quick(xt, 7), denoiser(xt, 7), rtol=0.05, atol=0.05)
+        with torch.profiler.profile() as profile:
+            quick(xt, 7)
+    called = {event.key for event in profile.key_averages()}
+    assert "mkldnn::_convolution_pointwise" in called
+    assert "aten::mkldnn_convolution" not in called, "laid out at every call"
+
+
 FAULTS = """
-import resource, sys, torch
+import resource, statistics, sys, torch
 from ddpm_core import UNet
 from ddpm_core.speed import keep_memory
 kept = keep_memory() if sys.argv[1] == "kept" else False
 torch.set_num_threads(1)
-net, x, t = UNet(), torch.randn(64, 1, 8, 8), torch.full((64,), 5)
-for k in range(8):
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+net, x, t = UNet(lean=False), torch.randn(64, 1, 8, 8), torch.full((64,), 5)
+faults = [0]
+for k in range(13):
     with torch.no_grad():
         net(x, t)
-print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+print(kept, statistics.median(after - before for before, after in zip(faults[5:], faults[6:])))
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only glibc is asked to keep memory")
 def test_memory_that_is_kept_is_not_asked_for_again():
-    """New pages in the eighth pass through a network: none to speak of, and hundreds in the usual way."""
+    """New pages in a later pass through a network: none to speak of, and hundreds in the usual way."""
     run = lambda how: subprocess.run(  # noqa: E731
         [sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True
     ).stdout.split()
     kept, few = run("kept")
     if kept == "False":
         pytest.skip("this C library has no mallopt")
-    assert int(few) < 20
-    assert int(run("as usual")[1]) > 100
+    assert float(few) < 20
+    assert float(run("as usual")[1]) > 100
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here: the GPU path was not run")
