@@ -2,11 +2,10 @@
 
 shape: for each size of picture, the width of the first level and the factors of all, as near to ours as
 that package allows (smalldiffusion's group norm wants multiples of 32); no two networks of the same widths do
-as much, so ours can also be had as large as another.  net: the network.  start(x0, ...):
-a function that takes one training step as that package writes it; lr and steps (of the whole run) are used
-where it plans its rate, and min_snr weighs the loss (Hang et al. 2023) where it has a hand for that.
-finish(): from now on sample from the averaged weights.  walk(n, steps): n images by its own sampler,
-through all T times or fewer.
+as much, so ours can also be had as large as another.  net: the network.  start(x0, ...): a function that
+takes one training step as that package writes it; lr and steps (of the whole run) are used where it plans
+its rate, and min_snr weighs the loss (Hang et al. 2023) where it has a hand for that.  finish(): from now on
+sample from the averaged weights.  walk(n, steps): n images by its own sampler, through all T times or fewer.
 """
 
 import contextlib
@@ -43,9 +42,9 @@ class Ours:
     @classmethod
     def as_large(cls, other: object, size: int, T: int) -> "Ours":
         """Ours with its lowest level widened until a pass takes as many FLOPs as the other's, or nearly."""
-        width, (*upper, lowest) = cls.shape[size]
+        (width, (*upper, lowest)), wanted = cls.shape[size], flops(other, size)
         wider = (cls(size, T, UNet(width=width, mults=(*upper, m))) for m in range(lowest, 5 * lowest))
-        return min(wider, key=lambda peer: abs(flops(peer, size) - flops(other, size)))
+        return min(wider, key=lambda peer: abs(flops(peer, size) - wanted))
 
     def start(
         self, x0: Tensor, lr: float = 4e-3, steps: int = 10**9, min_snr: float | None = None
