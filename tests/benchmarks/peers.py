@@ -12,13 +12,16 @@ import contextlib
 import io
 from collections.abc import Callable
 from typing import ClassVar
+from unittest.mock import patch
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import ddpm_core
 from ddpm_core import Denoiser, Eps, UNet, cosine
+from ddpm_core.nets import Up
 
 BATCH = 64
 Shape = dict[int, tuple[int, tuple[int, ...]]]
@@ -266,11 +269,20 @@ class Small:
 PEERS = {"ddpm_core": Ours, "diffusers": Diffusers, "lucidrains": Lucidrains, "smalldiffusion": Small}
 
 
-def flops(peer: object, size: int) -> int:
-    """Floating point operations of one forward pass of one image."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+def flops(peer: object, size: int, done: bool = False) -> int:
+    """Floating point operations of one forward pass of one image, as the network is defined.
+
+    done: those that are done: fewer with ours, where `Up` spares 5/9 of a convolution after a doubling.
+    """
+    plain = contextlib.nullcontext() if done else patch.object(Up, "forward", in_two_steps)
+    with FlopCounterMode(display=False) as counter, torch.no_grad(), plain:
         peer.forward(torch.randn(2, 1, size, size))
     return counter.get_total_flops() // 2
+
+
+def in_two_steps(up: Up, x: Tensor, like: Tensor) -> Tensor:
+    """What `up` is defined to do, without its shortcut."""
+    return up.conv(F.interpolate(x, size=like.shape[-2:], mode="nearest"))
 
 
 def weights(net: nn.Module) -> int:
