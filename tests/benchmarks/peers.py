@@ -4,8 +4,9 @@ shape: for each size of picture, the width of the first level and the factors of
 that package allows (smalldiffusion's group norm wants multiples of 32); no two networks of the same widths do
 as much, so ours can also be had as large as another.  net: the network.  start(x0, ...): a function that
 takes one training step as that package writes it; lr and steps (of the whole run) are used where it plans
-its rate, and min_snr weighs the loss (Hang et al. 2023) where it has a hand for that.  finish(): from now on
-sample from the averaged weights.  walk(n, steps): n images by its own sampler, through all T times or fewer.
+its rate, min_snr limits what an error counts (Hang et al. 2023) and v has the network put out v instead of
+the noise (Salimans & Ho 2022), where it has a hand for that.  finish(): from now on sample from the averaged
+weights.  walk(n, steps): n images by its own sampler, through all T times or fewer.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import ddpm_core
-from ddpm_core import Denoiser, Eps, UNet, cosine
+from ddpm_core import Denoiser, Eps, UNet, V, cosine
 from ddpm_core.nets import Up
 
 BATCH = 64
@@ -50,10 +51,20 @@ class Ours:
         return min(wider, key=lambda peer: abs(flops(peer, size) - wanted))
 
     def start(
-        self, x0: Tensor, lr: float = 4e-3, steps: int = 10**9, min_snr: float | None = None
+        self,
+        x0: Tensor,
+        lr: float = 4e-3,
+        steps: int = 10**9,
+        min_snr: float | None = None,
+        v: bool = False,
     ) -> Callable[[], object]:
         """A training step, average of the weights included."""
-        run = ddpm_core.train(self.denoiser, x0, images=BATCH * steps, batch=BATCH, lr=lr, min_snr=min_snr)
+        if v:
+            self.denoiser = Denoiser(self.net, self.denoiser.schedule, V(), clip=1.0)
+        images, seed = BATCH * steps, int(torch.randint(1 << 30, ()))
+        run = ddpm_core.train(
+            self.denoiser, x0, images=images, batch=BATCH, lr=lr, min_snr=min_snr, seed=seed
+        )
         return lambda: next(run)
 
     def finish(self) -> None:
@@ -97,11 +108,19 @@ class Diffusers:
         self.scheduler.set_timesteps(T)
 
     def start(
-        self, x0: Tensor, lr: float = 1e-3, steps: int = 10**9, min_snr: float | None = None
+        self,
+        x0: Tensor,
+        lr: float = 1e-3,
+        steps: int = 10**9,
+        min_snr: float | None = None,
+        v: bool = False,
     ) -> Callable[[], object]:
         """A training step as in its tutorial: AdamW, a rate that rises and falls, its EMAModel."""
         from diffusers.optimization import get_cosine_schedule_with_warmup
         from diffusers.training_utils import EMAModel, compute_snr
+
+        if v:
+            self.scheduler.register_to_config(prediction_type="v_prediction")
 
         optimizer = torch.optim.AdamW(self.net.parameters(), lr=lr)
         rate = get_cosine_schedule_with_warmup(optimizer, steps // 20, steps)
@@ -112,12 +131,13 @@ class Diffusers:
             noise = torch.randn_like(clean)
             t = torch.randint(0, self.scheduler.config.num_train_timesteps, (len(clean),))
             out = self.net(self.scheduler.add_noise(clean, noise, t), t).sample
+            target = self.scheduler.get_velocity(clean, noise, t) if v else noise
             if min_snr is None:
-                loss = nn.functional.mse_loss(out, noise)
+                loss = nn.functional.mse_loss(out, target)
             else:  # as in its text-to-image example
                 snr = compute_snr(self.scheduler, t)
-                square = nn.functional.mse_loss(out, noise, reduction="none").mean((1, 2, 3))
-                loss = (snr.clamp(max=min_snr) / snr * square).mean()
+                square = nn.functional.mse_loss(out, target, reduction="none").mean((1, 2, 3))
+                loss = (snr.clamp(max=min_snr) / (snr + 1 if v else snr) * square).mean()
             loss.backward()
             nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
             optimizer.step()
@@ -171,14 +191,21 @@ class Lucidrains:
         )
 
     def start(
-        self, x0: Tensor, lr: float = 1e-3, steps: int = 10**9, min_snr: float | None = None
+        self,
+        x0: Tensor,
+        lr: float = 1e-3,
+        steps: int = 10**9,
+        min_snr: float | None = None,
+        v: bool = False,
     ) -> Callable[[], object]:
         """The step of its Trainer: loss, clipped gradient, Adam, EMA."""
         from ema_pytorch import EMA
 
-        if min_snr is not None:  # as its min_snr_loss_weight does
-            snr = self.diffusion.alphas_cumprod / (1 - self.diffusion.alphas_cumprod)
-            self.diffusion.loss_weight.copy_(snr.clamp(max=min_snr) / snr)
+        if v:
+            self.diffusion.objective = "pred_v"
+        snr = self.diffusion.alphas_cumprod / (1 - self.diffusion.alphas_cumprod)
+        counted = snr if min_snr is None else snr.clamp(max=min_snr)
+        self.diffusion.loss_weight.copy_(counted / (snr + 1 if v else snr))  # as when it is made
         optimizer = torch.optim.Adam(self.diffusion.parameters(), lr=lr, betas=(0.9, 0.99))
         self.average = EMA(self.diffusion, beta=0.995, update_every=10)
 
