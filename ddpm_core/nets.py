@@ -144,10 +144,10 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """Back to the size of what was skipped over: every pixel as often as it fits, then a convolution.
+    """Back to the size of what was skipped over: nearest neighbours, then a convolution.
 
-    Where both sides double, each output sees a pixel four or two times with weights that can be added before:
-    a transposed convolution with 4/9 of the products.
+    Where both sides double, the two are one transposed convolution: weights that would see the same pixel are
+    added first, which leaves 4/9 of the products.
     """
 
     def __init__(self, c_in: int, c_out: int):
@@ -156,11 +156,11 @@ class Up(nn.Module):
 
     def forward(self, x: Tensor, like: Tensor) -> Tensor:
         """(B, c_in, h, w) -> (B, c_out, H, W), the size of `like`."""
-        size, weight = like.shape[-2:], self.conv.weight
-        if size != (2 * x.shape[-2], 2 * x.shape[-1]):
+        (h, w), size, kernel = x.shape[-2:], like.shape[-2:], self.conv.weight
+        if size != (2 * h, 2 * w):
             return self.conv(F.interpolate(x, size=size, mode="nearest"))
-        summed = F.avg_pool2d(weight.flip(2, 3), 2, stride=1, padding=1, divisor_override=1)  # (.., .., 4, 4)
-        return F.conv_transpose2d(x, summed.transpose(0, 1), self.conv.bias, stride=2, padding=1)
+        kernel = F.avg_pool2d(kernel.flip(2, 3), 2, 1, padding=1, divisor_override=1)  # (c_out, c_in, 4, 4)
+        return F.conv_transpose2d(x, kernel.transpose(0, 1), self.conv.bias, stride=2, padding=1)
 
 
 class MLP(nn.Module):
