@@ -163,6 +163,7 @@ def _estimate(denoiser: Estimator, xt: Tensor, t: int) -> Tensor:
 
 def randn(like: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Standard normal noise like `like`, drawn on the generator's own device: the same on CPU and GPU."""
-    device = like.device if generator is None else generator.device
-    empty = torch.empty_like(like, device=device, memory_format=torch.contiguous_format)
+    if generator is None:
+        return torch.randn_like(like, memory_format=torch.contiguous_format)
+    empty = torch.empty_like(like, device=generator.device, memory_format=torch.contiguous_format)
     return empty.normal_(generator=generator).to(like.device)
