@@ -86,6 +86,7 @@ MUTANTS = [
     Mutant("rule: beta-tilde for beta", "sampling.py", "return posterior_beta(", "return posterior("),
     Mutant("loop: level of t for s", "sampling.py", "levels(path[1:]), ", "levels([t - 1 for t in path[:-1]]), "),
     Mutant("loop: uniform noise", "sampling.py", "empty.normal_(", "empty.uniform_("),
+    Mutant("loop: uniform noise, of torch's own", "sampling.py", "torch.randn_like(", "torch.rand_like("),
     Mutant("loop: noise of global generator", "sampling.py", "noise = randn(x, generator)", "noise = randn(x)"),
     Mutant("loop: gradients on", "sampling.py", "@torch.no_grad()", ""),
     Mutant("denoiser: clip dropped", "denoiser.py", "x0 if self.clip is None", "x0 if True"),

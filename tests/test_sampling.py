@@ -22,7 +22,7 @@ from ddpm_core import (
 )
 from ddpm_core.exact import Mixture
 from ddpm_core.formula import is_formula
-from ddpm_core.sampling import keeping, langevin
+from ddpm_core.sampling import keeping, langevin, randn
 
 RULES = {"tilde": ancestral, "beta": ancestral_beta, "none": ddim}
 each_rule = pytest.mark.parametrize("variance", RULES)
@@ -321,3 +321,13 @@ def test_langevin_has_the_stationary_law_of_its_closed_recursion(step):
     for _ in range(int(4 / step)):
         x = langevin(x, -x / v, step, torch.randn(n, 1, generator=g, dtype=torch.float64))
     assert abs(x.var() / (v / (1 - step / (2 * v))) - 1) < 5 * (2 / n) ** 0.5
+
+
+@pytest.mark.parametrize("like", [normal(64, 1, 8, 8), normal(16, 3, 5, 4).float().permute(0, 1, 3, 2)])
+def test_the_noise_of_torchs_own_generator_is_that_of_one_with_its_seed(like):
+    torch.manual_seed(3)
+    own, given = randn(like), randn(like, torch.Generator().manual_seed(3))
+    assert torch.equal(own, given)
+    assert own.dtype == given.dtype == like.dtype
+    assert own.is_contiguous()
+    assert abs(own.var() - 1) < 5 * (2 / own.numel()) ** 0.5
