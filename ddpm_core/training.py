@@ -106,8 +106,8 @@ def train(
     rise and before a fall to 0; ema: how slowly the average forgets; seed: of all that is drawn here (a
     network's own dropout draws from torch's generator);
     bf16: multiply in bfloat16 where torch.autocast does (the weights, their average and the loss stay as
-    they are); min_snr: count an error in x_0 at most so often, 5 for one, by drawing t not uniformly but in
-    proportion to `weights`: samples are good sooner, at some cost to the bound; resume:
+    they are); min_snr: count an error in x_0 at most so often (5 is usual) by drawing t in proportion to
+    `weights`, not uniformly, so that samples are good sooner, at some cost to the bound; resume:
     `step.run.tensors()` of an earlier run with the same arguments, which then ends with the same weights,
     bit for bit, as if it had never stopped.
 
