@@ -156,11 +156,16 @@ class Up(nn.Module):
 
     def forward(self, x: Tensor, like: Tensor) -> Tensor:
         """(B, c_in, h, w) -> (B, c_out, H, W), the size of `like`."""
-        (h, w), size, kernel = x.shape[-2:], like.shape[-2:], self.conv.weight
-        if size != (2 * h, 2 * w):
-            return self.conv(F.interpolate(x, size=size, mode="nearest"))
-        kernel = F.avg_pool2d(kernel.flip(2, 3), 2, 1, padding=1, divisor_override=1)  # (c_out, c_in, 4, 4)
+        h, w = x.shape[-2:]
+        if like.shape[-2:] != (2 * h, 2 * w):
+            return self.plainly(x, like)
+        kernel = self.conv.weight.flip(2, 3)
+        kernel = F.avg_pool2d(kernel, 2, stride=1, padding=1, divisor_override=1)  # (c_out, c_in, 4, 4)
         return F.conv_transpose2d(x, kernel.transpose(0, 1), self.conv.bias, stride=2, padding=1)
+
+    def plainly(self, x: Tensor, like: Tensor) -> Tensor:
+        """The same in two steps, for any two sizes."""
+        return self.conv(F.interpolate(x, size=like.shape[-2:], mode="nearest"))
 
 
 class MLP(nn.Module):
