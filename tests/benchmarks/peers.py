@@ -2,17 +2,15 @@
 
 shape: for each size of picture, the width of the first level and the factors of all, as near to ours as
 that package allows (smalldiffusion's group norm wants multiples of 32); no two networks of the same widths do
-as much, so ours can also be had as large as another.  net: the network.  start(x0, ...): a function that
-takes one training step as that package writes it; lr and steps (of the whole run) are used where it plans
-its rate, min_snr limits what an error counts (Hang et al. 2023) and v has the network put out v instead of
-the noise (Salimans & Ho 2022), where it has a hand for that.  finish(): from now on sample from the averaged
-weights.  walk(n, steps): n images by its own sampler, through all T times or fewer.
+as much, so ours can also be had as large as another.  net: the network.  start(x0, plan): a function that
+takes one training step as that package writes it.  finish(): from now on sample from the averaged weights.
+walk(n, steps): n images by its own sampler, through all T times or fewer.
 """
 
 import contextlib
 import io
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 from unittest.mock import patch
 
 import torch
@@ -32,6 +30,22 @@ def batch(x0: Tensor) -> Tensor:
     return x0 if len(x0) == BATCH else x0[torch.randint(len(x0), (BATCH,))]
 
 
+class Plan(NamedTuple):
+    """A run of training, so far as a package has a hand for it.
+
+    min_snr limits what an error counts (Hang et al. 2023); v: the network puts out v instead of the noise
+    (Salimans & Ho 2022).
+    """
+
+    lr: float = 1e-3
+    steps: int = 10**9  # in all
+    min_snr: float | None = None
+    v: bool = False
+
+
+STEP = Plan()
+
+
 class Ours:
     """ddpm_core: in the widths in which its weights ship, or in another's."""
 
@@ -49,21 +63,13 @@ class Ours:
         wider = (cls(size, T, UNet(width=width, mults=(*upper, m))) for m in range(lowest, 5 * lowest))
         return min(wider, key=lambda peer: abs(flops(peer, size) - wanted))
 
-    def start(
-        self,
-        x0: Tensor,
-        lr: float = 4e-3,
-        steps: int = 10**9,
-        min_snr: float | None = None,
-        v: bool = False,
-    ) -> Callable[[], object]:
+    def start(self, x0: Tensor, plan: Plan = STEP) -> Callable[[], object]:
         """A training step, average of the weights included."""
-        if v:
+        if plan.v:
             self.denoiser = Denoiser(self.net, self.denoiser.schedule, V(), clip=1.0)
-        images, seed = BATCH * steps, int(torch.randint(1 << 30, ()))
-        run = ddpm_core.train(
-            self.denoiser, x0, images=images, batch=BATCH, lr=lr, min_snr=min_snr, seed=seed
-        )
+        images, seed = BATCH * plan.steps, int(torch.randint(1 << 30, ()))
+        setting = {"lr": plan.lr, "min_snr": plan.min_snr, "seed": seed}
+        run = ddpm_core.train(self.denoiser, x0, images=images, batch=BATCH, **setting)
         return lambda: next(run)
 
     def finish(self) -> None:
@@ -106,23 +112,16 @@ class Diffusers:
         self.scheduler = DDPMScheduler(num_train_timesteps=T, beta_schedule="squaredcos_cap_v2")
         self.scheduler.set_timesteps(T)
 
-    def start(
-        self,
-        x0: Tensor,
-        lr: float = 1e-3,
-        steps: int = 10**9,
-        min_snr: float | None = None,
-        v: bool = False,
-    ) -> Callable[[], object]:
+    def start(self, x0: Tensor, plan: Plan = STEP) -> Callable[[], object]:
         """A training step as in its tutorial: AdamW, a rate that rises and falls, its EMAModel."""
         from diffusers.optimization import get_cosine_schedule_with_warmup
         from diffusers.training_utils import EMAModel, compute_snr
 
-        if v:
+        if plan.v:
             self.scheduler.register_to_config(prediction_type="v_prediction")
 
-        optimizer = torch.optim.AdamW(self.net.parameters(), lr=lr)
-        rate = get_cosine_schedule_with_warmup(optimizer, steps // 20, steps)
+        optimizer = torch.optim.AdamW(self.net.parameters(), lr=plan.lr)
+        rate = get_cosine_schedule_with_warmup(optimizer, plan.steps // 20, plan.steps)
         self.average = EMAModel(self.net.parameters(), decay=0.999, use_ema_warmup=True, power=0.75)
 
         def step() -> None:
@@ -130,13 +129,13 @@ class Diffusers:
             noise = torch.randn_like(clean)
             t = torch.randint(0, self.scheduler.config.num_train_timesteps, (len(clean),))
             out = self.net(self.scheduler.add_noise(clean, noise, t), t).sample
-            target = self.scheduler.get_velocity(clean, noise, t) if v else noise
-            if min_snr is None:
+            target = self.scheduler.get_velocity(clean, noise, t) if plan.v else noise
+            if plan.min_snr is None:
                 loss = nn.functional.mse_loss(out, target)
             else:  # as in its text-to-image example
                 snr = compute_snr(self.scheduler, t)
                 square = nn.functional.mse_loss(out, target, reduction="none").mean((1, 2, 3))
-                loss = (snr.clamp(max=min_snr) / (snr + 1 if v else snr) * square).mean()
+                loss = (snr.clamp(max=plan.min_snr) / (snr + 1 if plan.v else snr) * square).mean()
             loss.backward()
             nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
             optimizer.step()
@@ -189,23 +188,16 @@ class Lucidrains:
             net, image_size=size, timesteps=T, objective="pred_noise", beta_schedule="cosine"
         )
 
-    def start(
-        self,
-        x0: Tensor,
-        lr: float = 1e-3,
-        steps: int = 10**9,
-        min_snr: float | None = None,
-        v: bool = False,
-    ) -> Callable[[], object]:
+    def start(self, x0: Tensor, plan: Plan = STEP) -> Callable[[], object]:
         """The step of its Trainer: loss, clipped gradient, Adam, EMA."""
         from ema_pytorch import EMA
 
-        if v:
+        if plan.v:
             self.diffusion.objective = "pred_v"
         snr = self.diffusion.alphas_cumprod / (1 - self.diffusion.alphas_cumprod)
-        counted = snr if min_snr is None else snr.clamp(max=min_snr)
-        self.diffusion.loss_weight.copy_(counted / (snr + 1 if v else snr))  # as when it is made
-        optimizer = torch.optim.Adam(self.diffusion.parameters(), lr=lr, betas=(0.9, 0.99))
+        counted = snr if plan.min_snr is None else snr.clamp(max=plan.min_snr)
+        self.diffusion.loss_weight.copy_(counted / (snr + 1 if plan.v else snr))  # as when it is made
+        optimizer = torch.optim.Adam(self.diffusion.parameters(), lr=plan.lr, betas=(0.9, 0.99))
         self.average = EMA(self.diffusion, beta=0.995, update_every=10)
 
         def step() -> None:
@@ -258,12 +250,12 @@ class Small:
             net.input_dims = (1, size, size)
         self.size, self.net, self.schedule = size, net, ScheduleDDPM(T)
 
-    def start(self, x0: Tensor, lr: float = 1e-3, steps: int = 10**9) -> Callable[[], object]:
+    def start(self, x0: Tensor, plan: Plan = STEP) -> Callable[[], object]:
         """The body of its training_loop, with the average that its examples keep by ema_pytorch."""
         from ema_pytorch import EMA
         from smalldiffusion import generate_train_sample
 
-        optimizer = torch.optim.AdamW(self.net.parameters(), lr=lr)
+        optimizer = torch.optim.AdamW(self.net.parameters(), lr=plan.lr)
         self.average = EMA(self.net, beta=0.9999, update_every=10)
 
         def step() -> None:
