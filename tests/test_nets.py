@@ -93,17 +93,30 @@ def test_a_net_without_classes_refuses_labels():
         UNet(width=8)(picture(2, 1, 8, 8), torch.tensor([1, 2]), torch.tensor([1, 2]))
 
 
-def test_a_lean_unet_does_a_sixth_less():
-    """The convolution that goes up to 8x8 has 16 channels to fill, not 64, and what follows it 32 to read."""
+def test_a_lean_unet_does_a_quarter_less():
+    """Counted by hand: all of a level has its width, and nothing but 3x3 convolutions."""
 
     def work(lean):
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             UNet(lean=lean)(picture(1, 1, 8, 8), torch.tensor([1]))
         return counter.get_total_flops()
 
-    up, block = 4 * 64 * 64 * (64 - 16), 64 * (9 + 1) * (80 - 32) * 16  # four products each; 3x3 and 1x1
-    assert work(False) - work(True) == 2 * (up + block)
-    assert 0.83 < work(True) / work(False) < 0.86
+    above = 8 * 8 * 9 * (16 + 6 * 16 * 16 + 16)  # in, three blocks, out
+    below = 4 * 4 * 9 * (16 * 64 + 8 * 64 * 64)  # down, four blocks
+    up = 8 * 8 * 4 * 64 * 16  # four products each
+    times = 2 * 64 * 64 + 3 * 64 * 16 + 4 * 64 * 64
+    assert work(True) == 2 * (above + below + up + times)
+    assert 0.74 < work(True) / work(False) < 0.76
+
+
+@pytest.mark.parametrize(("mults", "blocks"), [((1,), 1), ((3,), 1), ((1,), 3)])
+def test_a_lean_unet_takes_the_mean_with_what_was_seen_on_the_way_down(mults, blocks):
+    """Its new blocks are the identity: of a 1 that the middle adds each of them on the way up leaves half."""
+    net, x, seen = UNet(width=8, mults=mults, blocks=blocks), picture(2, 1, 6, 6), []
+    nn.init.ones_(net.middle.conv2.bias)
+    net.leave.register_forward_pre_hook(lambda _, args: seen.extend(args))
+    net(x, torch.tensor([1, 2]))
+    torch.testing.assert_close(seen[0], net.enter(x) + 0.5 ** (blocks + 1))
 
 
 @pytest.mark.parametrize("size", [(8, 12), (7, 12), (8, 11), (7, 11)])
