@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from ddpm_core import UNet, sample
 from ddpm_core.nets import layout
-from ddpm_core.sampling import Frame
 from ddpm_core.speed import fast
 
 ROOT = Path(__file__).parents[2]
@@ -122,7 +121,7 @@ def loop(rounds: int) -> Iterator[Row]:
         for t in range(several, 0, -1):
             ours.net(x, torch.full((1,), t).expand(BATCH))
 
-    def walks() -> Iterator[Frame]:
+    def walks() -> Iterator[object]:
         while True:
             yield from sample(ours.denoiser, x)
 
@@ -130,9 +129,8 @@ def loop(rounds: int) -> Iterator[Row]:
     works = {"loop": _times(lambda: next(frames), several), "bare": bare}
     slices = medians(works, rounds * T // several)
     begun = medians({"two frames": lambda: list(islice(walks(), 2))}, rounds)["two frames"]
-    loop = slices["loop"] * (T - 1) / several + begun  # the first step prepares all
-    over = loop / (slices["bare"] * T / several) - 1
-    yield {"what": "8x8, batch 64, 1000 steps", "over_bare": over}
+    walk = slices["loop"] / several * (T - 1) + begun  # the first step prepares all
+    yield {"what": "8x8, batch 64, 1000 steps", "over_bare": walk / (slices["bare"] / several * T) - 1}
     idle = {name: PEERS[name](8, T, _Idle()) for name in there()}
     seconds = medians({name: (lambda p=peer: p.walk(1)) for name, peer in idle.items()}, rounds)
     best = min((s for name, s in seconds.items() if name != "ddpm_core"), default=math.nan)
