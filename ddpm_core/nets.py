@@ -132,7 +132,7 @@ class UNet(nn.Module):
         return self.leave(h)
 
     def joined(self, h: Tensor, skip: Tensor) -> Tensor:
-        """What comes up, with what was seen going down: (B, c, H, W) of (B, c, H, W) each, if it is lean."""
+        """What comes up and what was seen going down: their mean if it is lean, else one beside the other."""
         return torch.lerp(h, skip, 0.5) if self.lean else torch.cat([h, skip], 1)
 
 
