@@ -18,7 +18,10 @@ from .prediction import X0, Eps, Mu, Score, V
 from .process import posterior, posterior_beta, q_sample, transition
 from .sampling import ancestral, ancestral_beta, ddim, sample
 from .schedule import Level, Schedule, cosine, from_betas, linear
+from .speed import keep_memory
 from .training import train, watch
+
+keep_memory()
 
 __all__ = [
     "MLP",

@@ -22,7 +22,6 @@ from .nets import MLP, UNet
 from .prediction import Eps, Prediction, V
 from .sampling import randn, sample
 from .schedule import cosine
-from .speed import keep_memory
 from .training import train, watch
 
 
@@ -51,7 +50,6 @@ STEPS, CALIBRATION = 100, 500  # of `evaluate`: how many steps, unless told, and
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 if it went well, 2 with a line on stderr if not."""
     args = _parser().parse_args(argv)
-    keep_memory()
     try:
         args.run(args)
     except (ValueError, TypeError, OSError, FloatingPointError) as error:

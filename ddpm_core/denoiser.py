@@ -68,7 +68,7 @@ class Denoiser(nn.Module):
             return (partial(self.at, t=t) for t in times)
         s, now = self.schedule.levels([t - 1 for t in times]), self.schedule.levels(times)
         x0 = unrolled(lambda out, xt: self.prediction.x0(out, xt, s, now), 2, len(times), like)
-        t = tensor(times, device=like.device).split(1)  # (1,) each
+        t = tensor(times, device=like.device)[:, None].expand(-1, len(like)).unbind()  # (B,) each
         return (partial(self._prepared, *step) for step in zip(t, x0, strict=True))
 
     def loss(self, x0: Tensor, t: Tensor, eps: Tensor, y: Tensor | None = None) -> Tensor:
@@ -129,7 +129,7 @@ class Denoiser(nn.Module):
 
     def _out(self, xt: Tensor, t: Tensor, *y: Tensor) -> Tensor:
         try:
-            out: Tensor = self.net(xt, t.expand(len(xt)), *y)
+            out: Tensor = self.net(xt, t if len(t) == len(xt) else t.expand(len(xt)), *y)
         except RuntimeError as error:
             weights = next(self.net.parameters(), xt).dtype
             if weights == xt.dtype:

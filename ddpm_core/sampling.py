@@ -19,7 +19,8 @@ from .process import posterior, posterior_beta, q_sample
 from .schedule import Level, Schedule
 
 Rule = Callable[[Tensor, Tensor, Level, Level, Tensor], Tensor]
-Step = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+Estimate = Callable[[Tensor], Tensor]  # x_t -> estimate of x_0
+Move = Callable[[Tensor, Tensor, Tensor], Tensor]  # (estimate of x_0, x_t, noise) -> x_s
 
 
 class Frame(NamedTuple):
@@ -115,38 +116,29 @@ def _walk(
     denoiser: Estimator, x: Tensor, path: list[int], rule: Rule, generator: torch.Generator | None
 ) -> Iterator[Frame]:
     yield Frame(path[0], x, None, None)
-    for s, step in zip(path[1:], _steps(denoiser, path, rule, x), strict=True):
-        noise = randn(x, generator)
-        x0, x = step(x, noise)
+    for s, (estimate, move) in zip(path[1:], _steps(denoiser, path, rule, x), strict=True):
+        with torch.no_grad():
+            noise = randn(x, generator)
+            x0 = estimate(x)
+            x = move(x0, x, noise)
         yield Frame(s, x, x0, noise)
 
 
-def _steps(denoiser: Estimator, path: list[int], rule: Rule, like: Tensor) -> Iterator[Step]:
-    """(x_t, noise) -> (estimate of x_0, x_s) for each step; where all are formulas, prepared at once."""
+def _steps(denoiser: Estimator, path: list[int], rule: Rule, like: Tensor) -> Iterator[tuple[Estimate, Move]]:
+    """The two halves of each step; where all are formulas, prepared at once."""
+    schedule = denoiser.schedule
     if not (isinstance(denoiser, Denoiser) and is_formula(rule)):
-        return (partial(_step, denoiser, rule, t, s) for t, s in pairwise(path))
-    s, t = denoiser.schedule.levels(path[1:]), denoiser.schedule.levels(path[:-1])
+        return (
+            (partial(_estimate, denoiser, t=t), partial(_move, rule, schedule.at(s), schedule.at(t)))
+            for t, s in pairwise(path)
+        )
+    s, t = schedule.levels(path[1:]), schedule.levels(path[:-1])
     moves = unrolled(lambda x0, xt, noise: rule(x0, xt, s, t, noise), 3, len(path) - 1, like)
-    return (partial(_prepared, *step) for step in zip(denoiser.along(path[:-1], like), moves, strict=True))
+    return zip(denoiser.along(path[:-1], like), moves, strict=True)
 
 
-@torch.no_grad()
-def _step(
-    denoiser: Estimator, rule: Rule, t: int, s: int, xt: Tensor, noise: Tensor
-) -> tuple[Tensor, Tensor]:
-    x0 = _estimate(denoiser, xt, t)
-    return x0, rule(x0, xt, denoiser.schedule.at(s), denoiser.schedule.at(t), noise)
-
-
-@torch.no_grad()
-def _prepared(
-    estimate: Callable[[Tensor], Tensor],
-    move: Callable[[Tensor, Tensor, Tensor], Tensor],
-    xt: Tensor,
-    noise: Tensor,
-) -> tuple[Tensor, Tensor]:
-    x0 = estimate(xt)
-    return x0, move(x0, xt, noise)
+def _move(rule: Rule, s: Level, t: Level, x0: Tensor, xt: Tensor, noise: Tensor) -> Tensor:
+    return rule(x0, xt, s, t, noise)
 
 
 @torch.no_grad()

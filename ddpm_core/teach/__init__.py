@@ -1,14 +1,11 @@
 """What a lesson needs and a GPU doesn't: exercises, scrubbers, pictures, and the student's progress."""
 
-from ..speed import keep_memory
 from .exercises import exercise
 from .explore import explore
 from .plots import show, strip
 from .progress import course_map
 from .quiz import quiz
 from .widgets import scrub, scrub_noise, shape_schedule
-
-keep_memory()
 
 __all__ = [
     "course_map",
