@@ -4,11 +4,12 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from torch import Tensor, cat, full, full_like, nn, tensor
+from torch import Tensor, cat, full, full_like, inference_mode, nn, tensor
 
 from . import checks
 from .formula import formula, is_formula, unrolled
 from .gaussian import per_example
+from .nets import closed
 from .prediction import Prediction
 from .process import q_sample
 from .schedule import Schedule
@@ -69,7 +70,8 @@ class Denoiser(nn.Module):
         s, now = self.schedule.levels([t - 1 for t in times]), self.schedule.levels(times)
         x0 = unrolled(lambda out, xt: self.prediction.x0(out, xt, s, now), 2, len(times), like)
         t = tensor(times, device=like.device)[:, None].expand(-1, len(like)).unbind()  # (B,) each
-        return (partial(self._prepared, *step) for step in zip(t, x0, strict=True))
+        out = inference_mode()(self._out) if closed(self.net) else self._out
+        return (partial(self._prepared, out, *step) for step in zip(t, x0, strict=True))
 
     def loss(self, x0: Tensor, t: Tensor, eps: Tensor, y: Tensor | None = None) -> Tensor:
         """Squared error ||target - output||^2 of each example, summed over its entries: (B,).
@@ -120,8 +122,14 @@ class Denoiser(nn.Module):
             return self.given(y if strength else full_like(y, -1))
         return Denoiser(Guided(self.net, y, strength), self.schedule, self.prediction, self.clip)
 
-    def _prepared(self, t: Tensor, x0: Callable[[Tensor, Tensor], Tensor], xt: Tensor) -> Tensor:
-        estimate = x0(self._out(xt, t), xt)  # a tensor of its own, so clipped in place
+    def _prepared(
+        self,
+        out: Callable[[Tensor, Tensor], Tensor],
+        t: Tensor,
+        x0: Callable[[Tensor, Tensor], Tensor],
+        xt: Tensor,
+    ) -> Tensor:
+        estimate = x0(out(xt, t), xt)  # a tensor of its own, so clipped in place
         return estimate if self.clip is None else estimate.clamp_(-self.clip, self.clip)
 
     def _clipped(self, x0: Tensor) -> Tensor:

@@ -202,6 +202,19 @@ def layout(net: nn.Module, bf16: bool = False) -> None:
     net.to(memory_format=torch.contiguous_format if plain else torch.channels_last)  # type: ignore[call-overload]
 
 
+def closed(net: nn.Module) -> bool:
+    """Whether all of a network is torch's or ours, and nobody listens in.
+
+    Then no tensor outlives a pass and nothing in it asks for a gradient, so that torch can leave out, in
+    `inference_mode`, all that it notes for those who would: a fiftieth of a small network's time.
+    """
+    return all(
+        type(m).__module__.startswith(("torch.nn.", "ddpm_core."))
+        and not ("forward" in vars(m) or m._forward_hooks or m._forward_pre_hooks)
+        for m in net.modules()
+    )
+
+
 def norm(c: int) -> nn.GroupNorm:
     """Group norm with groups of eight channels, or of as many as divide them."""
     return nn.GroupNorm(c // math.gcd(c, 8), c)

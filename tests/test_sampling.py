@@ -6,23 +6,28 @@ import torch
 from oracles import GaussianWorld, close, normal
 
 from ddpm_core import (
+    MLP,
     X0,
     Denoiser,
     Eps,
     Mu,
     Score,
+    UNet,
     V,
     ancestral,
     ancestral_beta,
     cosine,
     ddim,
     linear,
+    pretrained,
     q_sample,
     sample,
 )
 from ddpm_core.exact import Mixture
 from ddpm_core.formula import is_formula
-from ddpm_core.sampling import keeping, langevin, randn
+from ddpm_core.nets import closed
+from ddpm_core.sampling import estimate, keeping, langevin, randn
+from ddpm_core.speed import fast
 
 RULES = {"tilde": ancestral, "beta": ancestral_beta, "none": ddim}
 each_rule = pytest.mark.parametrize("variance", RULES)
@@ -146,6 +151,106 @@ def test_the_caller_keeps_its_grad_mode_and_its_input(rule):
     with torch.no_grad():
         for _ in sample(Denoiser(net, linear(5), X0()), x, rule=rule):
             assert not torch.is_grad_enabled()
+
+
+class Kept(MLP):
+    """Looks its times up in a table that it makes at the first pass, and keeps."""
+
+    table = None
+
+    def forward(self, xt, t):
+        if self.table is None:
+            self.table = torch.linspace(0.1, 1, 10)
+        return super().forward(xt, t) * self.table[t][:, None]
+
+
+class Downhill(torch.nn.Module):
+    """The slope of an energy."""
+
+    def __init__(self):
+        super().__init__()
+        self.energy = MLP(2, 16)
+
+    def forward(self, xt, t):
+        training = torch.is_grad_enabled()
+        with torch.enable_grad():
+            xt = xt.detach().requires_grad_()
+            energy = (self.energy(xt, t) ** 2).sum() + (xt**2).sum()
+            return torch.autograd.grad(energy, xt, create_graph=training)[0]
+
+
+def of_two_labels(guided):
+    denoiser = Denoiser(MLP(2, 16, classes=3), linear(9), Eps())
+    y = torch.tensor([0, 2, 1])
+    return (denoiser.guided(y, 2.0) if guided else denoiser.given(y)).net
+
+
+@each_prediction
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: MLP(2, 16),
+        lambda: of_two_labels(True),
+        lambda: of_two_labels(False),
+        lambda: Kept(2, 16),
+        Downhill,
+    ],
+    ids=["ours", "guided", "given", "keeps a table", "takes a gradient"],
+)
+def test_after_a_walk_all_that_it_leaves_behind_can_be_trained(make, prediction):
+    """Frames, weights, what a network keeps and what a hook has seen: all of it goes through autograd."""
+    torch.manual_seed(0)
+    net, x = make(), normal(3, 2, dtype=torch.float32)
+    denoiser, before, seen = Denoiser(net, linear(9), prediction, 1.0), x.clone(), []
+    frames = list(sample(denoiser, x))
+    hook = net.register_forward_hook(lambda _, __, out: seen.append(out))
+    list(sample(denoiser, x))
+    hook.remove()
+    assert len(seen) == 9
+    assert torch.equal(x, before)
+    for tensor in (*seen, *(y for frame in frames[1:] for y in frame[1:])):
+        assert not tensor.is_inference()
+        assert not tensor.requires_grad
+        (torch.nn.Linear(2, 1)(tensor) ** 2).sum().backward()
+    denoiser(x, 3).sum().backward()
+    assert any(w.grad is not None for w in net.parameters())
+
+
+def test_an_estimate_of_one_batch_keeps_no_gradient():
+    denoiser, x = Denoiser(MLP(2, 16), linear(9), X0()), normal(3, 2, dtype=torch.float32)
+    assert not estimate(denoiser, x, 4).requires_grad
+    assert denoiser(x, 4).requires_grad
+
+
+@pytest.mark.parametrize("net", [MLP(2, 16), MLP(2, 16).requires_grad_(False)], ids=["trained", "frozen"])
+def test_a_network_that_nobody_looks_into_answers_as_one_that_is_watched(net):
+    """Torch notes less for the one: the walk is the same to the bit."""
+    torch.nn.init.normal_(net.leave.weight)
+    denoiser, x = Denoiser(net, linear(30), Eps(), 1.0), normal(3, 2, dtype=torch.float32)
+    walk = lambda: [f.xt for f in sample(denoiser, x, generator=torch.Generator().manual_seed(0))]  # noqa: E731
+    noted = []
+    watch = net.enter.register_forward_hook(lambda *_: noted.append(torch.is_inference_mode_enabled()))
+    watched = walk()
+    watch.remove()
+    assert noted == [False] * 30
+    assert all(torch.equal(a, b) for a, b in zip(walk(), watched, strict=True))
+
+
+@pytest.mark.parametrize(
+    "make", [UNet, MLP, lambda: fast(pretrained("digits")).net], ids=["UNet", "MLP", "fast"]
+)
+def test_our_networks_are_closed_until_somebody_adds_to_them(make):
+    net = make()
+    assert closed(net)
+    hook = list(net.modules())[-1].register_forward_pre_hook(lambda *_: None)
+    assert not closed(net)
+    hook.remove()
+    assert closed(net)
+    net.own = Turned()
+    assert not closed(net)
+    del net.own
+    net.forward = lambda xt, t: xt
+    assert not closed(net)
 
 
 @each_prediction

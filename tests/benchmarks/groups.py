@@ -116,21 +116,29 @@ def loop(rounds: int) -> Iterator[Row]:
     T, several = 1000, 20
     ours, x = Ours(8, T), torch.randn(BATCH, 1, 8, 8)
 
-    @torch.no_grad()
-    def bare() -> None:
-        for t in range(several, 0, -1):
-            ours.net(x, torch.full((1,), t).expand(BATCH))
+    def bare(setting: type[torch.no_grad] | type[torch.inference_mode]) -> None:
+        with setting():
+            for t in range(several, 0, -1):
+                ours.net(x, torch.full((1,), t).expand(BATCH))
 
     def walks() -> Iterator[object]:
         while True:
             yield from sample(ours.denoiser, x)
 
     frames = walks()
-    works = {"loop": _times(lambda: next(frames), several), "bare": bare}
+    works = {
+        "loop": _times(lambda: next(frames), several),
+        "bare": lambda: bare(torch.no_grad),
+        "barest": lambda: bare(torch.inference_mode),
+    }
     slices = medians(works, rounds * T // several)
     begun = medians({"two frames": lambda: list(islice(walks(), 2))}, rounds)["two frames"]
-    walk = slices["loop"] / several * (T - 1) + begun  # the first step prepares all
-    yield {"what": "8x8, batch 64, 1000 steps", "over_bare": walk / (slices["bare"] / several * T) - 1}
+    walk = (slices["loop"] / several * (T - 1) + begun) / T * several  # the first step prepares all
+    yield {
+        "what": "8x8, batch 64, 1000 steps",
+        "over_bare": walk / slices["bare"] - 1,
+        "over_bare_in_inference_mode": walk / slices["barest"] - 1,
+    }
     idle = {name: PEERS[name](8, T, _Idle()) for name in there()}
     seconds = medians({name: (lambda p=peer: p.walk(1)) for name, peer in idle.items()}, rounds)
     best = min((s for name, s in seconds.items() if name != "ddpm_core"), default=math.nan)
