@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from torch import Tensor, cat, full, full_like, inference_mode, nn, tensor
+from torch import Tensor, cat, full, full_like, inference_mode, nn, no_grad, tensor
 
 from . import checks
 from .formula import formula, is_formula, unrolled
@@ -13,6 +13,8 @@ from .nets import closed
 from .prediction import Prediction
 from .process import q_sample
 from .schedule import Schedule
+
+Quietly = type[no_grad] | type[inference_mode]
 
 
 @formula
@@ -64,14 +66,17 @@ class Denoiser(nn.Module):
         return self._clipped(self.prediction.x0(out, xt, s, now))
 
     def along(self, times: Sequence[int], like: Tensor) -> Iterator[Callable[[Tensor], Tensor]]:
-        """`at` for one of `times` after another, prepared for x_t like `like`: what a sampling loop calls."""
+        """`at` for one of `times` after another, prepared for x_t like `like`: what a sampling loop calls.
+
+        x_t must have no gradient; then neither have the estimates.
+        """
         if not is_formula(self.prediction.x0):
-            return (partial(self.at, t=t) for t in times)
+            return (partial(no_grad()(self.at), t=t) for t in times)
         s, now = self.schedule.levels([t - 1 for t in times]), self.schedule.levels(times)
         x0 = unrolled(lambda out, xt: self.prediction.x0(out, xt, s, now), 2, len(times), like)
         t = tensor(times, device=like.device)[:, None].expand(-1, len(like)).unbind()  # (B,) each
-        out = inference_mode()(self._out) if closed(self.net) else self._out
-        return (partial(self._prepared, out, *step) for step in zip(t, x0, strict=True))
+        quietly: Quietly = inference_mode if closed(self.net) else no_grad
+        return (partial(self._prepared, quietly, *step) for step in zip(t, x0, strict=True))
 
     def loss(self, x0: Tensor, t: Tensor, eps: Tensor, y: Tensor | None = None) -> Tensor:
         """Squared error ||target - output||^2 of each example, summed over its entries: (B,).
@@ -123,13 +128,11 @@ class Denoiser(nn.Module):
         return Denoiser(Guided(self.net, y, strength), self.schedule, self.prediction, self.clip)
 
     def _prepared(
-        self,
-        out: Callable[[Tensor, Tensor], Tensor],
-        t: Tensor,
-        x0: Callable[[Tensor, Tensor], Tensor],
-        xt: Tensor,
+        self, quietly: Quietly, t: Tensor, x0: Callable[[Tensor, Tensor], Tensor], xt: Tensor
     ) -> Tensor:
-        estimate = x0(out(xt, t), xt)  # a tensor of its own, so clipped in place
+        with quietly():
+            out = self._out(xt, t)
+        estimate = x0(out, xt)  # a tensor of its own, so clipped in place
         return estimate if self.clip is None else estimate.clamp_(-self.clip, self.clip)
 
     def _clipped(self, x0: Tensor) -> Tensor:

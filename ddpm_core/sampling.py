@@ -19,7 +19,7 @@ from .process import posterior, posterior_beta, q_sample
 from .schedule import Level, Schedule
 
 Rule = Callable[[Tensor, Tensor, Level, Level, Tensor], Tensor]
-Estimate = Callable[[Tensor], Tensor]  # x_t -> estimate of x_0
+Look = Callable[[Tensor], Tensor]  # x_t -> estimate of x_0
 Move = Callable[[Tensor, Tensor, Tensor], Tensor]  # (estimate of x_0, x_t, noise) -> x_s
 
 
@@ -116,20 +116,20 @@ def _walk(
     denoiser: Estimator, x: Tensor, path: list[int], rule: Rule, generator: torch.Generator | None
 ) -> Iterator[Frame]:
     yield Frame(path[0], x, None, None)
-    for s, (estimate, move) in zip(path[1:], _steps(denoiser, path, rule, x), strict=True):
-        with torch.no_grad():
-            noise = randn(x, generator)
-            x0 = estimate(x)
-            x = move(x0, x, noise)
+    x = x.detach()
+    for s, (look, move) in zip(path[1:], _steps(denoiser, path, rule, x), strict=True):
+        noise = randn(x, generator)
+        x0 = look(x)
+        x = move(x0, x, noise)
         yield Frame(s, x, x0, noise)
 
 
-def _steps(denoiser: Estimator, path: list[int], rule: Rule, like: Tensor) -> Iterator[tuple[Estimate, Move]]:
-    """The two halves of each step; where all are formulas, prepared at once."""
+def _steps(denoiser: Estimator, path: list[int], rule: Rule, like: Tensor) -> Iterator[tuple[Look, Move]]:
+    """The two halves of each step, which keep no gradients; where all are formulas, prepared at once."""
     schedule = denoiser.schedule
     if not (isinstance(denoiser, Denoiser) and is_formula(rule)):
         return (
-            (partial(_estimate, denoiser, t=t), partial(_move, rule, schedule.at(s), schedule.at(t)))
+            (partial(estimate, denoiser, t=t), partial(_move, rule, schedule.at(s), schedule.at(t)))
             for t, s in pairwise(path)
         )
     s, t = schedule.levels(path[1:]), schedule.levels(path[:-1])
@@ -137,6 +137,7 @@ def _steps(denoiser: Estimator, path: list[int], rule: Rule, like: Tensor) -> It
     return zip(denoiser.along(path[:-1], like), moves, strict=True)
 
 
+@torch.no_grad()
 def _move(rule: Rule, s: Level, t: Level, x0: Tensor, xt: Tensor, noise: Tensor) -> Tensor:
     return rule(x0, xt, s, t, noise)
 
@@ -144,10 +145,6 @@ def _move(rule: Rule, s: Level, t: Level, x0: Tensor, xt: Tensor, noise: Tensor)
 @torch.no_grad()
 def estimate(denoiser: Estimator, xt: Tensor, t: int) -> Tensor:
     """The estimate of x_0 for a batch that is all at one time t: (B, ...), without gradients."""
-    return _estimate(denoiser, xt, t)
-
-
-def _estimate(denoiser: Estimator, xt: Tensor, t: int) -> Tensor:
     if isinstance(denoiser, Denoiser):
         return denoiser.at(xt, t)
     return denoiser(xt, torch.full((len(xt),), t, device=xt.device))

@@ -138,19 +138,36 @@ def test_randomness_is_the_generator_s():
     assert not torch.equal(a[5], c[5])
 
 
+class Bent(Eps):
+    """No formula: the estimate bends with the output."""
+
+    def x0(self, out, xt, s, t):
+        assert isinstance(t.signal, float)
+        return torch.tanh(super().x0(out, xt, s, t))
+
+
 @pytest.mark.parametrize("rule", [ancestral, lambda *a: ancestral(*a)], ids=["prepared", "step by step"])
-def test_the_caller_keeps_its_grad_mode_and_its_input(rule):
+@pytest.mark.parametrize("prediction", [X0(), Bent()], ids=["formula", "no formula"])
+def test_the_caller_keeps_its_grad_mode_and_its_input(rule, prediction):
     net = torch.nn.Linear(2, 2)
     net.forward = lambda x, t: x * net.weight.sum()
-    x = normal(3, 2, dtype=torch.float32)
-    before = x.clone()
-    for frame in sample(Denoiser(net, linear(5), X0()), x, rule=rule):
-        assert torch.is_grad_enabled()
-        assert not frame.xt.requires_grad
+    x = normal(3, 2, dtype=torch.float32).requires_grad_()
+    before = x.detach().clone()
+    first, *rest = sample(Denoiser(net, linear(5), prediction), x, rule=rule)
+    assert first.xt is x
+    assert not any(y.requires_grad for frame in rest for y in frame[1:])
+    for grad in (True, False):
+        with torch.set_grad_enabled(grad):
+            for _ in sample(Denoiser(net, linear(5), prediction), x, rule=rule):
+                assert torch.is_grad_enabled() == grad
     assert torch.equal(x, before)
-    with torch.no_grad():
-        for _ in sample(Denoiser(net, linear(5), X0()), x, rule=rule):
-            assert not torch.is_grad_enabled()
+
+
+def test_a_rule_s_own_weights_leave_no_gradient_in_a_walk():
+    known = normal(1, 2).requires_grad_()
+    rule = keeping(known, torch.tensor([[True, False]]))
+    _, *rest = sample(GaussianWorld(linear(9), 0.7, 0.16), normal(3, 2), rule=rule)
+    assert not any(frame.xt.requires_grad for frame in rest)
 
 
 class Kept(MLP):
@@ -331,11 +348,6 @@ def test_what_is_no_formula_is_asked_at_every_step():
     def own(x0, xt, s, t, noise):
         seen.append((s, t))
         return ddim(x0, xt, s, t, noise)
-
-    class Bent(Eps):
-        def x0(self, out, xt, s, t):
-            assert isinstance(t.signal, float)
-            return torch.tanh(super().x0(out, xt, s, t))
 
     schedule, x, times = linear(20), normal(3, 2), [20, 9, 0]
     *_, a = sample(Denoiser(Turned(), schedule, Bent()), x, times, own)
