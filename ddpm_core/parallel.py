@@ -61,7 +61,13 @@ def total(tensors: list[Tensor]) -> None:
     """Each tensor's sum over the processes, in place, in one exchange."""
     if not dist.is_initialized():
         return
-    flat = torch.cat([t.flatten() for t in tensors])
+    parts = [_as_stored(t) for t in tensors]
+    flat = torch.cat([part.flatten() for part in parts])
     dist.all_reduce(flat)
-    for t, part in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
-        t.copy_(part.view_as(t))
+    for part, totals in zip(parts, flat.split([part.numel() for part in parts]), strict=True):
+        part.copy_(totals.view_as(part))
+
+
+def _as_stored(t: Tensor) -> Tensor:
+    """A view with the axes in the order in which they lie in memory: to be copied as one piece."""
+    return t.permute(sorted(range(t.ndim), key=t.stride, reverse=True))

@@ -136,6 +136,7 @@ MUTANTS = [
     Mutant("langevin: noise half as strong", "sampling.py", "(2 * step) ** 0.5 * noise", "step**0.5 * noise"),
     Mutant("processes: a row lost", "parallel.py", "n * (rank + 1) // world", "n // world * (rank + 1)"),
     Mutant("processes: gradients not shared", "training.py", "    parallel.total(", "    len("),
+    Mutant("processes: a total in another order", "parallel.py", "part.flatten() for part in parts", "part.flatten() for part in tensors"),
     Mutant("loop: the noise by the slope of x_t", "formula.py", "add_(z, alpha=of_z)", "add_(z, alpha=of_y)"),
     Mutant("loop: x_0 seen from the level below", "denoiser.py", "[t - 1 for t in times]", "times"),
     Mutant("loop: a rule of one's own is prepared too", "formula.py", 'return getattr(function, "formula", None) is function', "return True"),

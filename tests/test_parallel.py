@@ -25,6 +25,36 @@ with parallel.processes(torch.device("cpu")):
 """
 
 
+TOTALS = """
+import torch
+from ddpm_core import parallel
+with parallel.processes(torch.device("cpu")):
+    x = torch.arange(24.0).view(2, 3, 2, 2)
+    layouts = {
+        "as it comes": x.clone(),
+        "channels last": x.clone(memory_format=torch.channels_last),
+        "turned": x.mT.contiguous().mT,
+        "every other": torch.zeros(2, 3, 2, 4)[..., ::2].copy_(x),
+        "one channel": x[:, :1].clone(memory_format=torch.channels_last),
+        "none": x[:0].clone(),
+        "a number": x[1, 2, 1, 1].clone(),
+    }
+    right = {name: 3 * t for name, t in layouts.items()}
+    for t in layouts.values():
+        t *= torch.distributed.get_rank() + 1
+    where = {name: (t.data_ptr(), t.stride()) for name, t in layouts.items()}
+    parallel.total(list(layouts.values()))
+    for name, t in layouts.items():
+        assert torch.equal(t, right[name]), (name, t)
+        assert where[name] == (t.data_ptr(), t.stride()), name
+"""
+
+
+def test_a_total_is_taken_in_place_however_a_tensor_lies_in_memory(tmp_path):
+    (tmp_path / "totals.py").write_text(TOTALS)
+    torchrun(str(tmp_path / "totals.py"))
+
+
 def torchrun(*command):
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *command]
     done = subprocess.run(run, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
