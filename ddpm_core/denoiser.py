@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 
-from torch import Tensor, cat, full, full_like, inference_mode, nn, no_grad, tensor
+from torch import Tensor, cat, full, full_like, nn, no_grad, tensor
+from torch._C import _InferenceMode
 
 from . import checks
 from .formula import formula, is_formula, unrolled
@@ -14,7 +16,8 @@ from .prediction import Prediction
 from .process import q_sample
 from .schedule import Schedule
 
-Quietly = type[no_grad] | type[inference_mode]
+Quietly = Callable[[], AbstractContextManager[object]]
+inference_mode: Quietly = partial(_InferenceMode, True)  # torch's own an interrupt can leave switched on
 
 
 @formula

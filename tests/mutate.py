@@ -143,6 +143,7 @@ MUTANTS = [
     Mutant("loop: nothing noted for any network", "nets.py", 'return all(\n        type(m)', 'return True or all(\n        type(m)'),
     Mutant("loop: nothing noted for one that is watched", "nets.py", "or m._forward_hooks", ""),
     Mutant("loop: nothing noted of what it hands out", "denoiser.py", "        estimate = x0(out, xt)", "            estimate = x0(out, xt)"),
+    Mutant("loop: an interrupt leaves inference mode on", "denoiser.py", "from torch._C import _InferenceMode", "from torch import inference_mode as _InferenceMode"),
     Mutant("min-SNR: slope not squared", "training.py", "* slope**2", "* slope"),
     Mutant("min-SNR: drawn as if for the noise", "training.py", "* slope**2", "/ schedule.snr[1:]"),
     Mutant("min-SNR: uniform all the same", "training.py", "if often is None:", "if True:"),
