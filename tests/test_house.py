@@ -50,10 +50,13 @@ def borrowed(tree: ast.Module):
             yield from [f"{node.value.id}.{node.attr}"] * bool(re.match("_(?!_)", node.attr))
 
 
+OF_TORCH = {"_InferenceMode"}  # what torch.inference_mode holds: its public door an interrupt can leave open
+
+
 def test_what_is_private_to_a_module_stays_in_it():
     assert [*borrowed(ast.parse("from . import a as b\nfrom .c import _d, e\nb._f, e._g"))] == ["_d", "b._f"]
     for path in (ROOT / "ddpm_core").rglob("*.py"):
-        assert [*borrowed(ast.parse(path.read_text("utf-8")))] == [], path
+        assert {*borrowed(ast.parse(path.read_text("utf-8")))} <= OF_TORCH, path
 
 
 def test_one_import_is_light():
