@@ -1,13 +1,12 @@
 import os
 import random
-import signal
 from functools import wraps
 from itertools import pairwise
 
 import pytest
 import torch
 from oracles import GaussianWorld, close, normal
-from soak import often
+from soak import interrupted, often
 
 from ddpm_core import (
     MLP,
@@ -172,26 +171,11 @@ def test_a_walk_interrupted_at_any_moment_leaves_torch_as_it_was():
     """In inference mode nothing can be trained any more, and torch's own way in leaves it on once in 150."""
     denoiser, x = Denoiser(MLP(2, 16, 1), cosine(), Eps()), torch.randn(4, 2)
     dice, stopped = random.Random(0), 0
-
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGALRM, interrupt)
-    try:
-        for _ in range(often(1500, 15_000)):
-            try:
-                signal.setitimer(signal.ITIMER_REAL, dice.uniform(2e-4, 4e-3))
-                for _ in sample(denoiser, x, range(60, -1, -1)):
-                    pass
-            except KeyboardInterrupt as error:
-                last = error  # noqa: F841  a notebook keeps it too, and with it all that is on the way
-                stopped += 1
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-            assert torch.is_grad_enabled()
-            assert not torch.is_inference_mode_enabled()
-    finally:
-        signal.signal(signal.SIGALRM, before)
+    for _ in range(often(1500, 15_000)):
+        last = interrupted(lambda: list(sample(denoiser, x, range(60, -1, -1))), dice.uniform(2e-4, 4e-3))
+        stopped += last is not None
+        assert torch.is_grad_enabled()
+        assert not torch.is_inference_mode_enabled()
     assert stopped > often(1000, 10_000)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from oracles import normal
-from soak import often, soak_only
+from soak import interrupted, often, soak_only
 
 from ddpm_core import MLP, Denoiser, Eps, checkpoints, cosine, data, train
 from ddpm_core.__main__ import main
@@ -162,26 +162,13 @@ def test_a_cell_interrupted_at_any_moment_leaves_the_weights_of_a_whole_step():
     net = denoiser()
     whole = {state(net), *(state(net) for _ in train(net, points, images=64 * 400))}
     dice, stopped = random.Random(0), 0
-
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGALRM, interrupt)
     try:
         for _ in range(often(20, 2000)):
             net = denoiser()
             steps = train(net, points, images=64 * 400)
-            try:
-                signal.setitimer(signal.ITIMER_REAL, dice.uniform(1e-4, 0.05))
-                for _ in steps:
-                    pass
-            except KeyboardInterrupt:
-                stopped += 1
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
+            stopped += interrupted(lambda steps=steps: list(steps), dice.uniform(1e-4, 0.05)) is not None
             assert state(net) in whole
     finally:
-        signal.signal(signal.SIGALRM, before)
         torch.set_grad_enabled(True)  # an interrupt inside a no_grad of torch's own may leave it off
     assert stopped > often(10, 1000)
 
