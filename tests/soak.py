@@ -16,18 +16,26 @@ def often(quick: int, soak: int) -> int:
 
 
 def interrupted(work: Callable[[], object], after: float) -> KeyboardInterrupt | None:
-    """What Ctrl-C after so many seconds of `work` raises, kept as a notebook keeps it; else None."""
+    """What Ctrl-C after so many seconds of `work` raises, kept as a notebook keeps it; else None.
+
+    The alarm goes off once, and may do so late, when `work` has returned and the timer isn't stopped yet:
+    then it finds `armed` false and raises nothing.
+    """
+    armed = True
 
     def interrupt(*_):
-        raise KeyboardInterrupt
+        if armed:
+            raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
         signal.setitimer(signal.ITIMER_REAL, after)
         work()
+        armed = False
     except KeyboardInterrupt as error:
         return error
     finally:
+        armed = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     return None
