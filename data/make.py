@@ -21,11 +21,11 @@ from PIL import Image
 
 from ddpm_core import Denoiser, Eps, UNet, V, checkpoints, cosine, data
 from ddpm_core.__main__ import main
-from ddpm_core.metrics import Classifier, entropy, floor, frechet, nearest
 from ddpm_core.nets import Block
 from ddpm_core.prediction import Prediction
 from ddpm_core.sampling import sample
-from ddpm_core.teach.plots import tile
+from ddpm_core.study.metrics import Classifier, entropy, floor, frechet, nearest
+from ddpm_core.teach.page.plots import tile
 
 
 def digits() -> None:

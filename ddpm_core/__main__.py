@@ -17,11 +17,11 @@ from tqdm import tqdm
 
 from . import checkpoints, checks, data, elbo, parallel
 from .denoiser import Denoiser
-from .metrics import agreement
 from .nets import MLP, UNet
 from .prediction import Eps, Prediction, V
 from .sampling import randn, sample
 from .schedule import cosine
+from .study.metrics import agreement
 from .training import train, watch
 
 

@@ -22,9 +22,9 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from . import checks, prediction
 from .data import SHIPPED, store
 from .denoiser import Denoiser
-from .metrics import Classifier
 from .nets import MLP, UNet, layout
 from .schedule import Schedule
+from .study.metrics import Classifier
 
 NETS: dict[str, type[UNet] | type[MLP]] = {net.__name__: net for net in (UNet, MLP)}
 PREDICTIONS: dict[str, type[prediction.Prediction]] = {

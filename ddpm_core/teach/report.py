@@ -14,8 +14,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import progress
-from .progress import NOT_YET, PASSED, Entry
+from .progress import file as progress
+from .progress.file import NOT_YET, PASSED, Entry
 
 LIMIT = 1.0  # seconds for one recheck
 CUTS = 3  # rechecks of one student that may be cut before the rest is left alone

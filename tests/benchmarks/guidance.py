@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ddpm_core import Denoiser, classifier, mnist, pretrained, sample
-from ddpm_core.metrics import balanced, floor, frechet, jackknife, within
+from ddpm_core.study.metrics import balanced, floor, frechet, jackknife, within
 
 
 def drawn(denoiser: Denoiser, y: Tensor, strength: float, steps: int, seed: int, batch: int) -> Tensor:

@@ -20,7 +20,7 @@ import torch
 from peers import PEERS, Plan
 
 from ddpm_core import classifier, digits
-from ddpm_core.metrics import report
+from ddpm_core.study.metrics import report
 
 FEWEST, MOST = 400, 12_800  # training steps
 SEEDS, DRAWS, WALK = 3, 2, 50

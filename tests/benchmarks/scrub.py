@@ -26,8 +26,8 @@ import browser
 SCRUB = """
 import torch
 from ddpm_core import linear, q_sample
-from ddpm_core.teach.plots import tile
-from ddpm_core.teach.widgets import scrub_noise
+from ddpm_core.teach.page.plots import tile
+from ddpm_core.teach.page.widgets import scrub_noise
 
 g = torch.Generator().manual_seed(0)
 schedule = linear()

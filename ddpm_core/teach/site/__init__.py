@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
-from ..widgets import loader
+from ..page.widgets import loader
 from .lessons import Lesson, Section, Stage, lesson, words
 from .runs import PACKAGE, executed
 from .sheet import formula_sheet

@@ -17,9 +17,9 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from ..latex import mathml
-from ..markup import FORMULAS
-from ..widgets import WIDGET_STATE, WIDGET_VIEW, mounted
+from ..page.widgets import WIDGET_STATE, WIDGET_VIEW, mounted
+from ..text.latex import mathml
+from ..text.markup import FORMULAS
 
 BLANK = "Not attempted."  # how the verdict on an empty answer begins
 NOTE = '<p class="note">This one is answered <a href="index.html#lab">in JupyterLab</a>.</p>'

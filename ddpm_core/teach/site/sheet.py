@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from .. import proofs
-from ..latex import mathml
-from ..proofs import PROOFS, Proof, prove
+from ..maths import proofs
+from ..maths.proofs import PROOFS, Proof, prove
+from ..text.latex import mathml
 from .lessons import coloured
 
 _HEADING = re.compile(r"^# ── (.+?) ─+$")

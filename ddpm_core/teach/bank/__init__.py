@@ -1,0 +1,23 @@
+"""The bank: every exercise of the course, by its id, lesson.number.
+
+An author adds one to its lesson's list, with its likely mistakes; the tests find it there.
+"""
+
+import difflib
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ..judge import Exercise
+from . import lesson00, lesson01, lesson02, lesson03, lesson04, lesson05, lesson06, lesson07
+
+LESSONS = (lesson00, lesson01, lesson02, lesson03, lesson04, lesson05, lesson06, lesson07)
+
+bank: Mapping[str, Exercise] = MappingProxyType({e.id: e for lesson in LESSONS for e in lesson.EXERCISES})
+
+
+def exercise(id: str) -> Exercise:
+    """The exercise of that id, such as "03.4".  ValueError, with the ids nearest to it, if there is none."""
+    if isinstance(id, str) and id in bank:
+        return bank[id]
+    near = difflib.get_close_matches(str(id)[:20], bank, n=4, cutoff=0.3) or list(bank)[:4]
+    raise ValueError(f"there is no exercise {str(id)[:20]!r}; near it are {', '.join(sorted(near))}")

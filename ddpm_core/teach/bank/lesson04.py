@@ -1,0 +1,973 @@
+"""Predicting the noise: five outputs of one network, and the weights between their losses."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ...denoiser import Denoiser
+from ...prediction import Eps, Score, V
+from ...process import q_sample
+from ...schedule import Level, Schedule
+from ..judge import SCHEDULE, Choice, Function, Mistake, Number, Prose, Symbolic
+from .inputs import steps, training
+
+
+def _eps_split(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return xt / t.signal - t.noise / t.signal * out
+
+
+def _eps_abar(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    abar = t.signal**2
+    return (xt - (1 - abar) ** 0.5 * out) / abar**0.5
+
+
+def _eps_ratio(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    signal, noise = t
+    return (xt / noise - out) * (noise / signal)
+
+
+def _eps_plus(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return (xt + t.noise * out) / t.signal
+
+
+def _eps_no_division(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return xt - t.noise * out
+
+
+def _eps_times(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return (xt - t.noise * out) * t.signal
+
+
+def _eps_variance(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return (xt - t.noise**2 * out) / t.signal
+
+
+def _eps_before(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return (xt - s.noise * out) / s.signal
+
+
+def _eps_plain(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return xt - out
+
+
+def _score_split(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return xt / t.signal + t.noise**2 / t.signal * out
+
+
+def _score_eps(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return Eps().x0(-t.noise * out, xt, s, t)
+
+
+def _score_abar(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return (xt + (1 - t.signal**2) * out) / t.signal
+
+
+def _score_minus(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return (xt - t.noise**2 * out) / t.signal
+
+
+def _score_no_division(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return xt + t.noise**2 * out
+
+
+def _v_by_eps(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return Eps().x0(t.noise * xt + t.signal * out, xt, s, t)
+
+
+def _v_abar(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    abar = t.signal**2
+    return abar**0.5 * xt - (1 - abar) ** 0.5 * out
+
+
+def _v_turned(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return -(t.noise * out - t.signal * xt)
+
+
+def _v_plus(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return t.signal * xt + t.noise * out
+
+
+def _v_noise(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return t.noise * xt + t.signal * out
+
+
+def _v_swapped(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return t.noise * xt - t.signal * out
+
+
+def _v_divided(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+    return xt - t.noise / t.signal * out
+
+
+Table = Callable[[Schedule], Tensor]
+Loss = Callable[[Denoiser, Tensor, Tensor, Tensor], Tensor]
+
+
+def _loss(denoiser: Denoiser, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+    level = denoiser.schedule.level(t, x0)
+    xt = level.signal * x0 + level.noise * eps
+    return (eps - denoiser.net(xt, t)).pow(2).flatten(1).sum(1)
+
+
+def _loss_abar(denoiser: Denoiser, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+    abar = denoiser.schedule.abar.to(x0)[t][:, None]
+    gap = denoiser.net(abar**0.5 * x0 + (1 - abar) ** 0.5 * eps, t) - eps
+    return torch.einsum("bd,bd->b", gap, gap)
+
+
+def _loss_norm(denoiser: Denoiser, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+    xt = q_sample(x0, eps, denoiser.schedule.level(t, x0))
+    return torch.linalg.vector_norm(eps - denoiser.net(xt, t), dim=1) ** 2
+
+
+def _mixed(signal: Table, noise: Table) -> Loss:
+    """The loss with x_t mixed by other tables."""
+
+    def loss(denoiser: Denoiser, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        a, b = (table(denoiser.schedule)[t][:, None] for table in (signal, noise))
+        return ((eps - denoiser.net(a * x0 + b * eps, t)) ** 2).sum(1)
+
+    return loss
+
+
+def _compared(how: Callable[[Tensor], Tensor], target: Callable[..., Tensor]) -> Loss:
+    """The loss with another target(x0, eps, xt, level), or with the gap measured in another way."""
+
+    def loss(denoiser: Denoiser, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        level = denoiser.schedule.level(t, x0)
+        xt = q_sample(x0, eps, level)
+        return how(target(x0, eps, xt, level) - denoiser.net(xt, t))
+
+    return loss
+
+
+def _square(gap: Tensor) -> Tensor:
+    return (gap**2).sum(1)
+
+
+EXERCISES = [
+    Prose(
+        id="04.1",
+        title="Why regress on the noise?",
+        prompt="In a few sentences: what is gained by letting the network predict the noise, and what is "
+        "not?",
+        rubric=[
+            "A first benefit: a target of the same scale at every t, training pairs for free at any t, a "
+            "plain squared error, or the tie to the score.",
+            "A second benefit, of these or better samples in practice.",
+            "Given x_t, the mean, x_0 and ε say the same: up to a weight it is the same regression.",
+            "A limit: with the weights dropped it isn't the ELBO any more, or ε is hardly predictable at "
+            "small t, or errors in x_0 grow at large t.",
+        ],
+        models=[
+            "The noise has the same scale at every t, and pairs for training cost nothing: draw x_0, t and "
+            "eps. Given x_t, predicting eps, x_0 or the mean is the same regression up to a weight. But "
+            "dropping the weight changes the objective, so it is no longer the ELBO.",
+        ],
+        mistakes=[
+            Mistake(
+                "exact noise",
+                "The noise can't be known exactly from x_t: in smooth data hardly any of it at t = 2. The "
+                "best network gives its mean, and at t = 100 a loss of 0.685 of 1 remains (data N(1, 0.25)).",
+                "It is better because the exact noise can be predicted and then removed.",
+                r"^(?!.*\b(targets?|trained (on|with|against)|compare[ds]?)\b).*"
+                r"(exact(ly)?\b(?! the same).{0,20}noise|noise.{0,30}\bexactly(?! the same))",
+            ),
+            Mistake(
+                "for conditions",
+                "Conditions don't need it: a network for x_0 can be given a label just as well. The score "
+                "explains guidance; no output is required for it.",
+                "We need noise prediction because it is needed for conditional generation.",
+                r"(needed|required|necessary|essential) for condition",
+            ),
+            Mistake(
+                "same optimum",
+                "Not with weights shared over t. For ε̂ = c · x_t on data N(0, 0.25), L_simple puts c at "
+                "1.016, the ELBO at 0.919: they care differently about t = 2 and t = 1000.",
+                "It is simply equivalent to the ELBO so we get the same optimum.",
+                r"^(?!.*\b(weights? (is |are )?(kept|in)\b|with (its|the|their) (own )?weights?|drop)).*"
+                r"(equivalent to the elbo|same (optimum|objective) as the elbo)",
+            ),
+        ],
+        hints=[
+            "What are mean and variance of the target, at t = 2 and at t = 1000?",
+            "What does the step from the ELBO to L_simple drop?",
+        ],
+        worked="The target is $\\mathcal N(0,I)$ at every $t$; pairs are made on the spot for any $t$; the "
+        "loss is a plain squared error; the output is the score up to a factor. Given $x_t$, the mean, "
+        "$x_0$ and $\\varepsilon$ differ by an affine map, so it is the same regression up to a weight. "
+        "Dropping the weight is a choice: $L_{\\text{simple}}$ gives better pictures and a slightly worse "
+        "likelihood. And at small $t$ the noise is hardly predictable, while at large $t$ an error in it is "
+        "magnified in $\\hat x_0$.",
+        right="Good: what is gained, what stays the same, and what it costs.",
+    ),
+    Symbolic(
+        id="04.2",
+        title="$x_0$ from $x_t$ and the noise",
+        prompt="Given $x_t$ and the noise $\\varepsilon$ in it, what is $x_0$? (The notes pose this with "
+        "$\\sqrt{\\alpha_t}$ and $\\sqrt{1-\\alpha_t}$, without bars. That is one step of the chain, and "
+        "inverting it gives $x_{t-1}$. Start from the closed form of $x_t$, with bars.)",
+        answer="(x_t - sqrt(1-abar)*eps)/sqrt(abar)",
+        given=("x_t", "eps", *SCHEDULE),
+        also=[
+            "x_t/√ᾱ_t − √(1/ᾱ_t − 1) ε",
+            r"\frac{x_t - \sqrt{1-\bar\alpha_t}\epsilon}{\sqrt{\bar\alpha_t}}",
+            "abar^(-1/2)*(x_t - eps_theta(x_t, t)*(1-abar)^0.5)",
+        ],
+        hints=[
+            "Write down $x_t$ with $x_0$ and ε, and solve.",
+            "First take the noise away, then undo the shrink.",
+        ],
+        mistakes=[
+            Mistake(
+                "no bars",
+                "That inverts *one* step: it gives x_{t−1} from x_t and that step's noise. From x_0 to x_t "
+                "there are t steps, and the bars count them all.",
+                "(x_t - sqrt(1-alpha)*eps)/sqrt(alpha)",
+            ),
+            Mistake(
+                "mixed",
+                "The noise has its bar, the divisor lost its own: the shrink of t steps is undone as if it "
+                "were one.",
+                "(x_t - sqrt(1-abar)*eps)/sqrt(alpha)",
+            ),
+            Mistake(
+                "divided by abar",
+                "You divided by ᾱ_t; the picture was multiplied by its root.",
+                "(x_t - sqrt(1-abar)*eps)/abar",
+            ),
+            Mistake(
+                "plus",
+                "The noise is in x_t with a plus, so it is taken away with a minus.",
+                "(x_t + sqrt(1-abar)*eps)/sqrt(abar)",
+            ),
+            Mistake(
+                "times",
+                "You multiplied by √ᾱ_t once more; the shrink is to be undone.",
+                "(x_t - sqrt(1-abar)*eps)*sqrt(abar)",
+            ),
+            Mistake(
+                "not rescaled",
+                "The noise is gone, but the picture is still shrunk.",
+                "x_t - sqrt(1-abar)*eps",
+            ),
+            Mistake(
+                "lost root",
+                "1 − ᾱ_t is the noise's variance; its factor in x_t is the root.",
+                "(x_t - (1-abar)*eps)/sqrt(abar)",
+            ),
+        ],
+        worked="$x_0 = (x_t-\\sqrt{1-\\bar\\alpha_t}\\,\\varepsilon)/\\sqrt{\\bar\\alpha_t}$. At $t=500$, "
+        "$x_t=1$ and $\\varepsilon=0.5$ it is 1.8551; without the bars it would be 0.9547.",
+        right="Right. With a network's ε̂ for ε this is x̂_0, its guess at the picture.",
+    ),
+    Choice(
+        id="04.3",
+        title="One step of training",
+        prompt="Which of these is a training step for a network that predicts noise?",
+        options={
+            "a": "Draw x_0, a whole t in 1..T and ε; x_t = √ᾱ_t x_0 + √(1−ᾱ_t) ε; loss ‖ε − net(x_t, t)‖².",
+            "b": "Draw x_0, t and ε; noise x_0 step by step up to t; loss ‖ε_t − net(x_t, t)‖² with the "
+            "last step's noise.",
+            "c": "Draw x_0, t and ε; x_t as in a; loss ‖ε − net(x_t)‖².",
+            "d": "Draw x_0, t and ε; x_t as in a; loss ‖(x_t − x_0) − net(x_t, t)‖².",
+            "e": "Draw x_0, a real t in [1, T] and ε; x_t as in a; loss ‖ε − net(x_t, t)‖.",
+            "f": "Draw x_0, t and ε; x_t = √α_t x_0 + √(1−α_t) ε; loss ‖ε − net(x_t, t)‖².",
+            "g": "Draw x_0, t and ε; x_t as in a; loss ‖ε − net(x_t, t)‖², where the network puts out "
+            "x_{t−1}.",
+        },
+        answer="a",
+        why={
+            "b": "The steps are not needed, for x_t has a closed form; and the last step's noise is not the "
+            "noise in x_t. At t = 500 the last step brings a standard deviation of 0.100 of the 0.960 that "
+            "are there.",
+            "c": "The network isn't told t. One function then has to serve x_2, nearly clean, and x_1000, "
+            "pure noise: on data N(0, 1) the best t-free line has a loss of 0.351 instead of 0.276.",
+            "d": "x_t − x_0 is not the noise: x_0 has been shrunk as well. At t = 500, with x_0 = 1 and ε = "
+            "0.5, it is −0.240, where √(1−ᾱ_t) ε = 0.480.",
+            "e": "Two slips: ᾱ_t is a table over whole t, and the norm is not squared. Unsquared, the best "
+            "answer is a median: two modes with 0.3 and 0.7 come out as 0.21 and 0.79 in 100 steps.",
+            "f": "The bars are lost. At t = 500 the noise would have standard deviation 0.100 instead of "
+            "0.960: the network never sees the states that it will meet.",
+            "g": "Output and target must mean the same. x_{t−1} is near x_t: at t = 500, with x_0 = 1 and ε "
+            "= 0.5, it lies near 0.76, and the target says 0.5.",
+        },
+        hints=["Check each: bars, t given to the network, same noise on both sides, a square."],
+        worked="**a**. In goes $(x_t, t)$, out comes something of $x_t$'s shape, and the loss is the "
+        "squared distance to the very $\\varepsilon$ that made $x_t$. One random $t$ for each example, one "
+        "pass of the network.",
+        right="Right: one t, one pass, and the same ε on both sides.",
+    ),
+    Choice(
+        id="04.4",
+        title="Noise or picture: the same knowledge",
+        prompt="Why is predicting ε as good as predicting $x_0$?",
+        options={
+            "a": "Because the noise can be recovered exactly from x_t.",
+            "b": "Because both losses are equal.",
+            "c": "Because given x_t the two are tied by one linear equation with known factors, and so are "
+            "their means given x_t.",
+            "d": "Because at t = 1 both are the same.",
+        },
+        answer="c",
+        why={
+            "a": "It can't: many pairs (x_0, ε) give the same x_t. At t = 100 a share of 0.685 of the "
+            "noise's variance stays open (data N(1, 0.25)). Only their means given x_t are tied.",
+            "b": "The losses differ by SNR(t): 526.8 at t = 10, 0.0853 at t = 500. The *estimates* are "
+            "equivalent, the weights over t are not.",
+            "d": "It holds at every t. At t = 500: ε = (x_t − 0.280 x_0)/0.960.",
+        },
+        hints=[
+            "How many unknowns has $x_t = \\sqrt{\\bar\\alpha_t}x_0+\\sqrt{1-\\bar\\alpha_t}\\varepsilon$, "
+            "if $x_t$ is known?"
+        ],
+        worked="**c**. $\\varepsilon = (x_t-\\sqrt{\\bar\\alpha_t}x_0)/\\sqrt{1-\\bar\\alpha_t}$, with "
+        "$x_t$ known. The same affine map carries $\\mathbb E[x_0\\mid x_t]$ to $\\mathbb "
+        "E[\\varepsilon\\mid x_t]$. Errors are scaled, so the losses differ by $\\mathrm{SNR}(t)$.",
+        right="Right. The estimates are equivalent; the losses differ by SNR(t).",
+    ),
+    Symbolic(
+        id="04.5",
+        title="The weight of the noise",
+        prompt="In the bound, $L_{t-1} = \\frac{1}{2\\sigma_t^2}\\|\\tilde\\mu_t-\\mu_\\theta\\|^2 + "
+        "\\text{const}$. Written with the noise it is $w_t\\|\\varepsilon-\\hat\\varepsilon_\\theta\\|^2 + "
+        "\\text{const}$. What is $w_t$, the part that $L_{\\text{simple}}$ drops? Use `sigma`, `alpha`, "
+        "`abar`, `beta`.",
+        answer="beta^2/(2*sigma^2*alpha*(1-abar))",
+        given=("sigma", *SCHEDULE),
+        also=[
+            "(1-α_t)²/(2σ_t² α_t (1-ᾱ_t))",
+            "1/(2 sigma^2) * ((1-alpha)/(sqrt(alpha) sqrt(1-abar)))^2",
+            r"\frac{\beta_t^2}{2\sigma_t^2\alpha_t(1-\bar\alpha_t)}",
+        ],
+        hints=[
+            "Write both means with $x_t$ and their noise; $x_t$ cancels.",
+            "What stands before ε in μ? Square it.",
+            "The factor is $\\beta_t/(\\sqrt{\\alpha_t}\\sqrt{1-\\bar\\alpha_t})$.",
+        ],
+        mistakes=[
+            Mistake(
+                "as printed",
+                "So it is in print, with two slips: 1/(2σ_t²) is missing, and 1 − ᾱ_t, which in the mean "
+                "stands under a root, is squared.",
+                "(1-alpha)^2/(alpha*(1-abar)^2)",
+            ),
+            Mistake(
+                "variance beta",
+                "You put σ_t² = β_t in, one of the two choices. Here σ_t is left open: write sigma.",
+                "beta/(2*alpha*(1-abar))",
+            ),
+            Mistake(
+                "variance beta tilde",
+                "You put σ_t² = β̃_t in, the posterior's own. Here σ_t is left open: write sigma.",
+                "beta/(2*alpha*(1-abar_prev))",
+            ),
+            Mistake(
+                "printed weight",
+                "1 − ᾱ_t is squared once too often: in the mean it stands under a root. With this slip "
+                "81 % of the whole weight lies on t ≤ 10.",
+                "beta^2/(2*sigma^2*alpha*(1-abar)^2)",
+            ),
+            Mistake(
+                "not squared",
+                "The factor of ε in the mean was not squared; the loss is a squared distance.",
+                "beta/(2*sigma^2*sqrt(alpha)*sqrt(1-abar))",
+            ),
+            Mistake(
+                "no variance",
+                "1/(2σ_t²) is missing. It is no constant: over t it runs from 5000 down to 25.",
+                "beta^2/(alpha*(1-abar))",
+            ),
+            Mistake(
+                "no half", "The ½ of the Gaussian's exponent is missing.", "beta^2/(sigma^2*alpha*(1-abar))"
+            ),
+            Mistake(
+                "bar lost",
+                "1 − α_t stands where 1 − ᾱ_t belongs; then one β_t would simply cancel.",
+                "beta^2/(2*sigma^2*alpha*(1-alpha))",
+            ),
+            Mistake(
+                "sigma not squared",
+                "σ_t stands where the variance σ_t² belongs.",
+                "beta^2/(2*sigma*alpha*(1-abar))",
+            ),
+        ],
+        worked="$w_t = \\frac{\\beta_t^2}{2\\sigma_t^2\\,\\alpha_t(1-\\bar\\alpha_t)}$. "
+        "$L_{\\text{simple}} = "
+        "\\mathbb E_{t,x_0,\\varepsilon}\\|\\varepsilon-\\hat\\varepsilon_\\theta(x_t,t)\\|^2$ sets it to "
+        "1: another weighting of the same terms, not the bound. Its $t=1$ stands in for $L_0$.",
+        right="Right. Setting it to 1 is a choice, and this lesson shows what it buys.",
+    ),
+    Function(
+        id="04.6",
+        title="From noise to picture",
+        prompt="Write `answer(out, xt, s, t)`: the estimate of $x_0$ if `out` is the network's estimate of "
+        "the noise. `s` and `t` are the levels of $t-1$ and $t$, with numbers or tensors in them; you need "
+        "only one.",
+        reference=Eps().x0,
+        cases=steps("out xt", (0.5, 1.0)),
+        also=[_eps_split, _eps_abar, _eps_ratio],
+        hints=[
+            "It is 04.2 in code.",
+            "`t.noise` is $\\sqrt{1-\\bar\\alpha_t}$ and `t.signal` is $\\sqrt{\\bar\\alpha_t}$.",
+        ],
+        mistakes=[
+            Mistake("plus", "The noise is added where it is to be taken away.", _eps_plus),
+            Mistake(
+                "not rescaled",
+                "The noise is gone, but the picture is still shrunk by t.signal.",
+                _eps_no_division,
+            ),
+            Mistake("times", "You multiplied by t.signal; the shrink is to be undone.", _eps_times),
+            Mistake(
+                "variance",
+                "You took t.noise squared. It is the standard deviation already, as it stands in x_t.",
+                _eps_variance,
+            ),
+            Mistake(
+                "index off by one",
+                "That is the level s of t − 1; the noise in x_t is at level t.",
+                _eps_before,
+            ),
+            Mistake("no factors", "x_t − ε has neither factor: x_t holds only a share of each.", _eps_plain),
+        ],
+        worked="The library has it as a method, beside those for the other outputs:",
+        right="Right. In the library it is Eps().x0.",
+    ),
+    Function(
+        id="04.7",
+        title="From score to picture",
+        prompt="Write `answer(out, xt, s, t)`: the estimate of $x_0$ if `out` is the score, "
+        "$\\nabla_{x_t}\\log q(x_t)$, estimated by "
+        "$-\\varepsilon/\\sqrt{1-\\bar\\alpha_t}$.",
+        reference=Score().x0,
+        cases=steps("out xt", (0.5, 1.0)),
+        also=[_score_split, _score_eps, _score_abar],
+        hints=["First write the noise with the score.", "ε̂ = −t.noise · out. Then it is 04.6."],
+        mistakes=[
+            Mistake(
+                "minus", "The sign: the score points *towards* the data, against the noise.", _score_minus
+            ),
+            Mistake(
+                "one factor", "The score is −ε/t.noise, so a second factor t.noise is needed.", _eps_plus
+            ),
+            Mistake(
+                "score as noise",
+                "You treated the score as if it were the noise: the sign and a factor are missing.",
+                Eps().x0,
+            ),
+            Mistake(
+                "not rescaled",
+                "The noise is gone, but the picture is still shrunk by t.signal.",
+                _score_no_division,
+            ),
+        ],
+        worked="This is Tweedie's formula:",
+        right="Right. This is Tweedie's formula.",
+    ),
+    Number(
+        id="04.8",
+        title="How an error grows",
+        prompt="At $t=500$ of linear(1000), $\\bar\\alpha_t = 0.078587$. A network is off by 1 in "
+        "$\\hat\\varepsilon$. By how much is $\\hat x_0$ off?",
+        answer=3.4241,
+        also=["sqrt((1-0.078587)/0.078587)", "√(0.921413/0.078587)", "0.9599/0.28033"],
+        hints=[
+            "Look at 04.2: which factor has ε there?",
+            "$\\sqrt{1-\\bar\\alpha_t}/\\sqrt{\\bar\\alpha_t}$.",
+        ],
+        mistakes=[
+            Mistake(
+                "upside down",
+                "0.292 is the other way round: the error in ε̂ for an error of 1 in x̂_0.",
+                0.29204,
+            ),
+            Mistake("squared", "11.72 is the ratio of the squared errors, 1/SNR(500).", 11.7247),
+            Mistake("snr", "0.0853 is SNR(500). The errors go with the root of its reciprocal.", 0.085290),
+            Mistake(
+                "not rescaled",
+                "0.960 is the error in x_t's scale; dividing by 0.280 is still to come.",
+                0.95990,
+            ),
+            Mistake(
+                "noise's factor lost",
+                "3.567 is 1/√ᾱ_t. The error in ε̂ first counts √(1−ᾱ_t) = 0.960.",
+                0.078587**-0.5,
+            ),
+            Mistake(
+                "root lost",
+                "3.287 has 1 − ᾱ_t above without its root.",
+                0.921413 / 0.078587**0.5,
+            ),
+            Mistake("bars lost", "0.1007 comes from α_500 = 0.98996 instead of ᾱ_500 = 0.078587.", 0.10071),
+        ],
+        worked="$\\sqrt{(1-\\bar\\alpha_t)/\\bar\\alpha_t} = \\sqrt{0.921413/0.078587} = 3.424$. At "
+        "$t=1000$ it is 157, at $t=1$ only 0.01.",
+        right="Right. At t = 1000 it is 157: there x̂_0 is a wild guess.",
+    ),
+    Symbolic(
+        id="04.9",
+        title="The mean, from the noise",
+        prompt="Put $x_0 = (x_t-\\sqrt{1-\\bar\\alpha_t}\\,\\varepsilon)/\\sqrt{\\bar\\alpha_t}$ into "
+        "$\\tilde\\mu_t(x_t,x_0)$ and simplify: the mean of the step back, with `x_t` and `eps`.",
+        answer="(x_t - (1-alpha)/sqrt(1-abar)*eps)/sqrt(alpha)",
+        given=("x_t", "eps", *SCHEDULE),
+        also=[
+            "1/√α_t (x_t − β_t/√(1−ᾱ_t) ε_θ(x_t, t))",
+            "(sqrt(alpha)*(1-abar_prev)*x_t + "
+            "sqrt(abar_prev)*beta*(x_t-sqrt(1-abar)*eps)/sqrt(abar))/(1-abar)",
+            r"\frac{1}{\sqrt{\alpha_t}}\left(x_t-\frac{\beta_t}{\sqrt{1-\bar\alpha_t}}\epsilon\right)",
+        ],
+        hints=[
+            "Collect the terms with $x_t$ first; $\\bar\\alpha_t = \\alpha_t\\bar\\alpha_{t-1}$ lets the "
+            "denominator cancel.",
+            "The factor of $x_t$ comes out as $1/\\sqrt{\\alpha_t}$.",
+        ],
+        mistakes=[
+            Mistake(
+                "barred prefactor",
+                "The prefactor is 1/√ᾱ_t where 1/√α_t belongs. One step back undoes one step's shrink, not "
+                "all t of them.",
+                "(x_t - (1-alpha)/sqrt(1-abar)*eps)/sqrt(abar)",
+            ),
+            Mistake(
+                "bar lost inside",
+                "Inside, √(1 − α_t) stands where √(1 − ᾱ_t) belongs: far too much noise is taken away in "
+                "each step. The samples keep their mean and lose their spread.",
+                "(x_t - (1-alpha)/sqrt(1-alpha)*eps)/sqrt(alpha)",
+            ),
+            Mistake(
+                "plus",
+                "The noise is added; it is to be taken away.",
+                "(x_t + (1-alpha)/sqrt(1-abar)*eps)/sqrt(alpha)",
+            ),
+            Mistake(
+                "whole noise",
+                "You took away all the noise in x_t. A step takes away only the share β_t/√(1 − ᾱ_t).",
+                "(x_t - sqrt(1-abar)*eps)/sqrt(alpha)",
+            ),
+            Mistake(
+                "x_0", "That is x̂_0, the whole way back in one leap.", "(x_t - sqrt(1-abar)*eps)/sqrt(abar)"
+            ),
+            Mistake(
+                "lost root", "1 − ᾱ_t stands without its root.", "(x_t - (1-alpha)/(1-abar)*eps)/sqrt(alpha)"
+            ),
+            Mistake(
+                "not rescaled",
+                "The prefactor 1/√α_t is missing: the step's shrink is not undone.",
+                "x_t - (1-alpha)/sqrt(1-abar)*eps",
+            ),
+        ],
+        worked="$\\mu = \\frac1{\\sqrt{\\alpha_t}}\\Big(x_t-\\frac{\\beta_t} "
+        "{\\sqrt{1-\\bar\\alpha_t}}\\,\\varepsilon\\Big)$. The factor of $x_t$ is "
+        "$[\\alpha_t(1-\\bar\\alpha_{t-1})+\\beta_t]/(\\sqrt{\\alpha_t}(1-\\bar\\alpha_t))$, and its "
+        "bracket is just $1-\\bar\\alpha_t$.",
+        right="Right: no bar in front, a bar inside.",
+    ),
+    Symbolic(
+        id="04.10",
+        title="The noise from the picture",
+        prompt="The other way: a network has given $\\hat x_0$. Which noise does it claim is in $x_t$? Use "
+        "`x_t` and `x_0`.",
+        answer="(x_t - sqrt(abar)*x_0)/sqrt(1-abar)",
+        given=("x_t", "x_0", *SCHEDULE),
+        also=[
+            "(x_t − √ᾱ_t x_0)/√(1−ᾱ_t)",
+            "x_t/sqrt(1-abar) - x_0*sqrt(abar/(1-abar))",
+            r"\frac{x_t-\sqrt{\bar\alpha_t}\hat{x}_0}{\sqrt{1-\bar\alpha_t}}",
+        ],
+        hints=["Solve the closed form of $x_t$ for ε."],
+        mistakes=[
+            Mistake(
+                "no bars",
+                "The bars are lost: that is the noise of one step that started at x_0.",
+                "(x_t - sqrt(alpha)*x_0)/sqrt(1-alpha)",
+            ),
+            Mistake(
+                "difference", "x_t − x_0 is not the noise: x_0 was shrunk, and the noise scaled.", "x_t - x_0"
+            ),
+            Mistake(
+                "not rescaled",
+                "That is the noise as it stands in x_t, still multiplied by √(1 − ᾱ_t).",
+                "x_t - sqrt(abar)*x_0",
+            ),
+            Mistake("lost root", "1 − ᾱ_t stands without its root.", "(x_t - sqrt(abar)*x_0)/(1-abar)"),
+            Mistake("x_0 not shrunk", "x_0 wants its factor √ᾱ_t.", "(x_t - x_0)/sqrt(1-abar)"),
+        ],
+        worked="$\\varepsilon = (x_t-\\sqrt{\\bar\\alpha_t}\\,x_0)/\\sqrt{1-\\bar\\alpha_t}$. DDIM uses it "
+        "at every step.",
+        right="Right. DDIM uses it at every step.",
+    ),
+    Function(
+        id="04.11",
+        title="A training step, in code",
+        prompt="Write `answer(denoiser, x0, t, eps)`, the loss of one training step: for each example the "
+        "squared distance between the noise and the network's output, summed over its entries, (B,). All "
+        "that is random is drawn already: `x0` (B, D), whole `t` (B,), `eps` (B, D). "
+        "`denoiser.schedule.level(t, x0)` has the level of each example, and `denoiser.net(xt, t)` is the "
+        "network. Here it is the best there is for a world of two modes: entries of −1 or 1, with chances "
+        "0.3 and 0.7, give or take 0.1, which makes a variance of 0.85.",
+        reference=Denoiser.errors,
+        names=("denoiser", "x0", "t", "eps"),
+        cases=training(),
+        also=[_loss, _loss_abar, _loss_norm, Denoiser.loss],
+        hints=[
+            "Three lines: the level and $x_t$, the network's output, the squared distance.",
+            "$x_t = \\sqrt{\\bar\\alpha_t}\\,x_0+\\sqrt{1-\\bar\\alpha_t}\\,\\varepsilon$, with "
+            "`level.signal` and `level.noise`, or with `q_sample`.",
+            "The target is the `eps` that is in `xt`. Square the gap, then `.sum(1)`.",
+        ],
+        mistakes=[
+            Mistake(
+                "bar lost in the signal",
+                "x_t has √α_t x_0 where √ᾱ_t x_0 belongs: at t = 500 the picture is still there with 0.995 "
+                "instead of 0.280. A network trained so and sampled from rightly makes two modes with "
+                "variance 0.80 instead of 0.85.",
+                _mixed(lambda s: s.alphas**0.5, lambda s: (1 - s.abar) ** 0.5),
+            ),
+            Mistake(
+                "bars lost",
+                "That x_t is one step of the chain, √α_t x_0 + √(1−α_t) ε, and there are t steps up to x_t: "
+                "both bars are missing. A network trained so meets hardly any noise; sampled from, it makes "
+                "two modes with variance 1.1.",
+                _mixed(lambda s: s.alphas**0.5, lambda s: s.betas**0.5),
+            ),
+            Mistake(
+                "lost roots",
+                "ᾱ_t and 1 − ᾱ_t stand without their roots. That x_500 has variance 0.85 where it should "
+                "have 0.99; a network trained so makes modes about 0.19 wide instead of 0.1.",
+                _mixed(lambda s: s.abar, lambda s: 1 - s.abar),
+            ),
+            Mistake(
+                "index off by one",
+                "You took the level of t − 1, and told the network t.",
+                lambda d, x0, t, eps: _square(eps - d.net(q_sample(x0, eps, d.schedule.level(t - 1, x0)), t)),
+            ),
+            Mistake(
+                "clean input",
+                "The network was given x_0 itself. It has to see x_t, as the sampler will show it.",
+                lambda d, x0, t, eps: _square(eps - d.net(x0, t)),
+            ),
+            Mistake(
+                "noise drawn anew",
+                "You drew noise inside the function. The eps that makes x_t and the eps that is the target "
+                "must be one and the same. Against fresh noise the best answer is 0 whatever x_t is, and "
+                "samples have a variance of 49,000.",
+                _compared(_square, lambda x0, eps, xt, level: torch.randn_like(eps)),
+            ),
+            Mistake(
+                "x_0 as target",
+                "You compared with x_0. That is a fair target for a network that puts out x_0; this one puts "
+                "out ε, and what it puts out is read as ε later: samples with a variance of 19,000.",
+                _compared(_square, lambda x0, eps, xt, level: x0),
+            ),
+            Mistake(
+                "difference as target",
+                "x_t − x_0 is not the noise, for x_0 has been shrunk as well. Trained so, the modes come out "
+                "0.5 wide instead of 0.1.",
+                _compared(_square, lambda x0, eps, xt, level: xt - x0),
+            ),
+            Mistake(
+                "scaled noise as target",
+                "√(1−ᾱ_t) ε is the noise as it stands in x_t; the target is ε, of variance 1 at every t. "
+                "Trained so, too little is taken away, and the samples have variance 1.3.",
+                _compared(_square, lambda x0, eps, xt, level: level.noise * eps),
+            ),
+            Mistake(
+                "not squared",
+                "You took the distance, not its square. The best answer is then a median instead of a mean: "
+                "the smaller mode shrinks from 0.30 to 0.22, and the variance to 0.71.",
+                _compared(lambda gap: gap.norm(dim=1), lambda x0, eps, xt, level: eps),
+            ),
+            Mistake(
+                "absolute values",
+                "You summed absolute values; the loss is a sum of squares. Absolute values lead to medians "
+                "instead of means, and the smaller mode shrinks from 0.30 to 0.22.",
+                _compared(lambda gap: gap.abs().sum(1), lambda x0, eps, xt, level: eps),
+            ),
+            Mistake(
+                "averaged",
+                "You averaged over an example's entries; the sum is asked for. That changes no optimum, only "
+                "the scale: for digits of 64 pixels by a factor of 64.",
+                _compared(lambda gap: (gap**2).mean(1), lambda x0, eps, xt, level: eps),
+            ),
+        ],
+        worked="In the library it is a method of `Denoiser`, for every kind of target; that of `Eps()` is ε. "
+        "`per_example` sums over all but the batch.",
+        right="Right: the same ε on both sides, and the level of each example's own t.",
+    ),
+    Function(
+        id="04.12",
+        title="From velocity to picture",
+        prompt="Write `answer(out, xt, s, t)`: the estimate of $x_0$ if `out` is the velocity, "
+        "$v = \\sqrt{\\bar\\alpha_t}\\,\\varepsilon - \\sqrt{1-\\bar\\alpha_t}\\,x_0$. You know $x_t$ and "
+        "$v$, "
+        "two equations for the two unknowns $x_0$ and $\\varepsilon$.",
+        reference=V().x0,
+        cases=steps("out xt", (0.5, 1.0)),
+        also=[_v_by_eps, _v_abar, _v_turned],
+        hints=[
+            "Multiply $x_t$ by `t.signal` and $v$ by `t.noise`. What happens to ε if you subtract?",
+            "t.signal² + t.noise² = 1.",
+        ],
+        mistakes=[
+            Mistake("plus", "The sign of v: with a plus, ε does not cancel and x_0 loses weight.", _v_plus),
+            Mistake(
+                "noise",
+                "That is the noise, not the picture: the other coordinate, turned back by the same angle.",
+                _v_noise,
+            ),
+            Mistake("swapped", "t.signal and t.noise have changed places.", _v_swapped),
+            Mistake("velocity as noise", "You treated the velocity as if it were the noise.", Eps().x0),
+            Mistake(
+                "divided",
+                "You divided by t.signal, as for the noise. Nothing is divided here: turning back undoes "
+                "turning.",
+                _v_divided,
+            ),
+        ],
+        worked="$\\sqrt{\\bar\\alpha_t}\\,x_t-\\sqrt{1-\\bar\\alpha_t}\\,v = "
+        "(\\bar\\alpha_t + 1-\\bar\\alpha_t)\\,x_0$, and ε cancels:",
+        right="Right, and nothing was divided: v is never magnified on its way to the picture.",
+    ),
+    Number(
+        id="04.13",
+        title="A floor",
+        prompt="The data are one number from $\\mathcal N(0, 0.25)$, variance 0.25, and $\\bar\\alpha_t = "
+        "0.9$. "
+        "What is the smallest mean squared error that any guess at $\\varepsilon$ from $x_t$ can have?",
+        answer=0.225 / 0.325,
+        also=["0.9*0.25/(0.9*0.25+0.1)", "9/13", "1 - 0.1/0.325"],
+        hints=[
+            "What is left after the best guess is the variance of ε given x_t.",
+            "For Gaussians: the variance of ε, less the square of its covariance with x_t over the variance "
+            "of x_t.",
+            "The covariance of ε and $x_t$ is $\\sqrt{1-\\bar\\alpha_t}$; the variance of $x_t$ is "
+            "$\\bar\\alpha_t\\cdot 0.25+1-\\bar\\alpha_t$.",
+        ],
+        mistakes=[
+            Mistake("exact", "0 would mean that ε can be read off x_t. Many pairs give the same x_t.", 0.0),
+            Mistake(
+                "nothing known",
+                "1 is the error of the guess 0. But x_t tells something: the best slope is 0.973, not 0.",
+                1.0,
+            ),
+            Mistake(
+                "explained",
+                "0.308 is the share that can be known. What stays open is 1 minus that.",
+                0.1 / 0.325,
+            ),
+            Mistake(
+                "of the picture",
+                "0.0769 is what stays open of x_0. For ε, multiply by SNR(t) = 9.",
+                0.25 * 0.1 / 0.325,
+            ),
+            Mistake(
+                "standard deviation",
+                "0.818 comes from 0.5 in place of 0.25: the variance belongs into the formula.",
+                0.45 / 0.55,
+            ),
+            Mistake(
+                "noise level",
+                "0.1 is the noise's share of the scale, 1 − ᾱ_t, not what is unknown of ε.",
+                0.1,
+            ),
+        ],
+        worked="With the variance $V_0 = 0.25$ of the data: "
+        "$\\frac{\\bar\\alpha_t V_0}{\\bar\\alpha_t V_0+1-\\bar\\alpha_t} = \\frac{0.225}{0.325} = "
+        "0.6923$. "
+        "The best guess is $0.973\\,x_t$, and more than two thirds of the noise stay unknown to any network.",
+        right="Right. At ᾱ = 0.9 no training brings the loss below 0.692.",
+    ),
+    Choice(
+        id="04.14",
+        title="A floor, and for whom?",
+        prompt="At $t = 50$ the exact denoiser of the 1,437 training digits has a loss of 0.000 on training "
+        "digits and about 9 on test digits; the trained network has 0.40 and 0.43. What follows?",
+        options={
+            "a": "The network should be trained until its loss on training digits is near 0.",
+            "b": "The network is far from learning the training digits by heart; how far it is from the best "
+            "possible guess on new digits, this doesn't say.",
+            "c": "On test digits the network has beaten the floor.",
+            "d": "The noise in a digit can be predicted exactly at t = 50.",
+        },
+        answer="b",
+        why={
+            "a": "At 0 it would be the exact denoiser of 1,437 points, and its loss on new digits would be "
+            "that one's: about 9 instead of 0.43. Its samples would be copies.",
+            "c": "The 9 is no floor for test digits: that denoiser is exact in a world where only 1,437 "
+            "digits exist. The floor of the law of all digits lies below 0.43; nobody knows where.",
+            "d": "Only if the digit is known to be one of 1,437. Of a new one, the network misses 0.43 of "
+            "the "
+            "noise's variance, and any function misses something.",
+        },
+        hints=["For which law of the data is the mixture of points exact?", "Is a new digit one of them?"],
+        worked="**b**. The points are exact for the training set and for nothing else. On training digits "
+        "their "
+        "loss is a floor that only a network knowing them by heart could reach. On test digits it is just "
+        "a bad "
+        "guess, and the true floor is unknown.",
+        right="Right: a floor holds for the law it was computed for.",
+    ),
+    Symbolic(
+        id="04.15",
+        title="One error, in other units",
+        prompt="An estimate of the picture is off by $\\|x_0-\\hat x_0\\|^2 = 1$. Said as a velocity, the "
+        "same "
+        "estimate is off by $\\|v-\\hat v\\|^2$. How much is that? Use `abar`.",
+        answer="1/(1-abar)",
+        given=SCHEDULE,
+        also=["1 + abar/(1-abar)", r"\frac{1}{1-\bar\alpha_t}", "(1-abar)^(-1)", "1/sqrt(1-abar)^2"],
+        hints=[
+            "$x_0 = \\sqrt{\\bar\\alpha_t}\\,x_t - \\sqrt{1-\\bar\\alpha_t}\\,v$. What moves if v moves "
+            "by 1?",
+            "The error in $x_0$ is $-\\sqrt{1-\\bar\\alpha_t}$ times that in v. Solve, then square.",
+        ],
+        mistakes=[
+            Mistake(
+                "of the noise",
+                "That is the squared error of ε. Of v it is one more: 1/(1 − ᾱ_t) = 1 + SNR(t).",
+                "abar/(1-abar)",
+            ),
+            Mistake(
+                "upside down",
+                "That is the error in x_0 for an error of 1 in v; the other way is asked.",
+                "1-abar",
+            ),
+            Mistake(
+                "not squared",
+                "The squared error is asked for, so the slope counts squared.",
+                "1/sqrt(1-abar)",
+            ),
+            Mistake("signal", "1/ᾱ_t is the squared error of v for an error of 1 in ε.", "1/abar"),
+            Mistake(
+                "same",
+                "That is 1: the same answer, but in other units. At small t the velocity is nearly the "
+                "noise, "
+                "and a small error in the picture is a large one in the noise.",
+                "1",
+            ),
+        ],
+        worked="The error in $v$ is $1/\\sqrt{1-\\bar\\alpha_t}$ times that in $x_0$, squared "
+        "$1/(1-\\bar\\alpha_t) = 1 + \\mathrm{SNR}(t)$. So the weight of $v$ in the bound is that of $x_0$ "
+        "divided by $1 + \\mathrm{SNR}(t)$.",
+        right="Right: 1 + SNR(t), where ε has SNR(t).",
+    ),
+    Choice(
+        id="04.16",
+        title="Spot the fault in a line",
+        prompt="The notes derive the loss of the noise in five lines, with $\\mu_q$ for $\\tilde\\mu_t$. In "
+        "one of them a root is lost. Which?",
+        options={
+            "a": "$x_0 = \\frac{1}{\\sqrt{\\bar\\alpha_t}}(x_t-\\sqrt{1-\\bar\\alpha_t}\\,\\varepsilon)$",
+            "b": "$\\mu_q = "
+            "\\frac{1}{\\sqrt{\\alpha_t}}\\Big(x_t-\\frac{1-\\alpha_t}{\\sqrt{1-\\bar\\alpha_t}}"
+            "\\,\\varepsilon\\Big)$",
+            "c": "$\\mu_\\theta = \\frac{1}{\\sqrt{\\alpha_t}}\\Big(x_t-\\frac{1-\\alpha_t}"
+            "{\\sqrt{1-\\bar\\alpha_t}}\\,\\hat\\varepsilon_\\theta\\Big)$",
+            "d": "$\\|\\mu_q-\\mu_\\theta\\|^2 = "
+            "\\Big(\\frac{1-\\alpha_t}{\\sqrt{\\alpha_t}(1-\\bar\\alpha_t)}"
+            "\\Big)^2\\|\\varepsilon-\\hat\\varepsilon_\\theta\\|^2$",
+            "e": "$L_{\\text{simple}} = \\mathbb E\\,\\|\\varepsilon-\\hat\\varepsilon_\\theta\\|^2$",
+        },
+        answer="d",
+        why={
+            "a": "That is the closed form solved for x_0: at t = 500, x_t = 1 and ε = 0.5 it gives 1.855, "
+            "and "
+            "0.2803 · 1.855 + 0.9599 · 0.5 is 1 again.",
+            "b": "Right as it stands: at t = 500, x_t = 1 and ε = 0.5 it is 0.99980, and so is the "
+            "posterior's mean at x_0 = 1.8551.",
+            "c": "The same line as b with the network's noise, so it is right if b is: 0.99980 at t = "
+            "500. (It "
+            "drops the argument t, but no root.)",
+            "e": "No root is missing: the weight was dropped on purpose, at t = 10 a factor of 4.1e-5.",
+        },
+        hints=[
+            "Subtract c from b by hand, then square.",
+            "What stands under ε in b: $1-\\bar\\alpha_t$ or its root?",
+        ],
+        worked="**d**. From b and c the factor of the gap is $\\frac{1-\\alpha_t}{\\sqrt{\\alpha_t}"
+        "\\sqrt{1-\\bar\\alpha_t}}$. Squared at $t=10$ it is $4.12\\cdot10^{-5}$; the printed one is "
+        "$2.17\\cdot10^{-2}$, 528 times as much. At $t=1000$ one wouldn't notice.",
+        right="Right: in b it still stands under a root. At t = 10 the printed factor is 528 times too "
+        "large.",
+    ),
+    Number(
+        id="04.17",
+        title="The summand for $t = 1$",
+        prompt="$L_{\\text{simple}}$ also draws $t = 1$, where the bound has no divergence but $L_0 = "
+        "-\\log\\mathcal N(x_0;\\ \\mu_\\theta(x_1, 1),\\ \\sigma_1^2)$. Take $\\sigma_1^2 = \\beta_1 = "
+        "0.1$, a "
+        "coarse schedule. What is the factor of $\\|\\varepsilon-\\hat\\varepsilon_\\theta\\|^2$ in $L_0$?",
+        answer=0.5 / 0.9,
+        also=["1/(2*0.9)", "5/9", "0.1^2/(2*0.1*0.9*0.1)"],
+        hints=[
+            "$-\\log\\mathcal N$ holds $\\|x_0-\\mu_\\theta\\|^2/(2\\sigma_1^2)$.",
+            "By how much is $\\mu_\\theta(x_1, 1)$ off if $\\hat\\varepsilon$ is off by 1? At t = 1, ᾱ_1 "
+            "= α_1.",
+            "It is off by $\\beta_1/(\\sqrt{\\alpha_1}\\sqrt{1-\\bar\\alpha_1}) = "
+            "\\sqrt{\\beta_1}/\\sqrt{\\alpha_1}$.",
+        ],
+        mistakes=[
+            Mistake(
+                "of the mean",
+                "5 is 1/(2σ_1²), the factor of the squared gap of the *means*. An error of 1 in ε̂ moves the "
+                "mean by 0.333 only.",
+                5.0,
+            ),
+            Mistake("half lost", "The half of −log N is missing: 1/(2 α_1), not 1.111.", 1 / 0.9),
+            Mistake("no prefactor", "0.5 forgets the prefactor 1/√α_1 of the mean, squared 1.111.", 0.5),
+            Mistake(
+                "score",
+                "0.0556 has the factor β_1 once too often: it is the weight of the score.",
+                0.05 / 0.9,
+            ),
+            Mistake(
+                "not squared",
+                "1.667 has the slope 0.333 unsquared; the squared error takes it squared, 0.111.",
+                5 / 3,
+            ),
+        ],
+        worked="$\\frac{1}{2\\beta_1}\\cdot\\frac{\\beta_1^2}{\\alpha_1(1-\\bar\\alpha_1)} = "
+        "\\frac{1}{2\\alpha_1} = 0.556$, the formula of 04.5 with $t = 1$ put in. With the usual $\\beta_1 = "
+        "10^{-4}$ it is 0.50005. So the first summand stands for $L_0$, re-weighted like the others.",
+        right="Right: 1/(2α_1), the same formula as for t ≥ 2, though the term is no divergence.",
+    ),
+    Choice(
+        id="04.18",
+        title="The pair, explained",
+        prompt="Of two equal networks, trained briefly on the digits, the one trained on the bound ends "
+        "with the "
+        "*worse* bound, about 4.1 bits per pixel against 3.8. How can that be?",
+        options={
+            "a": "Its weight lies where hardly anything is learned soon, so that little training goes to "
+            "waste; "
+            "what is best at the end of all training and what is reached soon are two questions.",
+            "b": "The bound is not least where its own loss is least.",
+            "c": "It shows that the unweighted loss is the true bound.",
+            "d": "The paper found the same.",
+        },
+        answer="a",
+        why={
+            "b": "It is: where the best can be computed, with one weight c, the bound's own c has 1.207 nats "
+            "and the other 1.266.",
+            "c": "The bound has weights: 17 % of all is on t ≤ 10, where the unweighted loss has 1 %. "
+            "What was "
+            "measured is how far two short trainings got.",
+            "d": "It found 3.70 against 3.75 bits in favour of the bound, after a very long training of a "
+            "large "
+            "network.",
+        },
+        hints=[
+            "How far does the loss fall at small t, in so short a training?",
+            "Compare with the exact world, where nothing is trained.",
+        ],
+        worked="**a**. In the exact world nothing is searched for, and the bound's weights win by their own "
+        "measure: 1.207 nats against 1.266. In a short training the same weights spend a sixth of the "
+        "effort on "
+        "ten times at which this network learns little. The paper's long training gives the bound an "
+        "advantage of 0.05 bits.",
+        right="Right: an objective's minimum, and how soon one gets near it, are two things.",
+    ),
+]

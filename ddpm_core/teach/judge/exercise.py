@@ -1,0 +1,193 @@
+"""What all exercises share: outcomes and verdicts, likely mistakes, and what is shown to whom."""
+
+import enum
+import importlib
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
+
+from ..text.markup import plain, typeset
+from .clock import Failed, hangs, within
+from .grammar import Unreadable, quoted
+
+READING, JUDGING = 1.0, 0.8  # seconds
+LONGEST_TEXT = 20_000  # characters of prose or source that a record keeps
+
+
+class Outcome(enum.Enum):
+    """How far an answer got."""
+
+    PASSED = "passed"
+    NOT_YET = "not yet"
+    NOT_ATTEMPTED = "not attempted"
+
+
+class Verdict(NamedTuple):
+    """An outcome, and what is said about it."""
+
+    outcome: Outcome
+    message: str
+
+    def _ipython_display_(self) -> None:
+        """Show nothing: `check` has shown it, and a cell that ends in it shouldn't say it twice."""
+
+
+class Mistake(NamedTuple):
+    """A likely mistake: its name, what to say to it, and an answer that makes it.
+
+    signs: for prose, a pattern (a regular expression, case ignored) by which a sentence makes it.
+    amends: for prose, a pattern by which any sentence of the same text makes it good.
+    """
+
+    name: str
+    message: str
+    example: object
+    signs: str = ""
+    amends: str = ""
+
+
+BLANK = Verdict(Outcome.NOT_ATTEMPTED, "Nothing here yet. Put your answer in place of the three dots.")
+
+
+def not_yet(*parts: str) -> Verdict:
+    """NOT_YET, with a message of those parts that say something."""
+    return Verdict(Outcome.NOT_YET, " ".join(part for part in parts if part))
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Exercise:
+    """A question that judges its grammar.
+
+    Each kind has `read`, from an answer to plain data, and `weigh`, from data to a verdict.  worked: the
+    text of the solution; right: what is said to a right answer; also: more right answers, for the tests.
+    """
+
+    kind: ClassVar[str]
+    runs: ClassVar[bool] = False  # whether reading runs a function of the student's
+    id: str
+    title: str
+    prompt: str
+    worked: str
+    hints: Sequence[str] = ()
+    mistakes: Sequence[Mistake] = ()
+    right: str = "Right."
+    also: Sequence[object] = ()
+    _told: int = field(default=0, init=False)
+
+    def __repr__(self) -> str:
+        return f"exercise({self.id!r}): {self.title}"
+
+    def _repr_markdown_(self) -> str:
+        stop = "" if self.title.endswith("?") else "."
+        return typeset(f"**{self.id} · {self.title}{stop}** {self.prompt}")
+
+    @property
+    def references(self) -> Sequence[object]:
+        """Right answers in several forms, the reference first."""
+        raise NotImplementedError
+
+    def read(self, answer: Any, marks: Any) -> object:
+        """An answer as JSON-able data, None for the blank.  Unreadable for what is no answer at all."""
+        raise NotImplementedError
+
+    def weigh(self, data: Any) -> Verdict:
+        """The verdict on data that `read` gave, or on anything: hostile data may raise."""
+        raise NotImplementedError
+
+    def judge(self, answer: object, marks: object = None) -> Verdict:
+        """The verdict on an answer; shows nothing, keeps nothing, never raises."""
+        return self.recheck(self.record(answer, marks))
+
+    def check(self, answer: object, marks: object = None) -> Verdict:
+        """Judge an answer, show the verdict, and note it in the student's progress."""
+        data = self.record(answer, marks)
+        verdict = self.recheck(data)
+        show(verdict.message, verdict.outcome.value.capitalize())
+        try:
+            progress: Any = importlib.import_module("ddpm_core.teach.progress.file")
+            progress.note(self.id, verdict.outcome.name, data)
+        except Exception:  # an answer is judged whether or not it can be kept
+            pass
+        return verdict
+
+    def record(self, answer: object, marks: object = None) -> object:
+        """An answer as JSON-able data from which `recheck` judges without running anything."""
+        if answer is Ellipsis:
+            return None
+        try:
+            if self.runs and callable(answer) and hangs(0.6 * READING, lambda: self.read(answer, marks)):
+                raise TimeoutError
+            return within(READING, lambda: self.read(answer, marks))
+        except TimeoutError:
+            return {"unreadable": "Reading this answer takes longer than it should, so I stopped."}
+        except Failed as failed:
+            if isinstance(failed.cause, Unreadable):
+                return {"unreadable": str(failed.cause)}
+            return {"unreadable": f"I can't read this answer: {named(failed.cause)} came up while I looked."}
+
+    def recheck(self, data: object) -> Verdict:
+        """The verdict on recorded data, which may be anything.  Runs nothing, never raises."""
+        if data is None:
+            return BLANK
+        if isinstance(data, dict) and "unreadable" in data:
+            why = data["unreadable"]
+            return not_yet(why[:2000] if isinstance(why, str) and why else "There was no answer to read.")
+        try:
+            return within(JUDGING, lambda: self.weigh(data))
+        except TimeoutError:
+            return not_yet(f"Judging this answer took longer than {JUDGING:g} s; write it shorter.")
+        except Failed as failed:
+            cause = failed.cause
+            return not_yet(str(cause) if isinstance(cause, Unreadable) else "I can't read this answer.")
+
+    def hint(self) -> None:
+        """Show a hint; each call tells more."""
+        if not self.hints:
+            return show("There is none for this one; `solution()` shows the answer.", "Hint")
+        self._told = min(self._told + 1, len(self.hints))
+        return show(self.hints[self._told - 1], f"Hint {self._told} of {len(self.hints)}")
+
+    def solution(self) -> None:
+        """Show the answer, and why it is the answer."""
+        show(self.worked, "Solution")
+
+    def mistake(self, name: str) -> Mistake:
+        """The mistake of that name."""
+        return next(m for m in self.mistakes if m.name == name)
+
+
+def show(text: str, head: str) -> None:
+    """Show a text in the notebook, or print it where there is none."""
+    shell = sys.modules.get("IPython")
+    if shell is not None and shell.get_ipython() is not None:
+        bundle = {"text/plain": f"{head}. {plain(text)}", "text/markdown": f"**{head}.** {typeset(text)}"}
+        shell.display.display(bundle, raw=True)
+    else:
+        print(f"{head}. {plain(text)}")
+
+
+def named(error: BaseException) -> str:
+    """An exception in one short line, whatever its own methods do."""
+    try:
+        text = str(error)
+    except Exception:
+        text = ""
+    line = " ".join(text.split())
+    return type(error).__name__ + (f": {quoted(line[:200])}" if line else "")
+
+
+def number(x: Any) -> str:
+    """A number for a message: five digits, no more."""
+    x = complex(x)
+    if not (math.isfinite(x.real) and math.isfinite(x.imag)):
+        return "no finite number"
+    if abs(x.imag) > 1e-9 * (1 + abs(x.real)):
+        return "no real number"
+    return f"{x.real:.5g}"
+
+
+def kind_of(value: object) -> str:
+    """What came, in words; asks nothing of the value itself but its type."""
+    return "None" if value is None else f"a value of type {type(value).__name__[:60]}"

@@ -1,0 +1,323 @@
+"""Exercises whose answer is a function, run on fixed inputs."""
+
+import copy
+import dis
+import inspect
+import math
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from types import FunctionType
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from ...schedule import Level
+from .clock import Stop
+from .exercise import LONGEST_TEXT, Exercise, Mistake, Outcome, Verdict, kind_of, named, not_yet, number, show
+from .grammar import Unreadable
+
+R = TypeVar("R")
+Run = list[list[Tensor]]  # for each case its results, float64 on the CPU
+IDLE = {"RESUME", "NOP", "RETURN_CONST", "RETURN_VALUE", "LOAD_CONST", "POP_TOP", "CACHE", "COPY_FREE_VARS"}
+
+
+PLAIN = " A level or a step may be a plain number: write x**0.5, which serves numbers and tensors alike."
+
+
+class Case(NamedTuple):
+    """Arguments for a function, and what they are in words."""
+
+    text: str
+    args: tuple[Any, ...]
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Function(Exercise):
+    """A function, held against the library's own on fixed inputs in float64, on the CPU and on a GPU.
+
+    The first case is small enough to be quoted; cases are few and small, for their outputs are recorded.
+    names: of the arguments, where they aren't called as in the library.
+    """
+
+    kind = "function"
+    runs = True
+    reference: Callable[..., Any]
+    cases: Sequence[Case]
+    names: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        self.names = self.names or list(inspect.signature(self.reference).parameters)
+
+    @property
+    def references(self) -> Sequence[object]:
+        """The library's function, and other ways to write it."""
+        return [self.reference, *self.also]
+
+    def solution(self) -> None:
+        """Show the library's source."""
+        source = textwrap.dedent(inspect.getsource(self.reference))
+        show(f"{self.worked}\n\n```python\n{source}```", "Solution")
+
+    def record(self, answer: object, marks: object = None) -> object:
+        """The source, for a teacher's eyes, and the outputs on the fixed inputs, or what was wrong."""
+        if gpu := torch.cuda.is_available():
+            torch.zeros(1, device="cuda").add_(1)  # starting the GPU is not on the student's time
+        with torch.random.fork_rng(devices=[torch.cuda.current_device()] if gpu else []):
+            return super().record(answer, marks)
+
+    def read(self, answer: Any, marks: Any) -> object:
+        """Run it on every case."""
+        if not callable(answer):
+            if isinstance(answer, Tensor):
+                raise Unreadable(
+                    "Pass the function itself, without calling it; what it returned, a tensor, came."
+                )
+            raise Unreadable(f"Pass the function itself; {kind_of(answer)} came.")
+        if stub(answer):
+            return None
+        data: dict[str, object] = {"source": _source(answer)}
+        try:
+            outputs, draws = _watched(lambda: self._run(answer, "cpu"))
+            if outputs is None:
+                return None
+            data["outputs"] = [[part.tolist() for part in case] for case in outputs]
+            if draws:
+                data["draws"] = True
+            elif torch.cuda.is_available():
+                self._same_on_gpu(answer, outputs)
+        except Unreadable as fault:
+            data["fault"] = str(fault)
+        return data
+
+    def weigh(self, data: Any) -> Verdict:
+        """The outputs beside the library's; else the mistake that they show; else the first that departs."""
+        if "fault" in data:
+            fault = data["fault"]
+            return not_yet(fault[:2000] if isinstance(fault, str) and fault else "The function did not run.")
+        if [len(case) for case in data["outputs"]] != [len(case) for case in self._expected]:
+            return not_yet("The recorded outputs are not as many as they should be.")
+        mine = [[torch.tensor(part, dtype=torch.float64) for part in case] for case in data["outputs"]]
+        if [[p.shape for p in case] for case in mine] != [[p.shape for p in case] for case in self._expected]:
+            return not_yet("The recorded outputs have the wrong shapes.")
+        if _agree(mine, self._expected):
+            return Verdict(Outcome.PASSED, self.right)
+        return not_yet(self._diagnosis(mine, data.get("draws") is True))
+
+    def _diagnosis(self, mine: Run, draws: bool = False) -> str:
+        """What is wrong with outputs of the first cases, or of all."""
+        first = self._first(mine)
+        for mistake, wrong in self._wrong:
+            if _agree(mine, wrong[: len(mine)]):
+                return f"{mistake.message} {first}"
+        if draws:
+            return f"It draws random numbers of its own; all that it needs comes as an argument. {first}"
+        return f"{self._ratio(mine) or self._rounding(mine) or 'Other numbers came out.'} {first}"
+
+    @cached_property
+    def _expected(self) -> Run:
+        return self._outputs(self.reference)
+
+    @cached_property
+    def _wrong(self) -> list[tuple[Mistake, Run]]:
+        """Each mistake, with its outputs."""
+        with torch.random.fork_rng(devices=[]):
+            return [(m, _watched(partial(self._outputs, m.example))[0]) for m in self.mistakes]
+
+    def _outputs(self, function: Any) -> Run:
+        """What a function of our own gives."""
+        return [_parts(function(*_clone(case.args, "cpu"))) for case in self.cases]
+
+    def _run(self, function: Any, device: str) -> Run | None:
+        """What the student's function gives, None for the blank; Unreadable says what is wrong."""
+        outputs: Run = []
+        for case, like in zip(self.cases, self._expected, strict=True):
+            place = f" on the GPU ({case.text})" if device == "cuda" else f" ({case.text})"
+            given, kept = _clone(case.args, device), _clone(case.args, device)
+            try:
+                out = function(*given)
+            except Stop:
+                raise
+            except NotImplementedError:
+                return None
+            except BaseException as error:
+                if outputs and not _agree(outputs, self._expected[: len(outputs)]):
+                    raise Unreadable(self._diagnosis(outputs)) from None  # it went wrong before it failed
+                shapes = ", ".join(f"{n} {_shape(a)}" for n, a in zip(self.names, given, strict=False))
+                raise Unreadable(
+                    f"Your function raised {named(error)}{place}. It was called with {shapes}."
+                    + PLAIN * bool(isinstance(error, TypeError | AttributeError) and "float" in str(error))
+                ) from None
+            if out is Ellipsis:
+                return None
+            for name, a, b in zip(self.names, given, kept, strict=False):
+                if not _equal(a, b):
+                    raise Unreadable(
+                        f"Your function changes its input {name} in place; the caller still needs it. "
+                        "Write x = x * a rather than x *= a."
+                    )
+            outputs.append(_checked(out, like, place, device))
+        return outputs
+
+    def _same_on_gpu(self, function: Any, outputs: Run) -> None:
+        gpu = self._run(function, "cuda") or []
+        for case, a, b in zip(self.cases, outputs, gpu, strict=True):
+            if not _agree([a], [b]):
+                raise Unreadable(f"On the GPU it gives other numbers than on the CPU ({case.text}).")
+
+    def _ratio(self, mine: Run) -> str:
+        if any(len(case) > 1 for case in mine):
+            return ""
+        flat, right = (
+            torch.cat([c[0].flatten() for c in run]) for run in (mine, self._expected[: len(mine)])
+        )
+        ratio = flat / right
+        if not bool(ratio.isfinite().all()) or not torch.allclose(ratio, ratio[:1], 1e-6):
+            return ""
+        if abs(ratio[0].item() + 1) < 1e-6:
+            return "The sign is turned round."
+        if abs(ratio[0].item() - 1) < 1e-3:
+            return ""
+        return f"Right but for a constant factor: yours is {number(ratio[0])} times what is expected."
+
+    def _rounding(self, mine: Run) -> str:
+        near = [
+            torch.allclose(a, b, 1e-3, 1e-6)
+            for out, right in zip(mine, self._expected, strict=False)
+            for a, b in zip(out, right, strict=False)
+        ]
+        return "Right to three digits or more: was a constant rounded, or a tensor float32?" * all(near)
+
+    def _first(self, mine: Run) -> str:
+        """The first number that is plainly off, or else the most, with the inputs that it came from."""
+        found: list[tuple[float, str]] = []
+        for case, out, right in zip(self.cases, mine, self._expected, strict=False):
+            for k, (a, b) in enumerate(zip(out, right, strict=True)):
+                gap = torch.where(torch.isclose(a, b, 1e-7, 1e-9), 0, (a - b).abs() / (b.abs() + 1e-3))
+                gap = gap.nan_to_num(math.inf, math.inf)
+                if not bool(gap.any()):
+                    continue
+                where = tuple((gap > 0).nonzero()[0].tolist())
+                place = f"[{', '.join(map(str, where))}]" if a.numel() > 1 else ""
+                part = f"result {k + 1} of {len(out)}" if len(out) > 1 else "result"
+                numbers = f"is {apart(a[where], b[where])}, expected {apart(b[where], a[where])}"
+                found.append((gap[where].item(), f"With {case.text}: your {part}{place} {numbers}."))
+        plain = [text for gap, text in found if gap > 0.02]
+        return plain[0] if plain else max(found)[1] if found else ""
+
+
+def apart(x: Tensor, other: Tensor) -> str:
+    """A number for a message, with as many digits as it takes to tell it from another."""
+    if number(x) != number(other):
+        return number(x)
+    return next((f"{x:.{n}g}" for n in range(6, 17) if f"{x:.{n}g}" != f"{other:.{n}g}"), repr(x.item()))
+
+
+def stub(function: Any) -> bool:
+    """Whether a function's body is still empty: nothing but a docstring, `...`, `pass`, or a bare return."""
+    if not isinstance(function, FunctionType):
+        return False
+    code = list(dis.get_instructions(function))
+    loaded = [step.argval for step in code if step.opname in ("LOAD_CONST", "RETURN_CONST")]
+    return all(s.opname in IDLE for s in code) and all(v is None or v is Ellipsis for v in loaded)
+
+
+def _watched(run: Callable[[], R]) -> tuple[R, bool]:
+    """What a run gives, and whether it moved torch's random numbers on, which begin where they always do."""
+    torch.default_generator.manual_seed(0)
+    before = torch.get_rng_state()
+    return run(), not torch.equal(torch.get_rng_state(), before)
+
+
+def _source(function: Any) -> str:
+    try:
+        return inspect.getsource(function)[:LONGEST_TEXT]
+    except Exception:
+        return ""
+
+
+def _checked(out: Any, right: list[Tensor], place: str, device: str) -> list[Tensor]:
+    """A student's results as `_parts` gives them, or Unreadable if they aren't of the kind of `right`."""
+    if out is None:
+        raise Unreadable("Your function returned None. Is a `return` missing?")
+    if len(right) > 1 and not (isinstance(out, tuple | list) and len(out) == len(right)):
+        raise Unreadable(f"{len(right)} results are expected{place}; {kind_of(out)} came.")
+    parts: list[Any] = list(out) if len(right) > 1 else [out]
+    for k, (part, like) in enumerate(zip(parts, right, strict=True)):
+        which = f"result {k + 1} of {len(right)}" if len(right) > 1 else "result"
+        if like.ndim == 0 and isinstance(part, float | int):
+            parts[k] = torch.tensor(float(part), dtype=torch.float64)
+            continue
+        if not isinstance(part, Tensor):
+            raise Unreadable(f"A tensor is expected{place}; {kind_of(part)} came.")
+        parts[k] = part = _narrowed(part, like) if k else part
+        shape, expected = tuple(part.shape), tuple(like.shape)
+        if shape != expected:
+            raise Unreadable(f"The {which} has shape {shape}, expected {expected}{place}.")
+        if part.is_complex():
+            raise Unreadable(
+                f"The {which} is complex{place}: a root of something negative was taken. Are s and t, or a "
+                "minuend and a subtrahend, exchanged?"
+            )
+        if part.dtype != torch.float64:
+            raise Unreadable(
+                f"The {which} is {part.dtype} where all inputs are torch.float64{place}: somewhere digits "
+                "are lost. Let the result follow its inputs."
+            )
+        if part.device.type != device and like.ndim:
+            raise Unreadable(f"The {which} is on the {part.device.type}, its inputs are on the {device}.")
+    results = _parts(parts)
+    if not all(bool(part.isfinite().all()) for part in results):
+        raise Unreadable(f"The result holds NaN or infinity{place}; expected are finite numbers.")
+    return results
+
+
+def _narrowed(part: Tensor, like: Tensor) -> Tensor:
+    """A result in the shape of `like`, if it only repeats itself: a variance for each number of a mean."""
+    if part.ndim < like.ndim or not part.numel():
+        return part
+    ahead = (0,) * (part.ndim - like.ndim)
+    small = part[(*ahead, *(slice(0, 1 if n == 1 else None) for n in like.shape))]
+    return small if small.shape == like.shape and torch.equal(small.expand_as(part), part) else part
+
+
+def _clone(value: Any, device: str) -> Any:
+    """The same arguments in memory of their own."""
+    if isinstance(value, Tensor):
+        return value.to(device, copy=True)
+    if isinstance(value, nn.Module):
+        return copy.deepcopy(value).to(device)
+    if isinstance(value, tuple):
+        parts = (_clone(v, device) for v in value)
+        return Level(*parts) if isinstance(value, Level) else tuple(parts)
+    return value
+
+
+def _parts(out: Any) -> list[Tensor]:
+    """One result, or several, as a list of float64 tensors on the CPU."""
+    parts = out if isinstance(out, tuple | list) else (out,)
+    return [torch.as_tensor(p).detach().to("cpu", torch.float64, copy=True) for p in parts]
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, tuple):
+        return all(map(_equal, a, b))
+    if isinstance(a, Tensor):
+        return torch.equal(a, b)
+    return isinstance(a, nn.Module) or bool(a == b)
+
+
+def _agree(mine: Run, right: Run) -> bool:
+    pairs = [pair for x, y in zip(mine, right, strict=False) for pair in zip(x, y, strict=False)]
+    return bool(pairs) and all(a.shape == b.shape and torch.allclose(a, b, 1e-7, 1e-9) for a, b in pairs)
+
+
+def _shape(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return str(tuple(value.shape))
+    if isinstance(value, Level):
+        signal = value.signal
+        return f"Level of {_shape(signal)}" if isinstance(signal, Tensor) else "Level of two numbers"
+    return type(value).__name__

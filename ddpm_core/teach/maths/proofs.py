@@ -1,0 +1,769 @@
+"""Every formula that runs, proved: symbols go through the library's own functions, and both sides agree.
+
+`PROOFS` holds the identities, each with the functions that it runs; `FAULTS` holds false ones that circulate,
+each of which must be refuted.  `prove` and `refute` decide one, `table` all of either.
+"""
+
+# mypy: disable-error-code="arg-type, attr-defined"
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import sympy as sp
+
+from ...denoiser import guide
+from ...elbo import weight
+from ...gaussian import Gaussian
+from ...prediction import X0, Eps, Mu, Score, V
+from ...process import between, posterior, posterior_beta, q_sample, transition
+from ...sampling import ancestral, ancestral_beta, ddim, langevin
+from ...schedule import Level
+from .symbols import (
+    abar_s,
+    abar_t,
+    agree,
+    alpha,
+    beta,
+    complete_the_square,
+    eps,
+    equal,
+    expectation,
+    log_density,
+    s,
+    t,
+    x0,
+    xs,
+    xt,
+    z,
+)
+
+Pairs = Iterator[tuple[Any, Any]]
+
+
+class Proof(NamedTuple):
+    """An identity: what it says, which functions run it, and pairs that must be equal."""
+
+    name: str
+    says: str  # LaTeX
+    runs: tuple[Callable[..., Any], ...]
+    pairs: Callable[[], Pairs]
+
+
+PROOFS: dict[str, Proof] = {}
+FAULTS: dict[str, Proof] = {}
+
+
+def prove(name: str) -> bool:
+    """Whether the identity of that name holds: all its pairs are equal."""
+    return all(equal(a, b) and agree(a, b) for a, b in PROOFS[name].pairs())
+
+
+def refute(name: str) -> bool:
+    """Whether the false identity of that name fails: one of its pairs is not equal."""
+    return any(not equal(a, b) and not agree(a, b) for a, b in FAULTS[name].pairs())
+
+
+def table(proofs: dict[str, Proof]) -> str:
+    """Markdown: each identity, whether it was proved or refuted just now, and the functions that run it."""
+    decide, done = (prove, "proved") if proofs is PROOFS else (refute, "refuted")
+    rows = [f"| | {done} |", "|:---|:---|"]
+    for name, proof in proofs.items():
+        says = proof.says.replace(r"\|", r"\Vert ").replace("|", r"\mid ")
+        runs = ", ".join(f"`{run.__qualname__}`" for run in proof.runs)
+        verdict = ("yes" if decide(name) else "**NO**") + (f" in {runs}" if runs else "")
+        rows.append(f"| **{name}**<br>${says}$ | {verdict} |")
+    return "\n".join(rows)
+
+
+def _proof(
+    name: str, says: str, *runs: Callable[..., Any]
+) -> Callable[[Callable[[], Pairs]], Callable[[], Pairs]]:
+    def keep(pairs: Callable[[], Pairs]) -> Callable[[], Pairs]:
+        PROOFS[name] = Proof(name, says, runs, pairs)
+        return pairs
+
+    return keep
+
+
+def _fault(
+    name: str, says: str, *runs: Callable[..., Any]
+) -> Callable[[Callable[[], Pairs]], Callable[[], Pairs]]:
+    def keep(pairs: Callable[[], Pairs]) -> Callable[[], Pairs]:
+        FAULTS[name] = Proof(name, says, runs, pairs)
+        return pairs
+
+    return keep
+
+
+root = sp.sqrt
+log = lambda ratio: sp.expand_log(sp.log(ratio))  # noqa: E731
+u0, u, v, w, m, n, d = sp.symbols("u_0 u v w m n d", positive=True)  # numbers that the proofs need besides
+error = sp.Symbol("delta", real=True)
+beta_tilde = beta * (1 - abar_s) / (1 - abar_t)
+snr_s, snr_t = abar_s / (1 - abar_s), abar_t / (1 - abar_t)
+start = Level(sp.Integer(1), sp.Integer(0))  # t = 0: all signal
+mu = (root(alpha) * (1 - abar_s) * xt + root(abar_s) * beta * x0) / (1 - abar_t)
+mu_eps = (xt - beta / root(1 - abar_t) * eps) / root(alpha)
+noised = q_sample(x0, eps, t)  # x_t made of x_0 and eps
+
+
+# ── the forward process ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@_proof(
+    "kernel", r"q(x_t\mid x_{t-1})=\mathcal N(\sqrt{1-\beta_t}\,x_{t-1},\ \beta_t I)", transition, between
+)
+def _() -> Pairs:
+    scale, var = between(s, t)
+    yield scale, root(1 - beta)
+    yield var, beta
+    q = transition(xs, s, t)
+    yield q.mean, root(1 - beta) * xs
+    yield q.var, beta
+
+
+@_proof("marginal: mean", r"\mathbb E[x_t\mid x_0]=\sqrt{\bar\alpha_t}\,x_0", q_sample, transition)
+def _() -> Pairs:
+    yield transition(q_sample(x0, 0, s), s, t).mean, q_sample(x0, 0, t)
+
+
+@_proof("marginal: variance", r"\alpha_t(1-\bar\alpha_{t-1})+\beta_t=1-\bar\alpha_t", q_sample, transition)
+def _() -> Pairs:
+    scale, _ = between(s, t)
+    yield scale**2 * q_sample(0, 1, s) ** 2 + transition(xs, s, t).var, q_sample(0, 1, t) ** 2
+
+
+@_proof(
+    "marginal: first step",
+    r"\bar\alpha_0=1:\quad x_1=\sqrt{\alpha_1}\,x_0+\sqrt{\beta_1}\,\varepsilon",
+    q_sample,
+    transition,
+)
+def _() -> Pairs:
+    first = Level(root(alpha), root(beta))
+    yield transition(x0, start, first).mean, q_sample(x0, 0, first)
+    yield transition(x0, start, first).var, beta
+    yield q_sample(x0, eps, start), x0
+
+
+@_proof("kernels compose", r"q(x_t\mid x_r)=\int q(x_t\mid x_s)\,q(x_s\mid x_r)\,dx_s", transition)
+def _() -> Pairs:
+    r = Level(root(u), root(1 - u))
+    middle = Level(root(u * v), root(1 - u * v))
+    end = Level(root(u * v * w), root(1 - u * v * w))
+    first = transition(xs, r, middle)
+    second, jump = transition(first.mean, middle, end), transition(xs, r, end)
+    yield second.mean, jump.mean
+    yield between(middle, end)[0] ** 2 * first.var + second.var, jump.var
+
+
+@_proof(
+    "variance",
+    r"V_t=\bar\alpha_tV_0+1-\bar\alpha_t,\ \text{and } V_0=1 \text{ stays 1}",
+    q_sample,
+    transition,
+)
+def _() -> Pairs:
+    now, then = (
+        expectation(q_sample(root(v) * z, eps, s) ** 2, z, eps),
+        expectation(noised.subs(x0, root(v) * z) ** 2, z, eps),
+    )
+    yield between(s, t)[0] ** 2 * now + transition(xs, s, t).var, then
+    yield then.subs(v, 1), 1
+
+
+# ── the posterior ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@_proof(
+    "Bayes: mean",
+    r"\tilde\mu_t=\frac{\sqrt{\alpha_t}(1-\bar\alpha_{t-1})x_t+\sqrt{\bar\alpha_{t-1}}\beta_t x_0}{1-\bar\alpha_t}",
+    posterior,
+)
+def _() -> Pairs:
+    q, prior = transition(xs, s, t), Gaussian(q_sample(x0, 0, s), s.noise**2)
+    mean, _ = complete_the_square(log_density(xt, q.mean, q.var) + log_density(xs, prior.mean, prior.var), xs)
+    yield posterior(x0, xt, s, t).mean, mean
+    yield mean, mu
+
+
+@_proof("Bayes: variance", r"\tilde\beta_t=\frac{1-\bar\alpha_{t-1}}{1-\bar\alpha_t}\beta_t", posterior)
+def _() -> Pairs:
+    q, prior = transition(xs, s, t), Gaussian(q_sample(x0, 0, s), s.noise**2)
+    _, var = complete_the_square(log_density(xt, q.mean, q.var) + log_density(xs, prior.mean, prior.var), xs)
+    yield posterior(x0, xt, s, t).var, var
+    yield var, beta_tilde
+
+
+@_proof(
+    "precisions add", r"\frac1{\tilde\beta_t}=\frac{\alpha_t}{\beta_t}+\frac1{1-\bar\alpha_{t-1}}", posterior
+)
+def _() -> Pairs:
+    yield 1 / posterior(x0, xt, s, t).var, alpha / beta + 1 / (1 - abar_s)
+
+
+@_proof(
+    "Bayes: exponents",
+    r"\log q(x_t|x_{t-1})+\log q(x_{t-1}|x_0)-\log q(x_t|x_0)=\log q(x_{t-1}|x_t,x_0)",
+    posterior,
+    transition,
+    q_sample,
+)
+def _() -> Pairs:
+    q, p = transition(xs, s, t), posterior(x0, xt, s, t)
+    left = log_density(xt, q.mean, q.var) + log_density(xs, q_sample(x0, 0, s), s.noise**2)
+    right = log_density(xt, q_sample(x0, 0, t), t.noise**2) + log_density(xs, p.mean, p.var)
+    for coefficient in sp.Poly(sp.expand(left - right), x0, xs, xt).coeffs():
+        yield coefficient, 0
+
+
+@_proof(
+    "Bayes: normalisers",
+    r"\beta_t\,(1-\bar\alpha_{t-1})=\tilde\beta_t\,(1-\bar\alpha_t)",
+    posterior,
+    transition,
+)
+def _() -> Pairs:
+    yield transition(xs, s, t).var * s.noise**2, posterior(x0, xt, s, t).var * t.noise**2
+
+
+@_proof("tower: mean", r"\mathbb E[\tilde\mu_t\mid x_0]=\sqrt{\bar\alpha_{t-1}}\,x_0", posterior, q_sample)
+def _() -> Pairs:
+    yield expectation(posterior(x0, noised, s, t).mean, eps), q_sample(x0, 0, s)
+
+
+@_proof(
+    "tower: variance",
+    r"\mathrm{Var}(\tilde\mu_t\mid x_0)+\tilde\beta_t=1-\bar\alpha_{t-1}",
+    posterior,
+    q_sample,
+)
+def _() -> Pairs:
+    p = posterior(0, q_sample(0, eps, t), s, t)
+    yield expectation(p.mean**2, eps) + p.var, s.noise**2
+
+
+@_proof("posterior at t = 1", r"\bar\alpha_0=1:\quad \tilde\mu_1=x_0,\ \tilde\beta_1=0", posterior)
+def _() -> Pairs:
+    yield posterior(x0, xt, start, t).mean, x0
+    yield posterior(x0, xt, start, t).var, 0
+
+
+@_proof(
+    "posterior from the noise",
+    r"\tilde\mu_t=\frac1{\sqrt{\alpha_t}}\Big(x_t-\frac{\beta_t}{\sqrt{1-\bar\alpha_t}}\varepsilon\Big)",
+    posterior,
+    Eps.x0,
+)
+def _() -> Pairs:
+    yield posterior(Eps().x0(eps, xt, s, t), xt, s, t).mean, mu_eps
+
+
+@_proof("the other variance", r"\text{same mean},\ \sigma_t^2=\beta_t", posterior_beta)
+def _() -> Pairs:
+    p = posterior_beta(x0, xt, s, t)
+    yield p.mean, posterior(x0, xt, s, t).mean
+    yield p.var, beta
+
+
+@_proof(
+    "ratio of the variances",
+    r"\tilde\beta_t/\beta_t=\frac{1-\bar\alpha_{t-1}}{1-\bar\alpha_t}",
+    posterior,
+    posterior_beta,
+    Gaussian.ratio,
+)
+def _() -> Pairs:
+    yield posterior(x0, xt, s, t).ratio(posterior_beta(x0, xt, s, t)), (1 - abar_s) / (1 - abar_t)
+
+
+# ── the bound, line by line ─────────────────────────────────────────────────────────────────────────────────
+
+
+@_proof("split off t = 1", r"\sum_{t=1}^T=\sum_{t=2}^T+\,(t=1),\quad T=2\dots8")
+def _() -> Pairs:
+    for T in range(2, 9):
+        p, q = sp.symbols(f"p1:{T + 1}"), sp.symbols(f"q1:{T + 1}")
+        yield sum(p) - sum(q), sum(p[k - 1] - q[k - 1] for k in range(2, T + 1)) + p[0] - q[0]
+
+
+@_proof("telescope", r"\sum_{t=2}^T[\log q(x_{t-1}|x_0)-\log q(x_t|x_0)]=\log q(x_1|x_0)-\log q(x_T|x_0)")
+def _() -> Pairs:
+    f, T = sp.Function("f"), sp.Symbol("T", integer=True, positive=True)
+    yield f(1) - f(1), 0  # T = 1: an empty sum
+    yield (f(1) - f(T)) + (f(T) - f(T + 1)), f(1) - f(T + 1)  # from T to T + 1
+    for k in range(2, 9):
+        yield sum(f(i - 1) - f(i) for i in range(2, k + 1)), f(1) - f(k)
+
+
+@_proof(
+    "three kinds of terms",
+    r"\log\frac{p(x_{0:T})}{q(x_{1:T}|x_0)}=\log\frac{p(x_T)}{q(x_T|x_0)}+\sum_{t\ge2}\log\frac{p(x_{t-1}|x_t)}{q(x_{t-1}|x_t,x_0)}+\log p(x_0|x_1)",
+)
+def _() -> Pairs:
+    for T in range(2, 9):
+        p = sp.symbols(f"p1:{T + 1}")  # log p(x_{t-1} | x_t)
+        marginal = sp.symbols(f"q1:{T + 1}")  # log q(x_t | x_0)
+        back = sp.symbols(f"b2:{T + 1}")  # log q(x_{t-1} | x_t, x_0)
+        prior = sp.Symbol("p_T")
+        bayes = [marginal[0]] + [back[k - 2] + marginal[k - 1] - marginal[k - 2] for k in range(2, T + 1)]
+        yield (
+            prior + sum(p) - sum(bayes),
+            (prior - marginal[-1]) + sum(p[k - 1] - back[k - 2] for k in range(2, T + 1)) + p[0],
+        )
+
+
+@_proof("bound and gap", r"\log p(x_0)=\mathrm{ELBO}+\mathrm{KL}\big(q(x_{1:T}|x_0)\,\|\,p(x_{1:T}|x_0)\big)")
+def _() -> Pairs:
+    joint, q, evidence = sp.symbols("joint q evidence")  # log p(x_{0:T}), log q(x_{1:T} | x_0), log p(x_0)
+    yield (joint - q) + (q - (joint - evidence)), evidence
+
+
+# ── divergences of Gaussians ────────────────────────────────────────────────────────────────────────────────
+
+
+@_proof(
+    "KL",
+    r"\mathrm{KL}(\mathcal N_1\|\mathcal N_2)=\tfrac12\big[\tfrac{(\mu_1-\mu_2)^2}{v_2}+\tfrac{v_1}{v_2}-1-\log\tfrac{v_1}{v_2}\big]",
+    Gaussian.gap,
+    Gaussian.ratio,
+)
+def _() -> Pairs:
+    p, q = Gaussian(m, v), Gaussian(n, w)
+    x = p.mean + root(p.var) * z
+    ratio = log_density(x, p.mean, p.var) - log_density(x, q.mean, q.var)
+    normalisers = (sp.log(q.var) - sp.log(p.var)) / 2
+    yield expectation(ratio, z) + normalisers, (p.gap(q) + p.ratio(q) - 1 - log(p.ratio(q))) / 2
+
+
+@_proof("KL, equal variances", r"\mathrm{KL}=\frac{(\mu_1-\mu_2)^2}{2\sigma^2}", Gaussian.gap, Gaussian.ratio)
+def _() -> Pairs:
+    p, q = Gaussian(m, v), Gaussian(n, v)
+    yield (p.gap(q) + p.ratio(q) - 1) / 2, (m - n) ** 2 / (2 * v)
+    yield p.gap(q), q.gap(p)
+
+
+@_proof("KL, unequal variances", r"\tfrac12(\rho-1-\log\rho)\ge0,\ =0\text{ only at }\rho=1")
+def _() -> Pairs:
+    rest = (v - 1 - sp.log(v)) / 2
+    yield sp.solve(sp.diff(rest, v), v)[0], 1
+    yield rest.subs(v, 1), 0
+    yield sp.diff(rest, v, 2), 1 / (2 * v**2)  # convex
+
+
+@_proof(
+    "KL in d dimensions",
+    r"\mathrm{KL}=\tfrac d2(\rho-1-\log\rho)+\frac{\|\mu_1-\mu_2\|^2}{2v_2}",
+    Gaussian.gap,
+    Gaussian.ratio,
+)
+def _() -> Pairs:
+    a, b = sp.symbols("a1:4", real=True), sp.symbols("b1:4", real=True)
+    pairs = [(Gaussian(i, v), Gaussian(j, w)) for i, j in zip(a, b, strict=True)]
+    each = [p.gap(q) + p.ratio(q) - 1 - log(p.ratio(q)) for p, q in pairs]
+    apart = sum((i - j) ** 2 for i, j in zip(a, b, strict=True))
+    yield sum(each) / 2, 3 * (v / w - 1 - sp.log(v) + sp.log(w)) / 2 + apart / (2 * w)
+
+
+@_proof(
+    "best fixed variance",
+    r"\sigma_*^2=\tilde\beta_t+\mathbb E\|\Delta\mu\|^2/d",
+)
+def _() -> Pairs:
+    kl = (sp.log(w / v) + (v + m) / w - 1) / 2  # m: the mean squared gap
+    (best,) = sp.solve(sp.diff(kl, w), w)
+    yield best, v + m
+
+
+@_proof(
+    "prior term",
+    r"L_T=\tfrac12\big(\bar\alpha_T x_0^2-\bar\alpha_T-\log(1-\bar\alpha_T)\big)",
+    Gaussian.gap,
+    Gaussian.ratio,
+    q_sample,
+)
+def _() -> Pairs:
+    end, prior = Gaussian(q_sample(x0, 0, t), t.noise**2), Gaussian(sp.Integer(0), sp.Integer(1))
+    ratio = end.ratio(prior)
+    yield end.gap(prior) + ratio - 1 - log(ratio), abar_t * x0**2 - abar_t - sp.log(1 - abar_t)
+
+
+# ── what the network's output means ─────────────────────────────────────────────────────────────────────────
+
+
+@_proof(
+    "output: noise",
+    r"\varepsilon\to\hat x_0=\frac{x_t-\sqrt{1-\bar\alpha_t}\,\varepsilon}{\sqrt{\bar\alpha_t}}",
+    Eps.target,
+    Eps.x0,
+)
+def _() -> Pairs:
+    yield Eps().x0(Eps().target(x0, eps, noised, s, t), noised, s, t), x0
+
+
+@_proof("output: picture", r"x_0\to\hat x_0=x_0", X0.target, X0.x0)
+def _() -> Pairs:
+    yield X0().x0(X0().target(x0, eps, noised, s, t), noised, s, t), x0
+
+
+@_proof(
+    "output: velocity",
+    r"v=\sqrt{\bar\alpha_t}\,\varepsilon-\sqrt{1-\bar\alpha_t}\,x_0\ \to\ \hat x_0=\sqrt{\bar\alpha_t}\,x_t-\sqrt{1-\bar\alpha_t}\,v",
+    V.target,
+    V.x0,
+)
+def _() -> Pairs:
+    yield V().x0(V().target(x0, eps, noised, s, t), noised, s, t), x0
+    yield t.noise * noised + t.signal * V().target(x0, eps, noised, s, t), eps
+
+
+@_proof("velocity is a rotation", r"x_t^2+v^2=x_0^2+\varepsilon^2", V.target)
+def _() -> Pairs:
+    yield noised**2 + V().target(x0, eps, noised, s, t) ** 2, x0**2 + eps**2
+
+
+@_proof("output: mean", r"\tilde\mu_t\to\hat x_0", Mu.target, Mu.x0)
+def _() -> Pairs:
+    yield Mu().x0(Mu().target(x0, eps, noised, s, t), noised, s, t), x0
+    yield Mu().target(x0, eps, noised, s, t), mu.subs(xt, noised)
+
+
+@_proof(
+    "output: score",
+    r"\nabla_{x_t}\log q(x_t\mid x_0)=-\frac{\varepsilon}{\sqrt{1-\bar\alpha_t}}",
+    Score.target,
+    Score.x0,
+)
+def _() -> Pairs:
+    gradient = sp.diff(log_density(xt, q_sample(x0, 0, t), t.noise**2), xt)
+    yield Score().target(x0, eps, noised, s, t), gradient.subs(xt, noised)
+    yield Score().x0(Score().target(x0, eps, noised, s, t), noised, s, t), x0
+
+
+@_proof(
+    "mean from the score",
+    r"\tilde\mu_t=\frac1{\sqrt{\alpha_t}}\big(x_t+\beta_t\nabla\log q\big)",
+    Score.x0,
+    posterior,
+)
+def _() -> Pairs:
+    yield posterior(Score().x0(z, xt, s, t), xt, s, t).mean, (xt + beta * z) / root(alpha)
+
+
+@_proof("Tweedie", r"\sqrt{\bar\alpha_t}\,\mathbb E[x_0|x_t]=x_t+(1-\bar\alpha_t)\nabla\log q(x_t)", Score.x0)
+def _() -> Pairs:
+    # any three atoms a_i with weights c_i: multiplied by q(x_t), linear in the three exponentials g_i
+    a, c, g = (
+        sp.symbols("a1:4", real=True),
+        sp.symbols("c1:4", positive=True),
+        sp.symbols("g1:4", positive=True),
+    )
+    q = sum(c[i] * g[i] for i in range(3))
+    slope = sum(c[i] * g[i] * sp.diff(log_density(xt, t.signal * a[i], t.noise**2), xt) for i in range(3)) / q
+    yield Score().x0(slope, xt, s, t), sum(c[i] * g[i] * a[i] for i in range(3)) / q
+
+
+# ── weights: from divergence to squared error ───────────────────────────────────────────────────────────────
+
+
+@_proof("weight of the mean", r"\frac1{2\sigma_t^2}", weight, Mu.x0)
+def _() -> Pairs:
+    yield weight(Mu(), s, t, posterior), 1 / (2 * beta_tilde)
+    yield weight(Mu(), s, t), 1 / (2 * beta)
+
+
+@_proof(
+    "weight of the picture", r"\frac{\bar\alpha_{t-1}\beta_t^2}{2\sigma_t^2(1-\bar\alpha_t)^2}", weight, X0.x0
+)
+def _() -> Pairs:
+    yield weight(X0(), s, t), abar_s * beta / (2 * (1 - abar_t) ** 2)
+
+
+@_proof("weight of the noise", r"\frac{\beta_t^2}{2\sigma_t^2\alpha_t(1-\bar\alpha_t)}", weight, Eps.x0)
+def _() -> Pairs:
+    yield weight(Eps(), s, t), beta / (2 * alpha * (1 - abar_t))
+
+
+@_proof(
+    "weight of the velocity", r"\frac{\bar\alpha_{t-1}\beta_t^2}{2\sigma_t^2(1-\bar\alpha_t)}", weight, V.x0
+)
+def _() -> Pairs:
+    yield weight(V(), s, t), abar_s * beta / (2 * (1 - abar_t))
+
+
+@_proof("weight of the score", r"\frac{\beta_t^2}{2\sigma_t^2\alpha_t}", weight, Score.x0)
+def _() -> Pairs:
+    yield weight(Score(), s, t), beta / (2 * alpha)
+
+
+@_proof(
+    "picture's weight, by SNR",
+    r"\sigma^2=\tilde\beta:\ \tfrac12\big(\mathrm{SNR}(t-1)-\mathrm{SNR}(t)\big)",
+    weight,
+    X0.x0,
+)
+def _() -> Pairs:
+    yield weight(X0(), s, t, posterior), (snr_s - snr_t) / 2
+
+
+@_proof(
+    "noise's weight, by SNR",
+    r"\sigma^2=\tilde\beta:\ \tfrac12\Big(\frac{\mathrm{SNR}(t-1)}{\mathrm{SNR}(t)}-1\Big)",
+    weight,
+    Eps.x0,
+)
+def _() -> Pairs:
+    yield weight(Eps(), s, t, posterior), (snr_s / snr_t - 1) / 2
+
+
+@_proof(
+    "velocity's weight, by SNR",
+    r"\sigma^2=\tilde\beta:\ \tfrac12\frac{\mathrm{SNR}(t-1)-\mathrm{SNR}(t)}{1+\mathrm{SNR}(t)}",
+    weight,
+    V.x0,
+)
+def _() -> Pairs:
+    yield weight(V(), s, t, posterior), (snr_s - snr_t) / (2 * (1 + snr_t))
+
+
+@_proof(
+    "weights telescope",
+    r"\sum_{t=2}^T\tfrac12(\mathrm{SNR}(t-1)-\mathrm{SNR}(t))=\tfrac12(\mathrm{SNR}(1)-\mathrm{SNR}(T))",
+    weight,
+)
+def _() -> Pairs:
+    path = [u, u * v, u * v * w, u * v * w * alpha]
+    levels = [Level(root(a), root(1 - a)) for a in path]
+    total = sum(weight(X0(), a, b, posterior) for a, b in pairwise(levels))
+    yield total, (path[0] / (1 - path[0]) - path[-1] / (1 - path[-1])) / 2
+
+
+@_proof(
+    "weight at t = 1",
+    r"L_0,\ \sigma_1^2=\beta_1:\ \frac1{2\alpha_1}\|\varepsilon-\hat\varepsilon\|^2",
+    weight,
+    Eps.x0,
+)
+def _() -> Pairs:
+    yield weight(Eps(), start, Level(root(alpha), root(beta))), 1 / (2 * alpha)
+
+
+@_proof(
+    "many small steps",
+    r"T\to\infty:\ \tfrac12(\mathrm{SNR}(t-h)-\mathrm{SNR}(t))\to-\tfrac h2\,\mathrm{SNR}'(t)",
+)
+def _() -> Pairs:
+    f0, f1, f2, h = sp.symbols("f0 f1 f2 h")  # SNR(t - h) to second order
+    yield sp.expand(((f0 - h * f1 + h**2 * f2 / 2) - f0) / (2 * h)).subs(h, 0), -f1 / 2
+
+
+# ── worlds in which the reverse process is known ────────────────────────────────────────────────────────────
+
+V_s, V_t = (
+    abar_s * v + 1 - abar_s,
+    abar_t * v + 1 - abar_t,
+)  # variances of x_s, x_t for data N(m, V_0), with v for V_0
+best = m + t.signal * v / V_t * (xt - t.signal * m)  # E[x_0 | x_t]
+
+
+@_proof(
+    "Gaussian data: estimate",
+    r"\mathbb E[x_0|x_t]=m+\frac{\sqrt{\bar\alpha_t}\,V_0}{\bar\alpha_tV_0+1-\bar\alpha_t}(x_t-\sqrt{\bar\alpha_t}\,m)",
+    q_sample,
+)
+def _() -> Pairs:
+    mean, var = complete_the_square(
+        log_density(xt, q_sample(x0, 0, t), t.noise**2) + log_density(x0, m, v), x0
+    )
+    yield mean, best
+    yield var, v * (1 - abar_t) / V_t
+
+
+@_proof(
+    "Gaussian data: true reverse step", r"q(x_{t-1}|x_t):\ v_t=\beta_t\,V_{t-1}/V_t", posterior, transition
+)
+def _() -> Pairs:
+    q = transition(xs, s, t)
+    mean, var = complete_the_square(log_density(xt, q.mean, q.var) + log_density(xs, s.signal * m, V_s), xs)
+    yield mean, posterior(best, xt, s, t).mean
+    yield var, beta * V_s / V_t
+
+
+@_proof(
+    "when beta, when beta-tilde",
+    r"V_0=1\Rightarrow v_t=\beta_t,\quad V_0=0\Rightarrow v_t=\tilde\beta_t",
+    posterior,
+    posterior_beta,
+)
+def _() -> Pairs:
+    yield (beta * V_s / V_t).subs(v, 1), posterior_beta(x0, xt, s, t).var
+    yield (beta * V_s / V_t).subs(v, 0), posterior(x0, xt, s, t).var
+
+
+@_proof("true step, split", r"v_t=\tilde\beta_t+c_0^2\,\mathrm{Var}(x_0|x_t)", posterior)
+def _() -> Pairs:
+    c0 = posterior(1, 0, s, t).mean
+    yield beta * V_s / V_t, posterior(x0, xt, s, t).var + c0**2 * v * (1 - abar_t) / V_t
+
+
+@_proof(
+    "what no network removes",
+    r"\frac{v_t}{\tilde\beta_t}=\frac{1+V_0\,\mathrm{SNR}(t-1)}{1+V_0\,\mathrm{SNR}(t)}",
+    posterior,
+)
+def _() -> Pairs:
+    yield beta * V_s / V_t / posterior(x0, xt, s, t).var, (1 + v * snr_s) / (1 + v * snr_t)
+
+
+@_proof(
+    "the floor of the loss",
+    r"\mathrm{Var}(\varepsilon|x_t)=\frac{\bar\alpha_tV_0}{\bar\alpha_tV_0+1-\bar\alpha_t}",
+    q_sample,
+)
+def _() -> Pairs:
+    k = sp.Symbol("k", real=True)
+    loss = expectation((eps - k * q_sample(root(v) * z, eps, t)) ** 2, eps, z)
+    (slope,) = sp.solve(sp.diff(loss, k), k)
+    yield slope, t.noise / V_t
+    yield loss.subs(k, slope), abar_t * v / V_t
+
+
+@_proof("tight at T = 2", r"p(x_T)=q(x_T),\ \sigma_t^2=v_t:\quad \mathbb E[-\mathrm{ELBO}]=H(x_0)", posterior)
+def _() -> Pairs:
+    # one step to abar_s, one more to abar_t; the fractions of each KL cancel, the logarithms multiply to v
+    p2, p1 = beta * V_s / V_t, (1 - abar_s) * v / V_s
+    c0 = posterior(1, 0, s, t).mean
+    yield (posterior(x0, xt, s, t).var + c0**2 * v * (1 - abar_t) / V_t) / p2, 1
+    yield v * (1 - abar_s) / V_s / p1, 1
+    yield V_t / (1 - abar_t) * p2 / posterior(x0, xt, s, t).var * p1, v
+
+
+@_proof(
+    "bound of trajectories",
+    r"\mathbb E\,\mathrm{KL}(q(x_{t-1}|x_t,x_0)\|p)=\mathrm{KL}(q(x_{t-1}|x_t)\|p)+\tfrac12\log\frac{v_t}{\tilde\beta_t}",
+)
+def _() -> Pairs:
+    gap = sp.Symbol(
+        "gap", positive=True
+    )  # of the means, squared; u: beta-tilde, v: what x_0 adds, w: the model's
+    left = (sp.log(w) - sp.log(u) + (u + v + gap) / w - 1) / 2
+    right = (sp.log(w) - sp.log(u + v) + (u + v + gap) / w - 1) / 2 + (sp.log(u + v) - sp.log(u)) / 2
+    yield left, right
+
+
+# ── sampling ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@_proof(
+    "ancestral step",
+    r"x_{t-1}=\frac1{\sqrt{\alpha_t}}\Big(x_t-\frac{\beta_t}{\sqrt{1-\bar\alpha_t}}\hat\varepsilon\Big)+\sqrt{\tilde\beta_t}\,z",
+    ancestral,
+)
+def _() -> Pairs:
+    yield ancestral(Eps().x0(eps, xt, s, t), xt, s, t, z), mu_eps + root(beta_tilde) * z
+
+
+@_proof("ancestral step, wide", r"\sigma_t^2=\beta_t:\ \dots+\sqrt{\beta_t}\,z", ancestral_beta)
+def _() -> Pairs:
+    yield ancestral_beta(Eps().x0(eps, xt, s, t), xt, s, t, z), mu_eps + root(beta) * z
+    yield ancestral_beta(x0, xt, start, t, z), x0
+
+
+@_proof("the last step", r"t=1:\ x_0=\hat x_0,\ \text{no noise}", ancestral, ddim)
+def _() -> Pairs:
+    yield ancestral(x0, xt, start, t, z), x0
+    yield ddim(x0, xt, start, t, z), x0
+
+
+@_proof("ancestral keeps the marginal", r"\mathrm{Var}(x_{t-1}|x_0)=1-\bar\alpha_{t-1}", ancestral, q_sample)
+def _() -> Pairs:
+    step = ancestral(x0, noised, s, t, z)
+    yield expectation(step, eps, z), q_sample(x0, 0, s)
+    yield expectation((step - q_sample(x0, 0, s)) ** 2, eps, z), s.noise**2
+
+
+@_proof(
+    "DDIM keeps the marginal",
+    r"x_s=\sqrt{\bar\alpha_s}\,x_0+\sqrt{1-\bar\alpha_s}\,\varepsilon,\ \text{the same }\varepsilon",
+    ddim,
+    q_sample,
+)
+def _() -> Pairs:
+    yield ddim(x0, noised, s, t, z), q_sample(x0, eps, s)
+
+
+@_proof("guidance", r"\varepsilon-\sqrt{1-\bar\alpha_t}\,\nabla\log p(y|x_t)", Eps.x0, Score.x0)
+def _() -> Pairs:
+    gradient, score = sp.symbols("g score", real=True)
+    yield Score().x0(score + gradient, xt, s, t), Eps().x0(-t.noise * score - t.noise * gradient, xt, s, t)
+
+
+@_proof(
+    "guidance mixes outputs or estimates",
+    r"\text{of }\hat\varepsilon\text{ or of }\hat x_0:\ \text{the same}",
+    guide,
+    Eps.x0,
+    V.x0,
+)
+def _() -> Pairs:
+    plain, told, strength = sp.symbols("plain told w", real=True)
+    yield guide(plain, told, sp.Integer(0)), plain
+    yield guide(plain, told, sp.Integer(1)), told
+    for kind in (Eps(), V()):
+        estimates = kind.x0(plain, xt, s, t), kind.x0(told, xt, s, t)
+        yield kind.x0(guide(plain, told, strength), xt, s, t), guide(*estimates, strength)
+
+
+@_proof("Langevin at rest", r"\mathrm{Var}(x)=\frac1{1-h/2}\ \text{on}\ \mathcal N(0,1)", langevin)
+def _() -> Pairs:
+    h = sp.Rational(1, 2) * u / (1 + u)  # a step below 1/2
+    V_rest = 1 / (1 - h / 2)
+    moved = langevin(root(V_rest) * eps, -root(V_rest) * eps, h, z)
+    yield expectation(moved**2, eps, z), V_rest
+
+
+# ── what is false ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _false(
+    name: str, says: str, a: Callable[[], Any], b: Callable[[], Any], *runs: Callable[..., Any]
+) -> None:
+    def pairs() -> Pairs:
+        yield a(), b()
+
+    _fault(name, says, *runs)(pairs)
+
+
+_mean = lambda: posterior(x0, xt, s, t).mean  # noqa: E731
+_mean_eps = lambda: posterior(Eps().x0(eps, xt, s, t), xt, s, t).mean  # noqa: E731
+
+for _name, _says, _a, _b in (
+    ("E01", r"\tilde\mu_t:\ \sqrt{\bar\alpha_t}(1-\bar\alpha_{t-1})x_t", _mean, lambda: (t.signal * (1 - abar_s) * xt + s.signal * beta * x0) / (1 - abar_t)),
+    ("E02", r"\mu=\frac1{\sqrt{\bar\alpha_t}}(\dots)", _mean_eps, lambda: (xt - beta / t.noise * eps) / t.signal),
+    ("E03, E04", r"\mu=\frac1{\sqrt{\alpha_t}}\big(x_t-\frac{1-\alpha_t}{\sqrt{1-\alpha_t}}\varepsilon\big)", _mean_eps, lambda: (xt - beta / root(beta) * eps) / root(alpha)),
+    ("E05", r"\Big(\frac{1-\alpha_t}{\sqrt{\alpha_t}(1-\bar\alpha_t)}\Big)^2", lambda: weight(Eps(), s, t) * 2 * beta, lambda: (beta / (root(alpha) * (1 - abar_t))) ** 2),
+    ("E06", r"x_t=\sqrt{\alpha_t}\,x_0+\sqrt{1-\bar\alpha_t}\,\varepsilon", lambda: noised, lambda: root(alpha) * x0 + t.noise * eps),
+    ("E07", r"x_t=\sqrt{\alpha_t}\,x_0+\sqrt{1-\alpha_t}\,\varepsilon", lambda: noised, lambda: root(alpha) * x0 + root(beta) * eps),
+    ("E08", r"\mu_q=\sqrt{\alpha_t}(1-\bar\alpha_{t-1})x_t+\sqrt{\bar\alpha_{t-1}}\,\varepsilon_t", _mean, lambda: (root(alpha) * (1 - abar_s) * xt + s.signal * eps).subs(eps, (xt - t.signal * x0) / t.noise)),
+    ("E09", r"\mu_q:\ x_0\text{ lost}", _mean, lambda: (root(alpha) * (1 - abar_s) * xt + s.signal * beta) / (1 - abar_t)),
+    ("E11", r"\text{E01 with }\hat x_0\text{ put in gives E02}", lambda: ((t.signal * (1 - abar_s) * xt + s.signal * beta * x0) / (1 - abar_t)).subs(x0, Eps().x0(eps, xt, s, t)), lambda: (xt - beta / t.noise * eps) / t.signal),
+    ("E12", r"\sigma_t^2\text{ of the posterior is }\beta_t", lambda: posterior(x0, xt, s, t).var, lambda: beta),
+    ("E30", r"x_t=x_{t-1}+\sqrt{\beta_t}\,\varepsilon\text{ keeps variance 1}", lambda: expectation((z + root(beta) * eps) ** 2, z, eps), lambda: sp.Integer(1)),
+    ("a root lost", r"x_t=\bar\alpha_t x_0+(1-\bar\alpha_t)\varepsilon", lambda: noised, lambda: abar_t * x0 + (1 - abar_t) * eps),
+    ("the tower with E01", r"\mathbb E[\mu|x_0]=\sqrt{\bar\alpha_{t-1}}x_0", lambda: expectation(((t.signal * (1 - abar_s) * noised + s.signal * beta * x0) / (1 - abar_t)), eps), lambda: q_sample(x0, 0, s)),
+    ("variances of steps add", r"\mathrm{Var}(x_t|x_r)=\beta_s+\beta_t", lambda: transition(xs, Level(root(u), root(1 - u)), Level(root(u * v * w), root(1 - u * v * w))).var, lambda: (1 - v) + (1 - w)),
+    ("beta-tilde upside down", r"\tilde\beta_t=\frac{1-\bar\alpha_t}{1-\bar\alpha_{t-1}}\beta_t", lambda: posterior(x0, xt, s, t).var, lambda: beta * (1 - abar_t) / (1 - abar_s)),
+    ("variances add, not precisions", r"\tilde\beta_t=\frac{\beta_t}{\alpha_t}+1-\bar\alpha_{t-1}", lambda: posterior(x0, xt, s, t).var, lambda: beta / alpha + 1 - abar_s),
+    ("KL turned round", r"\mathrm{KL}(p\|q)=\mathrm{KL}(q\|p)", lambda: Gaussian(m, v).gap(Gaussian(n, w)), lambda: Gaussian(n, w).gap(Gaussian(m, v))),
+    ("KL without its half", r"\mathrm{KL}=(\mu_1-\mu_2)^2/\sigma^2", lambda: Gaussian(m, v).gap(Gaussian(n, v)) / 2, lambda: (m - n) ** 2 / v),
+    ("velocity, sign", r"v=\sqrt{\bar\alpha_t}\,\varepsilon+\sqrt{1-\bar\alpha_t}\,x_0", lambda: V().target(x0, eps, noised, s, t), lambda: t.signal * eps + t.noise * x0),
+    ("score without its scale", r"\nabla\log q=-\varepsilon", lambda: Score().target(x0, eps, noised, s, t), lambda: -eps),
+    ("Tweedie, root for variance", r"\sqrt{\bar\alpha_t}\hat x_0=x_t+\sqrt{1-\bar\alpha_t}\,\nabla\log q", lambda: t.signal * Score().x0(z, xt, s, t), lambda: xt + t.noise * z),
+    ("picture without its scale", r"\hat x_0=x_t-\sqrt{1-\bar\alpha_t}\,\varepsilon", lambda: Eps().x0(eps, xt, s, t), lambda: xt - t.noise * eps),
+    ("SNR, off by one", r"\tfrac12(\mathrm{SNR}(t)-\mathrm{SNR}(t-1))", lambda: weight(X0(), s, t, posterior), lambda: (snr_t - snr_s) / 2),
+    ("L_simple is the bound", r"\text{weight of the noise}=1", lambda: weight(Eps(), s, t), lambda: sp.Integer(1)),
+    ("DDIM with fresh noise", r"x_s=\sqrt{\bar\alpha_s}\hat x_0+\sqrt{1-\bar\alpha_s}\,z", lambda: ddim(x0, xt, s, t, z), lambda: q_sample(x0, z, s)),
+    ("true reverse step", r"q(x_{t-1}|x_t)=q(x_{t-1}|x_t,x_0)", lambda: beta * V_s / V_t, lambda: posterior(x0, xt, s, t).var),
+):  # fmt: skip
+    _false(_name, _says, _a, _b)

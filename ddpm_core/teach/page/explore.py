@@ -1,0 +1,89 @@
+"""A figure that follows its controls.
+
+    w = explore(draw, T=widgets.IntSlider(100, 2, 1000), std=widgets.FloatSlider(0.5, 0.1, 2.0))
+
+calls draw(T=..., std=...) whenever a control moves, and shows the figure that comes back.  Unlike `interact`
+it can be moved from a later cell, w.set(T=10), where an error in `draw` is an error of that cell.
+"""
+
+import base64
+import io
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as widgets
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from ... import checks
+
+
+class Explorer(widgets.VBox):  # type: ignore[misc]
+    """What `explore` makes: `controls` by name, and the picture below them."""
+
+    def __init__(self, draw: Callable[..., Figure], controls: dict[str, widgets.ValueWidget]):
+        self._draw, self.controls, self._held = draw, controls, False
+        self.picture = widgets.Image(
+            format="png", layout=widgets.Layout(max_width="100%", align_self="flex-start")
+        )
+        panel = widgets.Box(list(controls.values()), layout=widgets.Layout(flex_flow="row wrap"))
+        super().__init__([panel, self.picture])
+        for control in controls.values():
+            control.observe(self._follow, names="value")
+        self._follow()
+
+    def set(self, **values: Any) -> None:
+        """Move controls from code, as by hand.  ValueError for a name that is none of them.
+
+        A value that a control refuses is its TraitError, and then none has moved.
+        """
+        for name in values:
+            if name not in self.controls:
+                raise ValueError(f"there is no control {name!r}; there are {', '.join(self.controls)}")
+        before = {name: self.controls[name].value for name in values}
+        self._held = True
+        try:
+            self._place(values)
+        except BaseException:
+            self._place(before)
+            raise
+        finally:
+            self._held = False
+        self._follow()
+
+    def _place(self, values: dict[str, Any]) -> None:
+        for name, value in values.items():
+            self.controls[name].value = value
+
+    def _follow(self, _: object = None) -> None:
+        if self._held:
+            return
+        figure = self._draw(**{name: control.value for name, control in self.controls.items()})
+        if not isinstance(figure, Figure):
+            raise TypeError(
+                f"draw must return a Figure, such as the first of plt.subplots(), got {checks.show(figure)}"
+            )
+        file = io.BytesIO()
+        figure.savefig(file, format="png", dpi=100)
+        plt.close(figure)
+        self.picture.value = file.getvalue()
+
+    def __repr__(self) -> str:
+        return f"explore: {', '.join(self.controls)}"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        data: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
+        return {**data, "image/png": base64.b64encode(self.picture.value).decode()}
+
+
+def explore(draw: Callable[..., Figure], **controls: widgets.ValueWidget) -> Explorer:
+    """A figure that follows its controls.  draw: takes their values by name, returns a figure.
+
+    TypeError for a control that is no widget with a value, and for a draw that returns something else.
+    """
+    for name, control in controls.items():
+        if not isinstance(control, widgets.Widget) or not control.has_trait("value"):
+            raise TypeError(
+                f"{name} must be a widget with a value, such as IntSlider(5), got {checks.show(control)}"
+            )
+    return Explorer(draw, controls)

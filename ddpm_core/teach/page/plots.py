@@ -1,0 +1,132 @@
+"""Pictures of pictures: tensors in [-1, 1] as matplotlib figures."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
+from torch import Tensor
+
+from ... import checks
+
+
+def tile(images: Tensor, columns: int, gap: int = 1) -> np.ndarray:
+    """(N, C, H, W) in [-1, 1] -> one array (rows, columns) or (rows, columns, 3) in [0, 1], white between.
+
+    TypeError or ValueError unless there are pictures, of 1 or 3 channels, without NaN, and columns.
+    """
+    n, c, h, w = _pictures(images, "images").shape
+    columns = checks.whole(columns, "columns", 1)
+    rows = -(-n // columns)
+    sheet = np.ones((rows * (h + gap) - gap, columns * (w + gap) - gap, c))
+    for i, picture in enumerate(((images.detach().cpu().float() + 1) / 2).clamp(0, 1)):
+        top, left = i // columns * (h + gap), i % columns * (w + gap)
+        sheet[top : top + h, left : left + w] = picture.permute(1, 2, 0).numpy()
+    return sheet[..., 0] if c == 1 else sheet
+
+
+def show(images: Tensor, columns: int = 16, title: str = "", width: float = 9) -> Figure:
+    """A sheet of pictures (N, C, H, W) in [-1, 1]; values beyond are shown black or white.
+
+    TypeError or ValueError for bad input.
+    """
+    columns = checks.whole(columns, "columns", 1)
+    sheet = tile(images, min(columns, len(_pictures(images, "images"))))
+    picture, head = width * sheet.shape[0] / sheet.shape[1], 0.3 * bool(title)
+    figure = plt.figure(figsize=(width, picture + head))
+    axes = figure.add_axes((0, 0, 1, picture / (picture + head)))
+    axes.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes.set_axis_off()
+    axes.set_title(title, fontsize=11)
+    plt.close(figure)
+    return figure
+
+
+def strip(rows: Sequence[Tensor], names: Sequence[str], heads: Sequence[str], width: float = 9) -> Figure:
+    """Rows of pictures, each (N, C, H, W): a name at the left of each row, a head above each column.
+
+    TypeError or ValueError unless there are N heads and a name for each row.
+    """
+    _checked(rows, names, heads)
+    n, (h, w) = len(heads), rows[0].shape[-2:]
+    figure, grid = plt.subplots(
+        len(rows), n, figsize=(width, 0.35 + len(rows) * width / n * h / w), squeeze=False
+    )
+    for axes_row, images, name in zip(grid, rows, names, strict=True):
+        for axes, picture in zip(axes_row, images, strict=True):
+            axes.imshow(tile(picture[None], 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.spines[:].set_visible(False)
+        axes_row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=11)
+    for axes, head in zip(grid[0], heads, strict=True):
+        axes.set_title(head, fontsize=10)
+    figure.tight_layout(pad=0.3)
+    plt.close(figure)
+    return figure
+
+
+def chain(
+    pictures: Tensor, names: Sequence[str], forward: Sequence[str], backward: Sequence[str], width: float = 9
+) -> Figure:
+    """Pictures (N, C, H, W) in [-1, 1] as states of a chain, with names below and arrows both ways between.
+
+    forward, backward: what stands at the N-1 arrows to the right (solid, above) and to the left (dashed,
+    below); "..." stands for steps left out.  ValueError if there aren't N names and N-1 of each.
+    """
+    n, (h, w) = len(_pictures(pictures, "pictures")), pictures.shape[-2:]
+    if (len(names), len(forward), len(backward)) != (n, n - 1, n - 1):
+        raise ValueError(
+            f"{n} pictures need {n} names and {n - 1} texts each way, "
+            f"got {len(names)}, {len(forward)} and {len(backward)}"
+        )
+    pitch = 1 / (n + 0.9 * (n - 1))  # a picture is 1 wide, the gap between two 0.9
+    size, foot = pitch * width * h / w, 0.4  # inches
+    height = size + foot
+    figure = plt.figure(figsize=(width, height))
+    for k, (picture, name) in enumerate(zip(pictures, names, strict=True)):
+        left = 1.9 * k * pitch
+        axes = figure.add_axes((left, foot / height, pitch, size / height))
+        axes.imshow(tile(picture[None], 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        axes.set_axis_off()
+        figure.text(left + pitch / 2, foot / 2 / height, name, ha="center", va="center", fontsize=13)
+    above, below = ((foot + share * size) / height for share in (0.62, 0.38))
+    for k, (there, back) in enumerate(zip(forward, backward, strict=True)):
+        near, far = ((1.9 * k + at) * pitch for at in (1.08, 1.82))
+        _arrow(figure, (near, above), (far, above), "-", there, "bottom")
+        _arrow(figure, (far, below), (near, below), "--", back, "top")
+    plt.close(figure)
+    return figure
+
+
+def _pictures(x: object, name: str) -> Tensor:
+    """Pictures (N, C, H, W), at least one, with C = 1 or 3 and without NaN, or TypeError / ValueError."""
+    x = checks.floating(x, name)
+    if x.ndim != 4 or x.shape[1] not in (1, 3) or not x.numel():
+        raise ValueError(f"{name} must hold pictures (N, C, H, W) with C = 1 or 3, got {tuple(x.shape)}")
+    if count := int(x.isnan().sum()):
+        raise ValueError(f"{name} holds {count} entries that are NaN")
+    return x
+
+
+def _checked(rows: Sequence[Tensor], names: Sequence[str], heads: Sequence[str]) -> None:
+    """TypeError or ValueError for what makes no `strip`."""
+    if not len(rows) or not len(heads):
+        raise ValueError(f"a strip needs a row and a head, got {len(rows)} rows and {len(heads)} heads")
+    if len(names) != len(rows):
+        raise ValueError(f"each row needs a name, got {len(rows)} rows and {len(names)} names")
+    for k, row in enumerate(rows):
+        if (n := len(_pictures(row, f"row {k}"))) != len(heads):
+            raise ValueError(f"each picture needs a head, got {n} pictures in row {k} and {len(heads)} heads")
+
+
+def _arrow(
+    figure: Figure, tail: tuple[float, float], head: tuple[float, float], line: str, text: str, side: str
+) -> None:
+    arrow = FancyArrowPatch(
+        tail, head, arrowstyle="-|>", mutation_scale=12, linestyle=line, color="#444444", shrinkA=0, shrinkB=0
+    )
+    figure.add_artist(arrow)
+    lift = 0.03 if side == "bottom" else -0.03
+    figure.text((tail[0] + head[0]) / 2, tail[1] + lift, text, ha="center", va=side, fontsize=11)

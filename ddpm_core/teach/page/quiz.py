@@ -1,0 +1,139 @@
+"""Questions to click: multiple choice, and prose that one marks oneself against a rubric.
+
+The page shows them with native form controls; Python judges.
+"""
+
+import html
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from ..bank import bank
+from ..judge import Choice, Exercise, Prose, Verdict
+from ..progress import file as progress
+from ..text.markup import inline, markup, plain
+
+STATIC = Path(__file__).parent / "static"
+
+
+def quiz(exercise: Exercise | str) -> "Quiz":
+    """The widget for a choice or a prose exercise, given itself or its id ("02.3").
+
+    ValueError for an unknown id or for an exercise of another kind, which is answered in a cell; TypeError
+    for what is neither an exercise nor an id.
+    """
+    if not isinstance(exercise, Exercise | str):
+        raise TypeError(f'quiz takes an exercise or its id, such as "02.3", got {exercise!r:.60}')
+    if isinstance(exercise, str):
+        if exercise not in bank:
+            clickable = [name for name, e in bank.items() if isinstance(e, Choice | Prose)]
+            raise ValueError(f"no exercise {exercise!r}; those to click are {', '.join(clickable) or 'none'}")
+        exercise = bank[exercise]
+    if not isinstance(exercise, Choice | Prose):
+        raise ValueError(f"{exercise.id} asks for a {exercise.kind}: answer it in a cell, with check(...)")
+    return Quiz(exercise)
+
+
+class Quiz(anywidget.AnyWidget):
+    """A question on the page.  `check` answers it from a cell, which counts as a click does."""
+
+    _esm = STATIC / "quiz.js"
+    _css = STATIC / "quiz.css"
+
+    view = traitlets.Dict().tag(sync=True)  # what is shown, once
+    asked = traitlets.Dict().tag(sync=True)  # page to Python: {n, choice} or {n, text, marks}
+    told = traitlets.Dict().tag(sync=True)  # Python to page: {n, outcome, head, html}
+
+    def __init__(self, exercise: Choice | Prose) -> None:
+        self.exercise = exercise
+        asked, told = _earlier(exercise)
+        super().__init__(view=_view(exercise), asked=asked, told=told)
+
+    def check(self, answer: object = ..., marks: object = None) -> Verdict:
+        """Judge an answer given from a cell: an option's key, or a text and its marks."""
+        verdict = self.exercise.check(answer, marks)
+        self._tell(verdict, self.asked.get("n", 0))
+        return verdict
+
+    def hint(self) -> None:
+        """Show the exercise's next hint."""
+        self.exercise.hint()
+
+    def solution(self) -> None:
+        """Show the exercise's solution."""
+        self.exercise.solution()
+
+    @traitlets.observe("asked")
+    def _answer(self, change: Any) -> None:
+        wish: Mapping[str, Any] = change["new"]
+        if not wish.get("n"):
+            return
+        data = self.exercise.record(wish.get("choice", wish.get("text", ...)), wish.get("marks"))
+        verdict = self.exercise.recheck(data)
+        progress.note(self.exercise.id, verdict.outcome.name, data)
+        self._tell(verdict, wish["n"])
+
+    def _tell(self, verdict: Verdict, n: int) -> None:
+        name = verdict.outcome.name
+        self.told = {"n": n, "outcome": name, "head": _head(name), "html": markup(verdict.message)}
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        return bundle and ({**bundle[0], "text/plain": repr(self)}, bundle[1])  # whole: anywidget may cut it
+
+    def __repr__(self) -> str:
+        e = self.exercise
+        lines = [f"{e.id} · {plain(e.title)}", "", plain(e.prompt), ""]
+        if isinstance(e, Choice):
+            lines += [_hang(f"  {key}  ", plain(text)) for key, text in e.options.items()]
+            call = f'check("{next(iter(e.options))}")'
+        else:
+            points = f"{len(e.rubric)} point{'s' * (len(e.rubric) != 1)}"
+            lines += [f'There are {points} to mark, which check("...") shows once a text is there.']
+            call = 'check("...")'
+        return "\n".join([*lines, "", f'To answer from a cell: quiz("{e.id}").{call}'])
+
+
+def _view(exercise: Choice | Prose) -> dict[str, Any]:
+    options = exercise.options if isinstance(exercise, Choice) else {}
+    rubric = exercise.rubric if isinstance(exercise, Prose) else ()
+    return {
+        "id": exercise.id,
+        "kind": exercise.kind,
+        "title": inline(exercise.title),
+        "prompt": markup(exercise.prompt),
+        "options": [[key, markup(text)] for key, text in options.items()],
+        "rubric": [markup(text) for text in rubric],
+        "hints": [markup(text) for text in exercise.hints],
+    }
+
+
+def _earlier(exercise: Choice | Prose) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the page begins with: the answer that passed, or a text that is being worked on."""
+    entry = progress.load().get(exercise.id, progress.Entry())
+    data, asked, told = entry.data, {}, {}
+    if entry.outcome == progress.PASSED:
+        day = html.escape((entry.passed or "")[:10])
+        told = {"n": 0, "outcome": entry.outcome, "head": _head(entry.outcome), "html": f"<p>on {day}</p>"}
+        if isinstance(exercise, Choice) and (key := option(exercise, data)) is not None:
+            asked = {"n": 0, "choice": key}
+    if isinstance(exercise, Prose) and isinstance(data, dict) and isinstance(data.get("text"), str):
+        marks = data.get("marks")
+        asked = {"n": 0, "text": data["text"], "marks": marks if isinstance(marks, list) else None}
+    return asked, told
+
+
+def option(exercise: Choice, data: object) -> str | None:
+    """The key of the option that an answer stands for, "b" for "(B)" or for the option's text; or None."""
+    return exercise._key(data) if isinstance(data, str) else None
+
+
+def _head(outcome: str) -> str:
+    return f"{progress.SYMBOLS[outcome]} {progress.WORDS[outcome].capitalize()}"
+
+
+def _hang(head: str, text: str) -> str:
+    return head + text.replace("\n", "\n" + " " * len(head))

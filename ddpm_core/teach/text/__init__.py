@@ -1,0 +1,1 @@
+"""Text for a page: LaTeX as MathML, and a little markup as HTML."""

@@ -1,0 +1,108 @@
+import gzip
+import hashlib
+import struct
+from pathlib import Path
+
+import pytest
+import torch
+
+from ddpm_core import digits, mnist
+from ddpm_core.data import MNIST, from_bytes, to_bytes
+
+REAL = Path(__file__).parents[3] / "shared" / "data" / "mnist"
+
+
+def idx(*shape: int, fill: bytes = b"") -> bytes:
+    body = fill or bytes(i % 251 for i in range(torch.Size(shape).numel()))
+    return b"\0\0\x08" + bytes([len(shape)]) + struct.pack(f">{len(shape)}I", *shape) + body
+
+
+def test_digits_are_what_the_card_says():
+    train, test = digits()
+    assert train.images.shape == (1437, 1, 8, 8)
+    assert test.images.shape == (360, 1, 8, 8)
+    assert train.labels.shape == (1437,)
+    assert (train.images.min(), train.images.max()) == (-1, 1)
+    assert train.images.unique().numel() == train.levels == 17
+    assert set(train.labels.tolist()) == set(test.labels.tolist()) == set(range(10))
+    assert torch.cat([train.labels, test.labels]).bincount().tolist() == [
+        178, 182, 177, 183, 181, 182, 181, 179, 174, 180,
+    ]  # fmt: skip
+
+
+def test_the_split_is_the_one_drawn_with_seed_0():
+    import numpy as np
+
+    with np.load(Path(__file__).parents[2] / "data" / "digits.npz", allow_pickle=False) as file:
+        order = torch.randperm(1797, generator=torch.Generator().manual_seed(0))
+        assert torch.equal(torch.from_numpy(file["train"]).long(), order[:1437])
+        assert torch.equal(torch.from_numpy(file["test"]).long(), order[1437:])
+
+
+@pytest.mark.parametrize("levels", [2, 17, 256])
+def test_bytes_and_pixels_are_one_to_one(levels):
+    grey = torch.arange(levels, dtype=torch.uint8)
+    assert torch.equal(to_bytes(from_bytes(grey, levels), levels), grey)
+    assert from_bytes(grey, levels).aminmax() == (-1, 1)
+    assert to_bytes(torch.tensor([-3.0, 3.0]), levels).tolist() == [0, levels - 1]
+
+
+def test_a_byte_holds_no_more_than_256_levels():
+    with pytest.raises(ValueError, match="2 to 256"):
+        to_bytes(torch.ones(1), 1000)
+
+
+@pytest.fixture
+def small_mnist(tmp_path, monkeypatch):
+    for (images, labels), n in zip(MNIST, (5, 3), strict=True):
+        (tmp_path / f"{images.name}.gz").write_bytes(gzip.compress(idx(n, 28, 28)))
+        (tmp_path / f"{labels.name}.gz").write_bytes(gzip.compress(idx(n, fill=bytes(range(n)))))
+    monkeypatch.setenv("DDPM_DATA", str(tmp_path))
+    return tmp_path
+
+
+def test_mnist_is_read_from_the_folder_that_DDPM_DATA_names(small_mnist):
+    train, test = mnist()
+    assert train.images.shape == (5, 1, 28, 28)
+    assert test.labels.tolist() == [0, 1, 2]
+    assert train.images[0, 0, 0, 1] == pytest.approx(1 / 127.5 - 1)
+    packed = small_mnist / f"{MNIST[0][0].name}.gz"
+    packed.with_suffix("").write_bytes(gzip.decompress(packed.read_bytes()))
+    packed.unlink()  # unpacked files serve as well
+    assert torch.equal(mnist()[0].images, train.images)
+
+
+def test_a_folder_without_the_data_says_what_to_put_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("DDPM_DATA", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"train-images-idx3-ubyte\.gz.*unset DDPM_DATA"):
+        mnist()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<html>Sign in to the school's network</html>", "no gzip file"),
+        (gzip.compress(b"<html></html>" * 9), "no idx file"),
+        (gzip.compress(idx(5, 28, 28))[:-20], "cut"),
+        (gzip.compress(idx(5, 28, 28)[:-1]), "cut or damaged"),
+        (gzip.compress(idx(4, 28, 28)), "do not belong together"),
+        (gzip.compress(bytes(1 << 29)), "unpacks to more than"),
+        (b"", "no gzip file|cut"),
+    ],
+    ids=["html", "zipped html", "cut gzip", "cut array", "other count", "bomb", "empty"],
+)
+def test_damaged_files_are_named(small_mnist, content, message):
+    (small_mnist / f"{MNIST[0][0].name}.gz").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        mnist()
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real MNIST files are not beside this checkout")
+def test_the_real_mnist(monkeypatch):
+    monkeypatch.setenv("DDPM_DATA", str(REAL))
+    train, test = mnist()
+    assert train.images.shape == (60_000, 1, 28, 28)
+    assert test.labels.bincount().tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    for remote in (*MNIST[0], *MNIST[1]):  # the sums that a download is held against
+        raw = gzip.decompress((REAL / f"{remote.name}.gz").read_bytes())
+        assert (len(raw), hashlib.sha256(raw).hexdigest()) == (remote.size, remote.sha256)

@@ -1,0 +1,471 @@
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from oracles import well_nested
+
+from ddpm_core.teach.progress import file as progress
+from ddpm_core.teach.progress.file import CourseMap, Entry, Lesson, note, survey
+
+
+@pytest.fixture(autouse=True)
+def file(tmp_path, monkeypatch):
+    path = tmp_path / "Zoë" / "progress.json"
+    path.parent.mkdir()
+    monkeypatch.setenv("DDPM_PROGRESS", str(path))
+    monkeypatch.setattr(progress, "_said", set())
+    monkeypatch.setattr(progress, "_unkept", {})
+    monkeypatch.setattr(progress, "_held", set(), raising=False)
+    return path
+
+
+def leftovers(file):
+    return sorted(p.name for p in file.parent.iterdir() if p.name not in (file.name, f".{file.name}.lock"))
+
+
+def test_without_a_file_there_is_nothing_and_none_is_made(file):
+    assert progress.load() == {}
+    note("02.1", "NOT_ATTEMPTED")
+    assert list(file.parent.iterdir()) == []
+
+
+def test_a_first_try_a_second_and_a_pass(file, capsys):
+    note("02.1", "NOT_YET", {"value": 1.5})
+    assert progress.load() == {"02.1": Entry("NOT_YET", 1, None, {"value": 1.5})}
+    note("02.1", "NOT_YET", {"value": 2.5})
+    note("02.1", "PASSED", {"value": 3.5})
+    entry = progress.load()["02.1"]
+    assert entry._replace(passed=None) == Entry("PASSED", 3, None, {"value": 3.5})
+    assert entry.passed.startswith("20")
+    assert entry.passed.endswith("+00:00")
+    assert leftovers(file) == []
+    assert capsys.readouterr().out == ""
+
+
+def test_once_passed_stays_passed_with_an_answer_that_passed(file):
+    note("02.1", "PASSED", "good")
+    first = progress.load()["02.1"]
+    note("02.1", "NOT_YET", "worse")
+    note("02.1", "NOT_ATTEMPTED")
+    assert progress.load()["02.1"] == first
+    note("02.1", "PASSED", "as good")
+    assert progress.load()["02.1"] == first._replace(data="as good")
+
+
+def test_running_a_notebook_again_writes_nothing(file):
+    note("02.1", "NOT_YET", [1, 2])
+    note("02.2", "PASSED", "b")
+    before = file.stat()
+    note("02.1", "NOT_YET", [1, 2])
+    note("02.2", "PASSED", "b")
+    assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_tuples_and_odd_letters_come_back_as_json_has_them(file):
+    note("02.1", "NOT_YET", {"a": (1, "ᾱ 𝒩 \u2028")})
+    assert progress.load()["02.1"].data == {"a": [1, "ᾱ 𝒩 \u2028"]}
+    note("02.1", "NOT_YET", {"a": (1, "ᾱ 𝒩 \u2028")})
+    assert progress.load()["02.1"].attempts == 1
+
+
+DEEP = []
+for _ in range(5_000):
+    DEEP = [DEEP]
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["x" * 100_000, float("nan"), float("inf"), "\ud800", {1, 2}, DEEP, 10**5000, {"a": object()}],
+    ids=["long", "nan", "inf", "surrogate", "set", "deep", "digits", "object"],
+)
+def test_an_answer_that_cannot_be_kept_is_counted_all_the_same(file, data, capsys):
+    note("02.1", "PASSED", data)
+    assert progress.load()["02.1"]._replace(passed=None) == Entry("PASSED", 1, None, None)
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_a_wrong_outcome_is_refused():
+    with pytest.raises(ValueError, match=r"PASSED, NOT_YET, NOT_ATTEMPTED, got 'passed'"):
+        note("02.1", "passed")
+
+
+def entry(**change):
+    return {"outcome": "PASSED", "attempts": 1, "passed": "2026-01-01T00:00:00+00:00", "data": 1} | change
+
+
+def book(**exercises):
+    return json.dumps({"schema": 1, "exercises": exercises}).encode()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\xff\xfe\x00",
+        b'{"schema": 1, "exercises": {"02.1"',
+        b"[" * 100_000,
+        b"[1, 2]",
+        b"null",
+        b'{"schema": "1", "exercises": {}}',
+        b'{"schema": true, "exercises": {}}',
+        b'{"schema": 0, "exercises": {}}',
+        b'{"schema": 1, "exercises": []}',
+        b'{"schema": 1}',
+        b"9" * 10_000,
+        b" " * (progress.LARGEST + 1),
+    ],
+    ids=lambda raw: repr(raw[:20]),
+)
+def test_a_damaged_file_is_set_aside_with_one_line(file, raw, capsys):
+    file.write_bytes(raw)
+    assert progress.load() == {}
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1
+    assert "progress.json.damaged" in said
+    assert leftovers(file) == ["progress.json.damaged"]
+    assert file.with_name("progress.json.damaged").read_bytes() == raw
+    file.write_bytes(raw)
+    note("02.1", "NOT_YET", 1)
+    assert leftovers(file) == ["progress.json.damaged", "progress.json.damaged-2"]
+    assert list(progress.load()) == ["02.1"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        None,
+        [],
+        {},
+        entry(more=1),
+        entry(outcome="GREAT"),
+        entry(outcome=["PASSED"]),
+        entry(outcome="NOT_ATTEMPTED", passed=None),
+        entry(attempts=0),
+        entry(attempts=True),
+        entry(attempts=1.5),
+        entry(attempts=10**12),
+        entry(passed=None),
+        entry(passed="2" * 41),
+        entry(outcome="NOT_YET"),
+        entry(data="x" * 100_000),
+        entry(data=float("nan")),
+        entry(data=float("inf")),
+        entry(data="\ud800"),
+        entry(data=[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]),
+    ],
+    ids=lambda w: repr(w)[:60],
+)
+def test_what_is_sound_in_a_damaged_file_is_kept(file, wrong, capsys):
+    raw = book(**{"02.1": wrong, "02.2": entry(data={"a": 1})})
+    file.write_bytes(raw)
+    note("02.3", "NOT_YET", 1)
+    assert sorted(progress.load()) == ["02.2", "02.3"]
+    assert file.with_name("progress.json.damaged").read_bytes() == raw
+    assert "entries kept: 1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["x" * 41, "\ud800"])
+def test_an_impossible_name_is_damage(file, name):
+    file.write_bytes(book(**{name: entry(), "02.2": entry()}))
+    assert list(progress.load()) == ["02.2"]
+
+
+def test_a_file_of_a_later_version_is_left_alone(file, capsys):
+    raw = json.dumps({"schema": 2, "exercises": {}, "new": 1}).encode()
+    file.write_bytes(raw)
+    assert progress.load() == {}
+    note("02.1", "PASSED", 1)
+    note("02.1", "PASSED", 1)
+    assert file.read_bytes() == raw
+    assert leftovers(file) == []
+    assert progress.load()["02.1"].outcome == "PASSED"
+    assert capsys.readouterr().out.count("\n") == 2
+
+
+def test_where_nothing_can_be_written_the_course_goes_on(tmp_path, monkeypatch, capsys):
+    (tmp_path / "plain").write_text("")
+    monkeypatch.setenv("DDPM_PROGRESS", str(tmp_path / "plain" / "progress.json"))
+    note("02.1", "NOT_YET", 1)
+    note("02.1", "PASSED", 2)
+    assert progress.load()["02.1"].outcome == "PASSED"  # for this session
+    said = capsys.readouterr().out
+    assert "DDPM_PROGRESS" in said
+    assert said.count("isn't kept") <= 2
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder(file, capsys):
+    note("02.1", "PASSED", 1)
+    file.parent.chmod(0o500)
+    try:
+        note("02.2", "PASSED", 1)
+        assert sorted(progress.load()) == ["02.1", "02.2"]
+    finally:
+        file.parent.chmod(0o700)
+    assert list(progress.load()) == ["02.1", "02.2"]
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+@pytest.mark.parametrize("make", [os.mkdir, getattr(os, "mkfifo", None)])
+def test_what_is_no_file_is_not_waited_for(file, make, capsys):
+    make(file)
+    note("02.1", "PASSED", 1)
+    assert list(progress.load()) == ["02.1"]
+    assert "no plain file" in capsys.readouterr().out
+
+
+def test_a_link_to_another_folder_stays_a_link(file, tmp_path):
+    (tmp_path / "cloud").mkdir()
+    file.symlink_to(tmp_path / "cloud" / "mine.json")
+    note("02.1", "PASSED", 1)
+    assert file.is_symlink()
+    assert "02.1" in (tmp_path / "cloud" / "mine.json").read_text("utf-8")
+
+
+def test_the_default_is_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.delenv("DDPM_PROGRESS")
+    monkeypatch.chdir(tmp_path)
+    assert progress.path() == (tmp_path / "progress.json").resolve()
+
+
+def test_a_write_that_fails_half_way_leaves_the_old_file(file, monkeypatch, capsys):
+    note("02.1", "PASSED", 1)
+    before = file.read_bytes()
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    note("02.2", "PASSED", 1)
+    assert file.read_bytes() == before
+    assert leftovers(file) == []
+    assert "no space left" in capsys.readouterr().out
+
+
+def test_what_could_not_be_written_is_written_the_next_time(tmp_path, monkeypatch):
+    late = tmp_path / "late" / "progress.json"
+    monkeypatch.setenv("DDPM_PROGRESS", str(late))
+    note("00.1", "NOT_YET", 3.0)
+    note("00.2", "PASSED", "b")
+    late.parent.mkdir()
+    note("00.1", "PASSED", 5.0)
+    for entries in (progress.load(), progress.parse(late.read_bytes())[0]):
+        assert [entries[name]._replace(passed=None) for name in ("00.1", "00.2")] == [
+            Entry("PASSED", 2, None, 5.0),
+            Entry("PASSED", 1, None, "b"),
+        ]
+
+
+def test_what_waits_is_written_by_a_look_at_the_map_too(file):
+    file.parent.rmdir()
+    note("00.1", "PASSED", 5.0)
+    file.parent.mkdir()
+    assert list(progress.load()) == list(progress.parse(file.read_bytes())[0]) == ["00.1"]
+
+
+def test_what_waits_for_one_file_is_not_another_s(file, tmp_path, monkeypatch):
+    file.parent.rmdir()
+    note("00.1", "NOT_YET", 3.0)
+    monkeypatch.setenv("DDPM_PROGRESS", str(tmp_path / "other.json"))
+    assert progress.load() == {}
+    note("00.2", "PASSED", 1)
+    assert list(progress.load()) == ["00.2"]
+
+
+def test_a_pass_from_another_notebook_is_not_undone_by_what_waits(file):
+    with progress._locked(file):
+        note("00.1", "NOT_YET", 3.0)
+    file.write_bytes(book(**{"00.1": entry()}))
+    assert progress.load()["00.1"].outcome == "PASSED"
+    note("00.2", "NOT_YET", 1)
+    assert progress.parse(file.read_bytes())[0]["00.1"].outcome == "PASSED"
+
+
+def test_a_full_disk_loses_nothing_of_a_damaged_file(file, monkeypatch, capsys):
+    raw = book(**{"02.1": None, "02.2": entry()})
+    file.write_bytes(raw)
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        assert list(progress.load()) == ["02.2"]
+        note("02.3", "PASSED", 1)
+    assert file.read_bytes() == raw
+    assert leftovers(file) == []
+    said = capsys.readouterr().out
+    assert "1 of its entries can't be read" in said
+    assert "no space left" in said
+    assert sorted(progress.load()) == ["02.2", "02.3"]
+    assert file.with_name("progress.json.damaged").read_bytes() == raw
+
+
+@pytest.mark.parametrize(("answer", "times"), [("ä" * 99_000, 26), ([0] * 30_000, 28)], ids=["long", "list"])
+def test_a_file_is_never_written_that_would_not_be_read(file, monkeypatch, answer, times, capsys):
+    text = progress._text({f"01.{k}": Entry("NOT_YET", 1, None, answer) for k in range(times)})
+    monkeypatch.setattr(progress, "LARGEST", len(text.encode()) // 5)  # a fifth is as good, and quicker
+    monkeypatch.setattr(progress, "FULL", progress.LARGEST - 1_000, raising=False)
+    for k in range(times // 5 + 2):
+        note(f"01.{k}", "PASSED", answer)
+    assert len(file.read_bytes()) <= progress.LARGEST
+    entries = list(progress.load().values())
+    assert [e.outcome for e in entries] == ["PASSED"] * (times // 5 + 2)
+    assert entries[0].data == answer
+    assert entries[-1].data is None
+    assert f"progress.json is full: the answer to 01.{k} isn't kept" in capsys.readouterr().out
+    assert leftovers(file) == []
+
+
+def test_a_file_written_closely_is_thinned_before_it_grows_too_long(file, monkeypatch):
+    raw = book(**{f"01.{k}": entry(data=[0] * 1_000) for k in range(5)})
+    monkeypatch.setattr(progress, "LARGEST", len(raw) + 5_000)
+    monkeypatch.setattr(progress, "FULL", len(raw), raising=False)
+    file.write_bytes(raw)
+    note("02.1", "PASSED", 1)
+    assert len(file.read_bytes()) <= progress.LARGEST
+    assert len(progress.load()) == 6
+    assert leftovers(file) == []
+
+
+def test_a_mark_of_the_byte_order_is_no_damage(file):
+    file.write_bytes(b"\xef\xbb\xbf" + book(**{"02.1": entry()}))
+    assert list(progress.load()) == ["02.1"]
+    assert leftovers(file) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a folder in use can't be deleted here")
+def test_a_current_folder_that_is_gone_does_no_harm(tmp_path, monkeypatch, capsys):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.delenv("DDPM_PROGRESS")
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert progress.load() == {}
+    note("02.1", "PASSED", 1)
+    assert list(progress.load()) == ["02.1"]
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_a_console_without_the_letters_does_no_harm(tmp_path, monkeypatch):
+    shown = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", shown)
+    monkeypatch.setenv("DDPM_PROGRESS", str(tmp_path / "nowhere" / "李雷.json"))
+    note("02.1", "PASSED", 1)
+    shown.flush()
+    assert b"??.json can't be written" in shown.buffer.getvalue()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no modes here")
+def test_the_mode_of_the_file_is_kept(file):
+    note("02.1", "NOT_YET", 1)
+    file.chmod(0o600)
+    note("02.1", "PASSED", 2)
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.write_bytes(b"damaged")
+    note("02.1", "PASSED", 2)
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+WRITER = """
+import importlib, os, sys, types
+room = types.ModuleType("room")  # without torch, which takes seconds
+room.__path__ = [os.path.dirname(sys.argv[1])]
+sys.modules["room"] = room
+progress = importlib.import_module("room.progress")
+me = sys.argv[2]
+for k in range(25):
+    progress.note("02.1", "NOT_YET", [me, k])
+    progress.note(f"03.{me}{k}", "PASSED", k)
+"""
+
+
+def test_many_notebooks_at_once_lose_nothing(file):
+    command = [sys.executable, "-c", WRITER, progress.__file__]
+    writers = [subprocess.Popen([*command, str(k)], stdout=subprocess.PIPE) for k in range(1, 5)]
+    for writer in writers:
+        assert writer.communicate(timeout=60)[0] == b""
+        assert writer.returncode == 0
+    entries = progress.load()
+    assert len(entries) == 101
+    assert entries["02.1"].attempts == 100
+    assert leftovers(file) == []
+
+
+def test_a_lock_whose_holder_died_holds_nobody_up(file):
+    hold = WRITER.split("me =")[0] + "with progress._locked(progress.path()): os._exit(9)\n"
+    subprocess.run([sys.executable, "-c", hold, progress.__file__], check=False, timeout=30)
+    assert file.with_name(".progress.json.lock").exists()
+    start = time.monotonic()
+    note("02.1", "PASSED", 1)
+    assert time.monotonic() - start < 1
+    assert file.exists()
+
+
+def test_a_lock_that_is_never_let_go_is_not_waited_for_without_end(file, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "PATIENCE", 0.05)
+    with progress._locked(file):
+        note("02.1", "PASSED", 1)
+    assert not file.exists()
+    assert "another notebook" in capsys.readouterr().out
+    assert "02.1" in progress.load()
+
+
+def test_a_held_lock_is_waited_for_once_and_not_long(file):
+    with progress._locked(file):
+        start = time.monotonic()
+        note("02.1", "NOT_YET", 0)
+        first = time.monotonic() - start
+        for k in range(20):
+            note("02.1", "PASSED", k)
+        assert first < 1.5
+        assert time.monotonic() - start < first + 0.5
+    note("02.2", "PASSED", 1)
+    assert sorted(progress.parse(file.read_bytes())[0]) == ["02.1", "02.2"]
+    with progress._locked(file):
+        start = time.monotonic()
+        note("02.1", "PASSED", "again")
+        assert time.monotonic() - start > 0.5  # full length, as the lock was let go in between
+
+
+TITLES = {"02.10": "ten", "02.2": "two", "00.1": "A <number> & more", "A.1": "root", "12.1": "extra"}
+ENTRIES = {
+    "02.2": Entry("PASSED", 1, "2026", 1),
+    "00.1": Entry("NOT_YET", 2),
+    "99.1": Entry("PASSED", 1, "x"),
+}
+FILES = ["02_forward process-Copy1.ipynb", "02_forward process.ipynb", "00_start_here.ipynb", "x_y.ipynb"]
+
+
+def test_the_map_has_every_lesson_in_order_with_its_exercises_in_order():
+    lessons = survey(TITLES, ENTRIES, FILES)
+    assert [x.number for x in lessons] == [*progress.LESSONS, "12"]
+    two = lessons[2]
+    assert two.exercises == [("02.2", "two", "PASSED"), ("02.10", "ten", "NOT_ATTEMPTED")]
+    assert (two.notebook, two.done, two.tally) == ("02_forward process.ipynb", 1, "1 of 2")
+    assert lessons[1] == Lesson("01", "From the VAE to the DDPM", None, [])
+    assert lessons[1].tally == "coming"
+
+
+def test_the_map_as_text():
+    lines = repr(CourseMap(survey(TITLES, ENTRIES, FILES))).splitlines()
+    assert lines[0] == "1 of 5 exercises passed   (✓ passed   ◐ not yet   ○ not tried)"
+    assert lines[1].split() == ["00", "Start", "here", "0", "of", "1", "00_start_here.ipynb"]
+    assert lines[2] == "      ◐ 00.1  A <number> & more"
+    assert lines[5] == "      ✓ 02.2  two"
+    assert not any(line != line.rstrip() for line in lines)
+
+
+def test_the_map_as_html_says_in_words_what_it_shows_in_signs():
+    text = CourseMap(survey(TITLES, ENTRIES, FILES))._repr_html_()
+    assert "A &lt;number&gt; &amp; more<span class='aloud'>, not yet</span>" in text
+    assert "href='02_forward%20process.ipynb'" in text
+    assert text.count("<a ") == 2
+    for word in progress.WORDS.values():
+        assert f"</i> {word}</span>" in text  # the legend
+    assert well_nested(text)
