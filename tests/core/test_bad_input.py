@@ -16,7 +16,6 @@ from ddpm_core import (
     UNet,
     ancestral,
     cosine,
-    exact,
     from_betas,
     linear,
     posterior,
@@ -26,6 +25,7 @@ from ddpm_core import (
     transition,
 )
 from ddpm_core.sampling import keeping
+from ddpm_core.study import exact
 
 NAN = float("nan")
 x = torch.zeros(4, 1, 8, 8)

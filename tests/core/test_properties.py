@@ -22,7 +22,6 @@ from ddpm_core import (
     ancestral_beta,
     ddim,
     elbo,
-    exact,
     linear,
     posterior,
     posterior_beta,
@@ -31,6 +30,7 @@ from ddpm_core import (
     train,
     transition,
 )
+from ddpm_core.study import exact
 
 T = 23
 S = linear(T, 1e-3, 0.3)

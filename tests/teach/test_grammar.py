@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ddpm_core.teach.judge import grammar
 from ddpm_core.teach.judge.grammar import Unreadable, evaluate, names, parse, write
 
 EXAMPLES = int(os.environ.get("DDPM_TEXTS", "1500"))  # make it 10000 for the long form

@@ -58,7 +58,7 @@ def not_yet(*parts: str) -> Verdict:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Exercise:
-    """A question that judges its grammar.
+    """A question that judges its answers.
 
     Each kind has `read`, from an answer to plain data, and `weigh`, from data to a verdict.  worked: the
     text of the solution; right: what is said to a right answer; also: more right answers, for the tests.
