@@ -154,3 +154,47 @@ def test_one_picture_stands_for_many_times():
     t = torch.tensor([3, 20, 50])
     for asked in (Mixture.__call__, Mixture.score, Mixture.log_prob):
         close(asked(TWO, LINE[:1], t), asked(TWO, LINE[:1].expand(3, 1), t), 1e-12)
+
+
+SPACE = Mixture(
+    SHORT, normal(4, 3, seed=2), torch.tensor([0.5, 0.01, 0.1, 0.0]), torch.tensor([0.1, 0.4, 0.2, 0.3])
+)
+
+
+@pytest.mark.parametrize("t", [0, 5, 50])
+def test_a_density_in_the_plane_integrates_to_one(t):
+    """Three components of unequal width: each brings its own normalising constant, once a dimension."""
+    axis = torch.linspace(-7, 7, 281, dtype=torch.float64)
+    p = PLANE.log_prob(torch.cartesian_prod(axis, axis), t).exp()
+    close(p.sum() * 0.05**2, 1, 1e-6)
+
+
+@pytest.mark.parametrize("t", [1, 12, 50])
+def test_in_space_all_is_bayes_by_hand(t):
+    """The prior's weight times each component's density of x_t, by torch's own normal distributions."""
+    x, (signal, noise) = normal(7, 3, seed=5), SHORT.level(t)
+    spread = signal**2 * SPACE.var + noise**2  # (4,)
+    cov = spread[:, None, None] * torch.eye(3).double()
+    each = torch.distributions.MultivariateNormal(signal * SPACE.means, cov).log_prob(x[:, None])  # (7, 4)
+    joint = SPACE.weights * each.exp()
+    close(SPACE.log_prob(x, t), joint.sum(1).log())
+    share = joint / joint.sum(1, keepdim=True)
+    close(SPACE.posterior(x, t), share)
+    gap = x[:, None] - signal * SPACE.means  # (7, 4, 3)
+    gain = signal * SPACE.var / spread  # Cov(x_0, x_t) / Var(x_t) of each component
+    close(SPACE(x, t), (share[..., None] * (SPACE.means + gain[:, None] * gap)).sum(1))
+    close(SPACE.score(x, t), (share[..., None] * -gap / spread[:, None]).sum(1))
+
+
+def test_draws_in_space_are_of_the_density():
+    """Mean and covariance of draws are the mixture's, and their mean log density is minus its entropy."""
+    n, x = 200_000, PLANE.draw(200_000, torch.Generator().manual_seed(2))
+    mean = PLANE.weights @ PLANE.means
+    inner = (PLANE.weights[:, None, None] * (PLANE.means[:, :, None] * PLANE.means[:, None])).sum(0)
+    cov = inner - torch.outer(mean, mean) + (PLANE.weights @ PLANE.var) * torch.eye(2).double()
+    assert ((x.mean(0) - mean).abs() < 5 * (cov.diagonal() / n).sqrt()).all()
+    assert ((x.T.cov() - cov).abs() < 5 * cov.diagonal().max() * (2 / n) ** 0.5).all()
+    axis = torch.linspace(-7, 7, 561, dtype=torch.float64)
+    log_p = PLANE.log_prob(torch.cartesian_prod(axis, axis), 0)
+    told = PLANE.log_prob(x, 0)
+    assert (told.mean() - (log_p.exp() * log_p).sum() * 0.025**2).abs() < 5 * told.std() / n**0.5

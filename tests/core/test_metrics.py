@@ -138,3 +138,34 @@ def test_pictures_of_other_shapes_have_no_distance():
     assert (nearest(x, x) == 0).all()
     with pytest.raises(ValueError, match=r"\(1, 8, 8\) and \(8, 8\) have no distance"):
         nearest(x, x[:, 0])
+
+
+def test_a_report_s_distances_are_those_of_most_pictures_and_of_the_nearest_one():
+    """A minority of wild pictures moves no median; one copy is enough for the smallest."""
+    (train, test), judge = digits(), classifier("digits")
+    few, more, wild = (
+        train.images[:200],
+        test.images[:100],
+        normal(60, 1, 8, 8, dtype=torch.float32).clamp(-1, 1),
+    )
+    found = report(more, few, more, judge)
+    for spoilt in (torch.cat([more[:60], wild[:40]]), torch.cat([wild[:40], more[:60]])):
+        told = report(spoilt, few, spoilt, judge)
+        assert told.nearest == told.nearest_real < 1.5 * found.nearest
+        assert told.closest == told.closest_real == nearest(more[:60], few).min()
+    assert report(torch.cat([few[:51], wild[:49]]), few, more, judge).nearest == 0
+    assert report(few[:1].repeat(5, 1, 1, 1), few, torch.cat([more, few[:1]]), judge).closest_real == 0
+    half = nearest(more, few).sort().values
+    assert half[:51].max() >= found.nearest >= half[49]
+
+
+def test_a_report_measures_samples_and_training_data_with_one_measure():
+    """Each figure of the samples beside that of real pictures: exchanged, the figures change places."""
+    (train, test), judge = digits(), classifier("digits")
+    a, b, c = train.images[:150], train.images[150:400], test.images[:120]
+    one, other = report(a, b, c, judge), report(b, a, c, judge)
+    assert (one.distance, one.floor) == (other.floor, other.distance)
+    assert one.distance == pytest.approx(frechet(judge.features(a), judge.features(c)))
+    one, other = report(a, b, c, judge), report(c, b, a, judge)
+    assert (one.nearest, one.closest) == (other.nearest_real, other.closest_real)
+    assert one.entropy == entropy(judge.classes(a))

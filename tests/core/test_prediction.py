@@ -1,9 +1,34 @@
+import sys
+
 import pytest
 import sympy as sp
 import torch
-from oracles import SCHEDULES, close, normal
+from oracles import SCHEDULES, close, normal, pairs
 
-from ddpm_core import MLP, X0, Denoiser, Eps, Level, Mu, Score, UNet, V, linear, posterior, q_sample
+from ddpm_core import (
+    MLP,
+    X0,
+    Denoiser,
+    Eps,
+    Level,
+    Mu,
+    Score,
+    UNet,
+    V,
+    ancestral,
+    ancestral_beta,
+    ddim,
+    linear,
+    posterior,
+    posterior_beta,
+    q_sample,
+    transition,
+)
+from ddpm_core.denoiser import guide
+from ddpm_core.elbo import weight
+from ddpm_core.formula import formula
+from ddpm_core.process import between
+from ddpm_core.sampling import langevin
 
 ALL = [Eps(), X0(), V(), Mu(), Score()]
 each_prediction = pytest.mark.parametrize("prediction", ALL, ids=lambda p: type(p).__name__)
@@ -154,3 +179,73 @@ def test_guidance_goes_with_the_networks_of_the_course():
             torch.nn.init.normal_(weights, std=0.3)
         d, y = Denoiser(net, linear(40), Eps()), torch.tensor([0, 1, 2, 0])
         close(d.guided(y, 2)(x, 9), 2 * d.given(y)(x, 9) - d(x, 9), 1e-4)
+
+
+def parts(said):
+    """What a formula says, a number or several, as a list."""
+    return list(said) if isinstance(said, tuple) else [said]
+
+
+FORMULAS = {
+    "q_sample": lambda a, b, c, s, t: q_sample(a, b, t),
+    "between": lambda a, b, c, s, t: between(s, t),
+    "transition": lambda a, b, c, s, t: transition(a, s, t),
+    "posterior": lambda a, b, c, s, t: posterior(a, b, s, t),
+    "posterior_beta": lambda a, b, c, s, t: posterior_beta(a, b, s, t),
+    "Gaussian.sample": lambda a, b, c, s, t: posterior(a, b, s, t).sample(c),
+    "Gaussian.ratio": lambda a, b, c, s, t: posterior(a, b, s, t).ratio(posterior_beta(c, b, s, t)),
+    "Gaussian.gap": lambda a, b, c, s, t: posterior(a, b, s, t).gap(posterior_beta(c, b, s, t)),
+    **{f.__name__: lambda a, b, c, s, t, f=f: f(a, b, s, t, c) for f in (ancestral, ancestral_beta, ddim)},
+    "langevin": lambda a, b, c, s, t: langevin(a, b, 0.3, c),
+    "guide": lambda a, b, c, s, t: guide(a, b, 2.5),
+    **{f"{type(p).__name__}.target": lambda a, b, c, s, t, p=p: p.target(a, b, c, s, t) for p in ALL},
+    **{f"{type(p).__name__}.x0": lambda a, b, c, s, t, p=p: p.x0(a, b, s, t) for p in ALL},
+    **{f"weight of {type(p).__name__}": lambda a, b, c, s, t, p=p: weight(p, s, t) for p in ALL},
+}
+
+
+def test_every_formula_of_the_package_is_among_them():
+    code = formula(len).__code__
+    things = [x for name, m in sys.modules.items() if name.startswith("ddpm_core.") for x in vars(m).values()]
+    things += [x for kind in things if isinstance(kind, type) for x in vars(kind).values()]
+    marked = {x.__qualname__ for x in things if getattr(x, "__code__", None) is code}
+    assert len(marked) > 15
+    assert marked <= FORMULAS.keys()
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_tensors_are_treated_as_symbols_are(name):
+    """What a formula makes of numbers in a tensor is what it says in symbols, with these put in."""
+    symbols = sp.symbols("a b c", real=True) + sp.symbols("signal_s noise_s signal_t noise_t", positive=True)
+    told = parts(FORMULAS[name](*symbols[:3], Level(*symbols[3:5]), Level(*symbols[5:])))
+    numbers = sp.lambdify(symbols, told, "math")
+    schedule, (s, t) = SCHEDULES["short"], pairs(37, 9)
+    data = [10 * normal(9, 1, seed=seed) for seed in range(3)]
+    levels = [schedule.level(k, data[0]) for k in (s, t)]
+    found = parts(FORMULAS[name](*data, *levels))
+    for i in range(9):
+        row = [x[i].item() for x in data]
+        floats = [schedule.level(int(k[i])) for k in (s, t)]
+        wanted = numbers(*row, *floats[0], *floats[1])
+        alone = parts(FORMULAS[name](*(x[i : i + 1] for x in data), *floats))
+        for all_of_it, one, number in zip(found, alone, wanted, strict=True):
+            close(all_of_it[i].squeeze(), number, 1e-10)
+            close(torch.as_tensor(one, dtype=torch.float64).squeeze(), number, 1e-10)
+
+
+LINEAR = [name for name in FORMULAS if not name.startswith(("between", "Gaussian", "weight"))]
+
+
+@pytest.mark.parametrize("name", LINEAR)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_in_half_precision_a_formula_errs_by_a_few_roundings(name, dtype):
+    """At neighbouring times, which levels in half precision could not tell apart: so one time has floats."""
+    schedule, data = linear(), [normal(40, 3, seed=seed).to(dtype) for seed in range(3)]
+    for t in (2, 400, 700):
+        levels = schedule.level(t - 1), schedule.level(t)
+        make = lambda *xs, levels=levels: parts(FORMULAS[name](*xs, *levels))[0]  # noqa: E731
+        exact = [x.double() for x in data]
+        shares = [make(*(x if i == j else 0 * x for j, x in enumerate(exact))).abs() for i in range(3)]
+        assert make(*data).dtype == dtype
+        few = 3 * torch.finfo(dtype).eps * sum(shares)
+        assert ((make(*data).double() - make(*exact)).abs() <= few).all(), t

@@ -372,3 +372,15 @@ def test_the_net_is_what_is_checked_first():
 
     with pytest.raises(ValueError, match=r"network's output.*\(1, 2\).*got \(1, 1\)"):
         train(Denoiser(Wrong(), linear(9), X0()), DATA, images=100)
+
+
+def test_a_step_is_taken_at_the_rate_that_belongs_to_its_beginning():
+    """Adam's first step is as long as its rate, whatever the slope: short, at the foot of the rise."""
+    denoiser = small()
+    before = [w.detach().clone() for w in denoiser.parameters()]
+    for step in train(denoiser, DATA, images=1000, lr=0.01):
+        now = 0.01 * rate((step.images - len(step.t)) / 1000)
+        assert [group["lr"] for group in step.run.optimizer.param_groups] == [pytest.approx(now)]
+        if step.run.steps == 1:
+            moved = [(b - w).abs().max() for b, w in zip(before, step.run.online.parameters(), strict=True)]
+            assert max(moved).item() == pytest.approx(0.01 * rate(0.0), rel=1e-3)

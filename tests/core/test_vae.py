@@ -372,3 +372,37 @@ def test_a_network_for_points_serves_as_well():
     found = bound(model.terms(on_grid(5, 2).float(), model.noise(5, generator())))
     assert found.terms.shape == (5, 4)
     assert torch.isfinite(found.terms).all()
+
+
+def depends(law, x):
+    """For each number of x, what it does to a law's means and variances: (outputs, inputs)."""
+    slopes = torch.autograd.functional.jacobian(lambda x: torch.cat([v.flatten() for v in law(x)]), x)
+    return slopes.flatten(-x.ndim)
+
+
+def test_encoder_and_decoder_look_at_all_that_they_are_given():
+    """q(x_{t-1} | x_t, x_0) of every number of both, p(x_{t-1} | x_t) of every number of x_t."""
+    model = learned()
+    for t, shape in enumerate(SHAPES):
+        xt, x0 = normal(1, *shape).float(), normal(1, *PICTURE, seed=1).float()
+        if t:
+            wide = [v.expand(1, *SHAPES[t - 1]) for v in model.decoder(xt, t)]
+            assert [v.shape for v in wide] == [(1, *SHAPES[t - 1])] * 2
+            assert (depends(lambda x, t=t: model.decoder(x, t)[:1], xt) != 0).any(0).all()
+        if t > 1:
+            assert (depends(lambda x, t=t, x0=x0: model.encoder.step(x0, x, t), xt) != 0).any(0).all()
+            assert (depends(lambda x, t=t, xt=xt: model.encoder.step(x, xt, t), x0) != 0).any(0).all()
+    assert (depends(model.encoder.top, x0) != 0).any(0).all()
+
+
+def test_a_decoder_says_how_far_to_go_where_shapes_agree():
+    """With networks that say 0 it stays where it is; where shapes differ there is nothing to stay at."""
+    shapes = [PICTURE, PICTURE, (7,), (7,), (3,)]
+    decoder = LearnedDecoder(shapes, 8)
+    for name, weights in decoder.named_parameters():
+        if name != "log_var":
+            torch.nn.init.zeros_(weights)
+    for t in (1, 2, 3, 4):
+        xt = normal(2, *shapes[t], seed=t).float()
+        stays = xt if shapes[t] == shapes[t - 1] else torch.zeros(2, *shapes[t - 1])
+        close(decoder(xt, t).mean, stays, 0)
