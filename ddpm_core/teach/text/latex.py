@@ -75,10 +75,10 @@ _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 def mathml(latex: str, block: bool = False) -> str:
     """A formula as a `<math>` element.  ValueError for LaTeX that it doesn't know, with what that is."""
     display = "block" if block else "inline"
-    return f"<math display='{display}'>{formula(latex).mathml}</math>"
+    return f"<math display='{display}'>{parsed(latex).mathml}</math>"
 
 
-def formula(latex: str) -> Formula:
+def parsed(latex: str) -> Formula:
     """A formula as MathML and as text.  ValueError for LaTeX that it doesn't know, with what that is."""
     reader = _Reader(latex)
     try:

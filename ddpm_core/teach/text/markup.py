@@ -6,13 +6,21 @@ JupyterLab typesets what stands in cells and their outputs.  A widget's page and
 import html
 import re
 from collections.abc import Callable
+from functools import cache
+from typing import Any
 
-from .latex import GREEK, formula, mathml
+from mistune import BlockParser, BlockState, HTMLRenderer, InlineParser, InlineState, Markdown
+
+from .latex import GREEK, mathml, parsed
 
 FORMULAS = re.compile(r"\$\$.+?\$\$|\$[^$\n]+?\$", re.S)
 _SPANS = re.compile(rf"(```.*?```|{FORMULAS.pattern}|`[^`\n]+`)", re.S)
-_BOLD = re.compile(r"\*\*([^\s*](?:[^*]*[^\s*])?)\*\*")
-_EMPHASIS = re.compile(r"(?<![\w*])[*_]([^\s*_<>](?:[^*_<>]*[^\s*_<>])?)[*_](?![\w*])")
+_BLOCKS = ["fenced_code", "list", "blank_line"]  # of mistune's; what is none of them is a paragraph
+_KEPT = {
+    "formula": f"(?s:{FORMULAS.pattern})",
+    "code": r"(?s:```.*?```)|`[^`\n]+`",
+    "sign": r"(?<=\w)[*_](?=\w)",  # itself, as in a*b*c
+}
 
 # a symbol as one types it in a sentence: x_0, ᾱ_t, σ_t², √ᾱ_t, x_{t−1}; a Latin letter needs its index
 _SYMBOL = re.compile(
@@ -46,19 +54,58 @@ def _latex(symbol: re.Match[str]) -> str:
 
 
 def markup(text: str) -> str:
-    """A little Markdown as HTML: paragraphs, lists with -, fenced code, and what `inline` knows."""
-    blocks = re.split(r"(```.*?```)|\n\s*\n", typeset(text.strip()), flags=re.S)
-    return "".join(_block(block) for block in blocks if block and block.strip())
+    """A little Markdown as HTML: paragraphs, lists, fenced code, and what `inline` knows."""
+    return str(_page()(typeset(text.strip())))
 
 
-def _block(block: str) -> str:
-    if block.startswith("```"):
-        return f"<pre>{html.escape(block.strip('`').partition(chr(10))[2].rstrip())}</pre>"
-    lines = block.strip().split("\n")
-    if all(line.startswith(("- ", "  ")) for line in lines):
-        items = re.split(r"^- ", block.strip(), flags=re.M)[1:]
-        return "<ul>" + "".join(f"<li>{inline(item.strip())}</li>" for item in items) + "</ul>"
-    return f"<p>{inline(block.strip())}</p>"
+def inline(text: str, math: Callable[[str], str] | None = None) -> str:
+    """One line as HTML: bold, emphasis, code and formulas; everything else is escaped.
+
+    math: what to make of a formula with its dollars, MathML if None; html.escape where the page typesets it.
+    """
+    return _Page(math or _math).render_tokens(_spans()(text, {}), BlockState())
+
+
+def plain(text: str) -> str:
+    """The same Markdown as text: formulas in Unicode, no stars; code keeps its backticks."""
+    return "".join(map(_said, _spans()(text.strip(), {})))
+
+
+class _Page(HTMLRenderer):
+    """Tokens as HTML; what isn't made here is escaped."""
+
+    def __init__(self, math: Callable[[str], str]) -> None:
+        super().__init__(escape=True)
+        self.formula, self.sign = math, str
+
+    def code(self, span: str) -> str:
+        """Code without its backticks."""
+        return f"<code>{html.escape(span.strip('`'))}</code>"
+
+    def block_code(self, code: str, info: str | None = None) -> str:
+        """Fenced code, whatever its language."""
+        return f"<pre>{html.escape(code.rstrip())}</pre>\n"
+
+
+@cache
+def _page() -> Markdown:
+    block = BlockParser(list_rules=_BLOCKS)
+    block.rules = _BLOCKS
+    return Markdown(_Page(_math), block, _spans())
+
+
+@cache
+def _spans() -> InlineParser:
+    parser = InlineParser()
+    parser.rules = ["emphasis"]  # mistune's alone, and ours
+    for kind, pattern in _KEPT.items():
+        parser.register(kind, pattern, _keep, before="emphasis")
+    return parser
+
+
+def _keep(parser: InlineParser, match: re.Match[str], state: InlineState) -> int:
+    state.append_token({"type": match.lastgroup, "raw": match[0]})
+    return match.end()
 
 
 def _math(span: str) -> str:
@@ -71,33 +118,12 @@ def _math(span: str) -> str:
     return f'<span class="tex" data-tex="{html.escape(span)}">{shown}</span>'
 
 
-def inline(text: str, math: Callable[[str], str] = _math) -> str:
-    """One line as HTML: bold, emphasis, code and formulas; everything else is escaped.
-
-    math: what to make of a formula with its dollars; html.escape where the page typesets it.
-    """
-    return "".join(_span(span, math) for span in _SPANS.split(text))
-
-
-def _span(span: str, math: Callable[[str], str]) -> str:
-    if len(span) > 2 and span[0] == span[-1] == "$":
-        return math(span)
-    if len(span) > 2 and span[0] == span[-1] == "`":
-        return f"<code>{html.escape(span[1:-1])}</code>"
-    return _EMPHASIS.sub(r"<em>\1</em>", _BOLD.sub(r"<strong>\1</strong>", html.escape(span)))
-
-
-def plain(text: str) -> str:
-    """The same Markdown as text: formulas in Unicode, no stars; code keeps its backticks."""
-    return "".join(_plain_span(span) for span in _SPANS.split(text.strip()))
-
-
-def _plain_span(span: str) -> str:
-    if len(span) > 2 and span[0] == span[-1] == "$":
-        try:
-            return formula(span.strip("$")).text
-        except ValueError:
-            return span
-    if span.startswith("`"):
-        return span
-    return _EMPHASIS.sub(r"\1", _BOLD.sub(r"\1", span))
+def _said(token: dict[str, Any]) -> str:
+    """A token of `_spans` as text."""
+    if "children" in token:
+        return "".join(map(_said, token["children"]))
+    raw: str = token["raw"]
+    try:
+        return parsed(raw.strip("$")).text if token["type"] == "formula" else raw
+    except ValueError:
+        return raw
