@@ -24,6 +24,7 @@ from ddpm_core.__main__ import main
 from ddpm_core.nets import Block
 from ddpm_core.prediction import Prediction
 from ddpm_core.sampling import sample
+from ddpm_core.study import metrics
 from ddpm_core.study.metrics import Classifier, entropy, floor, frechet, nearest
 from ddpm_core.teach.page.plots import tile
 
@@ -77,7 +78,7 @@ def classifier(name: str = "digits", batch: int = 64, lr: float = 2e-3, seed: in
             optimizer.step()
     net.eval()
     right = int((net.classes(test.images) == test.labels).sum())
-    checkpoints.write(
+    checkpoints.write_tensors(
         data.SHIPPED / f"{name}-classifier.safetensors",
         net.state_dict(),
         {"args": net.config, "card": {"data": name, "rounds": rounds, "seed": seed, "test_right": right}},
@@ -142,7 +143,7 @@ def judge(name: str, file: str, draws: int = 20) -> None:
     train, test = {"digits": data.digits, "mnist": data.mnist}[name]()
     with np.load(file, allow_pickle=False) as arrays:
         images, labels = torch.from_numpy(arrays["images"]), torch.from_numpy(arrays["labels"])
-    net = checkpoints.classifier(name)
+    net = metrics.classifier(name)
     right = (net.classes(images) == labels).double()
     print(f"read as asked {right.mean():.4f} ± {right.std() / len(right) ** 0.5:.4f}")
     print("by class     ", *(f"{right[labels == k].mean():.2f}" for k in range(10)))

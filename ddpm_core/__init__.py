@@ -9,7 +9,7 @@ The shortest way from data to samples:
     *_, last = sample(denoiser, torch.randn(16, 1, 8, 8), denoiser.schedule.times(100))
 """
 
-from .checkpoints import classifier, load, pretrained, save
+from .checkpoints import load, pretrained, save
 from .data import digits, mnist
 from .denoiser import Denoiser
 from .gaussian import Gaussian
@@ -18,10 +18,8 @@ from .prediction import X0, Eps, Mu, Score, V
 from .process import posterior, posterior_beta, q_sample, transition
 from .sampling import ancestral, ancestral_beta, ddim, sample
 from .schedule import Level, Schedule, cosine, from_betas, linear
-from .speed import keep_memory
+from .study.metrics import classifier
 from .training import train, watch
-
-keep_memory()
 
 __all__ = [
     "MLP",

@@ -1,32 +1,24 @@
 """A network, a schedule and a meaning for its output: (x_t, t) -> estimate of x_0."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from functools import partial
 
-from torch import Tensor, cat, full, full_like, nn, no_grad, tensor
-from torch._C import _InferenceMode
+from torch import Tensor, cat, full, full_like, nn
 
 from . import checks
-from .formula import formula, is_formula, unrolled
+from .formula import formula
 from .gaussian import per_example
-from .nets import closed
 from .prediction import Prediction
 from .process import q_sample
 from .schedule import Schedule
 
-Quietly = Callable[[], AbstractContextManager[object]]
-inference_mode: Quietly = partial(_InferenceMode, True)  # torch's own an interrupt can leave switched on
-
 
 @formula
-def guide(plain: Tensor, told: Tensor, strength: float) -> Tensor:
-    """From the output without a label through the one with it, and on: 0 is plain, 1 is told.  (B, ...).
+def guide(plain: Tensor, conditional: Tensor, strength: float) -> Tensor:
+    """From the output without a label to the one with it, and on: 0 and 1 give these two.  (B, ...).
 
     Ho & Salimans 2022 (classifier-free guidance), eq. 6, where w is strength - 1.
     """
-    return plain + strength * (told - plain)
+    return plain + strength * (conditional - plain)
 
 
 class Denoiser(nn.Module):
@@ -52,34 +44,20 @@ class Denoiser(nn.Module):
         """The estimate of x_0: (B, ...).
 
         xt: (B, ...), floating point; t: whole times in 1..T, (B,) or (1,), or one int for the whole batch.
+        TypeError or ValueError for anything else.
         """
         checks.floating(xt, "xt")
-        if not isinstance(t, Tensor):
-            return self.at(xt, checks.whole(t, "t", 1, self.schedule.T))
-        t = checks.times(t, self.schedule.T, 1, len(xt)).to(xt.device)
-        if len(xt) == 1:
-            xt = xt.expand(len(t), *xt.shape[1:])
-        s, now = self.schedule.gather(t - 1, xt), self.schedule.gather(t, xt)
-        return self._clipped(self.prediction.x0(self._out(xt, t), xt, s, now))
-
-    def at(self, xt: Tensor, t: int) -> Tensor:
-        """`forward` for a batch that is all at one time t, unchecked."""
-        s, now = self.schedule.at(t - 1), self.schedule.at(t)
-        out = self._out(xt, full((1,), t, device=xt.device))
-        return self._clipped(self.prediction.x0(out, xt, s, now))
-
-    def along(self, times: Sequence[int], like: Tensor) -> Iterator[Callable[[Tensor], Tensor]]:
-        """`at` for one of `times` after another, prepared for x_t like `like`: what a sampling loop calls.
-
-        x_t must have no gradient; then neither have the estimates.
-        """
-        if not is_formula(self.prediction.x0):
-            return (partial(no_grad()(self.at), t=t) for t in times)
-        s, now = self.schedule.levels([t - 1 for t in times]), self.schedule.levels(times)
-        x0 = unrolled(lambda out, xt: self.prediction.x0(out, xt, s, now), 2, len(times), like)
-        t = tensor(times, device=like.device)[:, None].expand(-1, len(like)).unbind()  # (B,) each
-        quietly: Quietly = inference_mode if closed(self.net) else no_grad
-        return (partial(self._prepared, quietly, *step) for step in zip(t, x0, strict=True))
+        if isinstance(t, Tensor):
+            t = checks.times(t, self.schedule.T, 1, len(xt)).to(xt.device)
+            if len(xt) == 1:
+                xt = xt.expand(len(t), *xt.shape[1:])
+            s, now = self.schedule.at(t - 1, xt), self.schedule.at(t, xt)
+        else:
+            t = checks.whole(t, "t", 1, self.schedule.T)
+            s, now = self.schedule.at(t - 1), self.schedule.at(t)
+            t = full((1,), t, device=xt.device)
+        x0 = self.prediction.x0(self._out(xt, t), xt, s, now)
+        return x0 if self.clip is None else x0.clamp(-self.clip, self.clip)
 
     def loss(self, x0: Tensor, t: Tensor, eps: Tensor, y: Tensor | None = None) -> Tensor:
         """Squared error ||target - output||^2 of each example, summed over its entries: (B,).
@@ -97,7 +75,7 @@ class Denoiser(nn.Module):
 
     def errors(self, x0: Tensor, t: Tensor, eps: Tensor, y: Tensor | None = None) -> Tensor:
         """`loss`, unchecked: what a training loop calls."""
-        s, now = self.schedule.gather(t - 1, x0), self.schedule.gather(t, x0)
+        s, now = self.schedule.at(t - 1, x0), self.schedule.at(t, x0)
         xt = q_sample(x0, eps, now)
         out = self._out(xt, t, *(() if y is None else (y,)))
         return per_example((self.prediction.target(x0, eps, xt, s, now) - out) ** 2)
@@ -130,26 +108,15 @@ class Denoiser(nn.Module):
             return self.given(y if strength else full_like(y, -1))
         return Denoiser(Guided(self.net, y, strength), self.schedule, self.prediction, self.clip)
 
-    def _prepared(
-        self, quietly: Quietly, t: Tensor, x0: Callable[[Tensor, Tensor], Tensor], xt: Tensor
-    ) -> Tensor:
-        with quietly():
-            out = self._out(xt, t)
-        estimate = x0(out, xt)  # a tensor of its own, so clipped in place
-        return estimate if self.clip is None else estimate.clamp_(-self.clip, self.clip)
-
-    def _clipped(self, x0: Tensor) -> Tensor:
-        return x0 if self.clip is None else x0.clamp(-self.clip, self.clip)
-
     def _out(self, xt: Tensor, t: Tensor, *y: Tensor) -> Tensor:
         try:
             out: Tensor = self.net(xt, t if len(t) == len(xt) else t.expand(len(xt)), *y)
         except RuntimeError as error:
-            weights = next(self.net.parameters(), xt).dtype
-            if weights == xt.dtype:
+            own = next(self.net.parameters(), xt).dtype
+            if own == xt.dtype:
                 raise
             raise TypeError(
-                f"the network's weights are {weights}, what comes in is {xt.dtype}: {error}"
+                f"the network's weights are {own}, what comes in is {xt.dtype}: {error}"
             ) from None
         if not isinstance(out, Tensor):
             raise TypeError(f"the network's output must be a tensor, got {checks.show(out)}")
@@ -173,9 +140,7 @@ class Labelled(nn.Module):
     def for_all(self, xt: Tensor) -> Tensor:
         """A label for each picture, or ValueError."""
         if len(self.y) not in (1, len(xt)):
-            raise ValueError(
-                f"{len(self.y)} labels for {len(xt)} pictures: give one for each, or one for all"
-            )
+            raise ValueError(f"{len(self.y)} labels for {len(xt)} pictures: give one each, or one for all")
         return self.y.expand(len(xt))
 
 
@@ -190,5 +155,5 @@ class Guided(Labelled):
         """The guided output: (B, ...)."""
         y = self.for_all(xt)
         both = self.net(cat([xt, xt]), cat([t, t]), cat([full_like(y, -1), y]))  # (2B, ...)
-        plain, told = both.chunk(2)
-        return guide(plain, told, self.strength)
+        plain, conditional = both.chunk(2)
+        return guide(plain, conditional, self.strength)

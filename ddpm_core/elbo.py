@@ -21,6 +21,7 @@ from .sampling import Estimator, estimate, randn
 from .schedule import Level, Schedule
 
 Decoder = Callable[[Gaussian, Tensor], Tensor]
+Draw = Callable[[], Tensor]
 
 
 def pixels(levels: int) -> Decoder:
@@ -57,10 +58,9 @@ class Calibrated:
         if t not in self.errors:
             known = isinstance(t.signal, float)
             came = [f"t = {k}" for k in range(self.schedule.T + 1) if known and self.schedule.at(k) == t]
-            times = f"{len(self.times)} times from {self.times[0]} to {self.times[-1]}"
             raise ValueError(
-                f"the errors were measured at {times}; {came[0] if came else 'this level'} is none of them: "
-                "give `times` with it to Calibrated"
+                f"errors were measured at {len(self.times)} times from {self.times[0]} to {self.times[-1]}; "
+                f"{came[0] if came else 'this level'} is none of them: give `times` with it to Calibrated"
             )
         narrow, slope = posterior(x0, xt, s, t), s.signal * between(s, t)[1] / t.noise**2
         return Gaussian(narrow.mean, narrow.var + slope**2 * self.errors[t])
@@ -115,36 +115,38 @@ def terms(
     if eps is not None:
         checks.same_shape(checks.batch(eps, "eps"), x0, "eps", "x0")
     if first is not None:
-        checks.real(first, "first", 0, math.inf)
-    elif not torch.as_tensor(reverse(x0[:1], x0[:1], schedule.at(0), schedule.at(path[-2])).var > 0).all():
+        reverse = _ending(reverse, checks.real(first, "first", 0, math.inf))
+    if not torch.as_tensor(reverse(x0[:1], x0[:1], schedule.at(0), schedule.at(path[-2])).var > 0).all():
         raise ValueError(
             f"{getattr(reverse, '__name__', 'reverse')} ends in a point mass, which has no density: "
             "give `first`, the variance of the last step, such as the posterior's one step earlier"
         )
-    return _terms(denoiser, x0, path, reverse, first, decoder, eps, generator)
+    noise = partial(randn, x0, generator) if eps is None else lambda: eps
+    return _terms(denoiser, x0, path, reverse, decoder, noise)
+
+
+def _ending(reverse: Reverse, first: float) -> Reverse:
+    """The same p(x_s | x_t), but for the variance of its last step."""
+
+    def ending(x0: Tensor, xt: Tensor, s: Level, t: Level) -> Gaussian:
+        p = reverse(x0, xt, s, t)
+        return Gaussian(p.mean, first) if s.noise == 0 else p
+
+    return ending
 
 
 def _terms(
-    denoiser: Estimator,
-    x0: Tensor,
-    path: list[int],
-    reverse: Reverse,
-    first: float | None,
-    decoder: Decoder,
-    eps: Tensor | None,
-    generator: torch.Generator | None,
+    denoiser: Estimator, x0: Tensor, path: list[int], reverse: Reverse, decoder: Decoder, noise: Draw
 ) -> Iterator[Term]:
-    schedule = denoiser.schedule
-    yield Term(path[0], prior(x0, schedule.at(path[0])))
+    yield Term(path[0], prior(x0, denoiser.schedule.at(path[0])))
     for t, s in pairwise(path):
-        now, then = schedule.at(t), schedule.at(s)
-        xt = q_sample(x0, randn(x0, generator) if eps is None else eps, now)
+        now, then = denoiser.schedule.at(t), denoiser.schedule.at(s)
+        xt = q_sample(x0, noise(), now)
         xhat = estimate(denoiser, xt, t)
         if s:
             yield Term(s, divergence(x0, xhat, xt, then, now, reverse))
         else:
-            p = reverse(xhat, xt, then, now)
-            yield Term(s, -decoder(p if first is None else Gaussian(p.mean, first), x0))
+            yield Term(s, -decoder(reverse(xhat, xt, then, now), x0))
 
 
 class Bound(NamedTuple):
@@ -175,7 +177,7 @@ def bound(terms: Iterable[Term]) -> Bound:
     return Bound(list(times), torch.stack(nats, 1))
 
 
-def grey_wide(schedule: Schedule, levels: int, steps: int | None = None) -> list[int]:
+def bound_times(schedule: Schedule, levels: int, steps: int | None = None) -> list[int]:
     """Times for the bound of pictures with `levels` greys: T .. t, 0, with t the first as noisy as a grey.
 
     Noise far below the distance of two greys costs many bits and says nothing: the last step may as well jump
@@ -185,9 +187,7 @@ def grey_wide(schedule: Schedule, levels: int, steps: int | None = None) -> list
     start = next((t for t in range(1, schedule.T) if schedule.at(t).noise >= half), schedule.T)
     most = schedule.T - start + 1
     steps = most if steps is None else checks.whole(steps, "steps", 1, most)
-    if steps == 1:
-        return [schedule.T, 0]
-    return [round(start + (schedule.T - start) * k / (steps - 1)) for k in range(steps - 1, -1, -1)] + [0]
+    return [round(schedule.T - (schedule.T - start) * k / max(steps - 1, 1)) for k in range(steps)] + [0]
 
 
 def prior(x0: Tensor, end: Level) -> Tensor:

@@ -5,22 +5,23 @@ s = 0 it returns its mean.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import wraps
 from itertools import pairwise
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, ParamSpec, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from . import checks
 from .denoiser import Denoiser
-from .formula import formula, is_formula, unrolled
+from .formula import formula
 from .process import posterior, posterior_beta, q_sample
 from .schedule import Level, Schedule
+from .speed import keep_memory
 
 Rule = Callable[[Tensor, Tensor, Level, Level, Tensor], Tensor]
-Look = Callable[[Tensor], Tensor]  # x_t -> estimate of x_0
-Move = Callable[[Tensor, Tensor, Tensor], Tensor]  # (estimate of x_0, x_t, noise) -> x_s
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Frame(NamedTuple):
@@ -59,7 +60,8 @@ def ancestral_beta(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) ->
 @formula
 def ddim(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
     """Keep the noise that x_t implies, change its level; draws none.  Song et al. 2021 (DDIM), eq. 12."""
-    return s.signal * x0 + s.noise * (xt - t.signal * x0) / t.noise
+    ratio = s.noise / t.noise
+    return (s.signal - ratio * t.signal) * x0 + ratio * xt
 
 
 def keeping(known: Tensor, mask: Tensor, rule: Rule = ancestral) -> Rule:
@@ -93,6 +95,28 @@ def langevin(x: Tensor, score: Tensor, step: float, noise: Tensor) -> Tensor:
     return x + step * score + (2 * step) ** 0.5 * noise
 
 
+def without_gradients(work: Callable[P, R]) -> Callable[P, R]:
+    """A function that notes nothing for gradients; an interrupt at any moment leaves them as they were.
+
+    `torch.no_grad` can be interrupted before it switches them on again.  Here that is done twice, and one
+    Ctrl-C cuts short one of the two.
+    """
+
+    @wraps(work)
+    def quiet(*args: P.args, **kwargs: P.kwargs) -> R:
+        before = torch.is_grad_enabled()
+        try:
+            try:
+                torch.set_grad_enabled(False)
+                return work(*args, **kwargs)
+            finally:
+                torch.set_grad_enabled(before)
+        finally:
+            torch.set_grad_enabled(before)
+
+    return quiet
+
+
 def sample(
     denoiser: Estimator,
     x_T: Tensor,
@@ -103,12 +127,14 @@ def sample(
     """Walk x_T (B, ...) down `times`, and yield a frame for each: len(times) in all, the start among them.
 
     times: whole, strictly decreasing within T..0; None for all of them, `schedule.times(steps)` for fewer.
-    The noise is drawn from `generator` (torch's own if None), on the generator's device.
+    The noise is drawn from `generator` (torch's own if None), on the generator's device.  The first call in
+    a program lets it keep the memory that it frees (`speed.keep_memory`).
     TypeError or ValueError for bad input, here and now, not at the first frame.
     """
     checks.batch(x_T, "x_T")
     schedule = denoiser.schedule
     path = schedule.times() if times is None else checks.descending(times, schedule.T)
+    keep_memory()
     return _walk(denoiser, x_T, path, rule, generator)
 
 
@@ -117,36 +143,25 @@ def _walk(
 ) -> Iterator[Frame]:
     yield Frame(path[0], x, None, None)
     x = x.detach()
-    for s, (look, move) in zip(path[1:], _steps(denoiser, path, rule, x), strict=True):
+    for t, s in pairwise(path):
         noise = randn(x, generator)
-        x0 = look(x)
-        x = move(x0, x, noise)
+        x0, x = _step(denoiser, x, s, t, rule, noise)
         yield Frame(s, x, x0, noise)
 
 
-def _steps(denoiser: Estimator, path: list[int], rule: Rule, like: Tensor) -> Iterator[tuple[Look, Move]]:
-    """The two halves of each step, which keep no gradients; where all are formulas, prepared at once."""
-    schedule = denoiser.schedule
-    if not (isinstance(denoiser, Denoiser) and is_formula(rule)):
-        return (
-            (partial(estimate, denoiser, t=t), partial(_move, rule, schedule.at(s), schedule.at(t)))
-            for t, s in pairwise(path)
-        )
-    s, t = schedule.levels(path[1:]), schedule.levels(path[:-1])
-    moves = unrolled(lambda x0, xt, noise: rule(x0, xt, s, t, noise), 3, len(path) - 1, like)
-    return zip(denoiser.along(path[:-1], like), moves, strict=True)
+@without_gradients
+def _step(
+    denoiser: Estimator, xt: Tensor, s: int, t: int, rule: Rule, noise: Tensor
+) -> tuple[Tensor, Tensor]:
+    x0 = estimate(denoiser, xt, t)
+    return x0, rule(x0, xt, denoiser.schedule.at(s), denoiser.schedule.at(t), noise)
 
 
-@torch.no_grad()
-def _move(rule: Rule, s: Level, t: Level, x0: Tensor, xt: Tensor, noise: Tensor) -> Tensor:
-    return rule(x0, xt, s, t, noise)
-
-
-@torch.no_grad()
+@without_gradients
 def estimate(denoiser: Estimator, xt: Tensor, t: int) -> Tensor:
     """The estimate of x_0 for a batch that is all at one time t: (B, ...), without gradients."""
     if isinstance(denoiser, Denoiser):
-        return denoiser.at(xt, t)
+        return denoiser(xt, t)
     return denoiser(xt, torch.full((len(xt),), t, device=xt.device))
 
 

@@ -1,7 +1,6 @@
 """Noise schedules: one float64 table, abar[0..T]; everything else is derived from it."""
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -81,24 +80,15 @@ class Schedule:
         if not isinstance(t, Tensor):
             return self.at(checks.whole(t, "t", 0, self.T))
         like = checks.floating(like, "like, the data that the level is for,")
-        return self.gather(checks.times(t, self.T, 0, len(like)), like)
+        return self.at(checks.times(t, self.T, 0, len(like)), like)
 
-    def at(self, t: int) -> Level:
-        """`level` for one int, unchecked."""
-        signal, noise = self._floats
-        return Level(signal[t], noise[t])
-
-    def gather(self, t: Tensor, like: Tensor) -> Level:
-        """`level` for a tensor of times, unchecked."""
-        signal, noise = self._table(like.device, like.dtype)
-        t = t.to(like.device)
-        shape = (len(t),) + (1,) * (like.ndim - 1)
-        return Level(signal[t].reshape(shape), noise[t].reshape(shape))  # (B, 1, ..., 1)
-
-    def levels(self, times: Sequence[int]) -> Level:
-        """The levels at many times, unchecked: (n,) in float64, as for n data that are single numbers."""
-        abar = self._abar[list(times)]
-        return Level(abar.sqrt(), (1 - abar).sqrt())
+    def at(self, t: Tensor | int, like: Tensor | None = None) -> Level:
+        """`level`, unchecked: what a loop calls."""
+        if not isinstance(t, Tensor) or like is None:
+            return Level(*(table[int(t)] for table in self._floats))
+        t, shape = t.to(like.device), (len(t),) + (1,) * (like.ndim - 1)
+        signal, noise = (table[t].reshape(shape) for table in self._table(like.device, like.dtype))
+        return Level(signal, noise)  # (B, 1, ..., 1) each
 
     def times(self, steps: int | None = None) -> list[int]:
         """Evenly spaced times from T down to 0 for a walk of `steps` steps (all T of them if None)."""

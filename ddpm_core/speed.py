@@ -3,13 +3,13 @@
 import copy
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
+from functools import cache, partial
 
 import torch
 from torch import Tensor, nn
 
 from .denoiser import Denoiser
-from .nets import layout
+from .nets import set_memory_format
 
 
 def fast(denoiser: Denoiser, compiled: bool = False) -> Denoiser:
@@ -21,7 +21,7 @@ def fast(denoiser: Denoiser, compiled: bool = False) -> Denoiser:
     CUDA graph).  Not for training, which has a switch of its own: `train(..., bf16=True)`.
     """
     net: nn.Module = copy.deepcopy(denoiser.net).eval().requires_grad_(False)
-    layout(net, bf16=True)
+    set_memory_format(net, bf16=True)
     return Denoiser(BFloat16(net, compiled), denoiser.schedule, denoiser.prediction, denoiser.clip).eval()
 
 
@@ -47,12 +47,13 @@ class BFloat16(nn.Module):
         return out.to(xt.dtype)
 
 
+@cache
 def keep_memory() -> None:
-    """Let this process keep what it frees, for its next allocation, where the C library is glibc.
+    """Let this process keep the memory that it frees for its next allocation, where the C library is glibc.
 
-    Left to itself it gives the pages of a pass through a network back to the system, and asks for them again
-    at the next: up to a fifth of a small network's time on a CPU.  It stops that once it has seen a block of
-    nearly 32 MiB freed (mallopt(3), M_MMAP_THRESHOLD).  This is one, which nobody writes to, so it costs
-    half a millisecond; elsewhere it changes nothing.  `import ddpm_core` has called it.
+    Left to itself glibc gives the pages of a pass through a network back to the system, and asks for them
+    again at the next pass: up to a fifth of a small network's time on a CPU.  It stops that once it has seen
+    a block of nearly 32 MiB freed (mallopt(3), M_MMAP_THRESHOLD).  This is one, which nobody writes to, so it
+    costs half a millisecond; elsewhere it changes nothing.  The first call of `train` or `sample` does it.
     """
     torch.empty(31 << 20, dtype=torch.uint8, device="cpu")

@@ -11,7 +11,11 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from . import checks, parallel
 from .denoiser import Denoiser
-from .nets import layout
+from .nets import set_memory_format
+from .speed import keep_memory
+
+KEPT = "The denoiser still holds the average from before this step"
+LOST = "The average is lost as well: go back to a save"
 
 
 class Step(NamedTuple):
@@ -42,23 +46,23 @@ class Run:
         self.online = copy.deepcopy(denoiser).train()
         parallel.same([*self.online.parameters(), *self.average.parameters()])
         self.optimizer = torch.optim.Adam(self.online.parameters(), betas=(0.9, 0.99), fused=True)
-        device = next(denoiser.parameters()).device
-        self.generator = torch.Generator(device).manual_seed(seed)
+        self.device, self.T = next(denoiser.parameters()).device, denoiser.schedule.T
+        self.generator = torch.Generator(self.device).manual_seed(seed)
         self.seed, self.images, self.steps = seed, 0, 0
+
+    def follow(self, decay: float) -> None:
+        """Move the average towards the weights being trained; buffers, such as a batch norm's, are copied."""
+        averages, weights = list(self.average.parameters()), list(self.online.parameters())
+        get_ema_multi_avg_fn(decay)(averages, weights, torch.tensor(self.steps))
+        for average, online in zip(self.average.buffers(), self.online.buffers(), strict=True):
+            average.copy_(online)
 
     def tensors(self) -> dict[str, Tensor]:
         """All of it as named tensors, copies: for a file, or to go on from as `train`'s `resume`."""
-        live = {
-            **{f"online.{name}": t for name, t in self.online.state_dict().items()},
-            **{f"average.{name}": t for name, t in self.average.state_dict().items()},
-            **{
-                f"adam.{i}.{name}": t
-                for i, p in enumerate(self.online.parameters())
-                for name, t in self.optimizer.state[p].items()
-            },
-            "generator": self.generator.get_state(),
-            "counts": torch.tensor([self.images, self.steps]),
-        }
+        parts = {"online": self.online.state_dict(), "average": self.average.state_dict()}
+        parts |= {f"adam.{i}": self.optimizer.state[p] for i, p in enumerate(self.online.parameters())}
+        live = {f"{part}.{name}": t for part, state in parts.items() for name, t in state.items()}
+        live |= {"generator": self.generator.get_state(), "counts": torch.tensor([self.images, self.steps])}
         return {name: t.detach().clone() for name, t in live.items()}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
@@ -69,13 +73,11 @@ class Run:
             self.online.load_state_dict(part("online."))
             self.average.load_state_dict(part("average."))
             self.images, self.steps = tensors["counts"].tolist()
-            kept = {name.split(".")[1] for name in tensors if name.startswith("adam.")}
             for i, p in enumerate(self.online.parameters()):
-                if str(i) in kept or not kept:  # a frozen weight has no state
-                    self.optimizer.state[p] = {"step": tensors[f"adam.{i}.step"].clone()} | {
-                        name: torch.empty_like(p).copy_(tensors[f"adam.{i}.{name}"])  # in p's own layout
-                        for name in ("exp_avg", "exp_avg_sq")
-                    }
+                if part(f"adam.{i}.") or not part("adam."):  # a frozen weight has no state
+                    moments = {name: tensors[f"adam.{i}.{name}"] for name in ("exp_avg", "exp_avg_sq")}
+                    moments = {name: torch.empty_like(p).copy_(m) for name, m in moments.items()}
+                    self.optimizer.state[p] = {"step": tensors[f"adam.{i}.step"].clone()} | moments
         except (RuntimeError, KeyError, TypeError) as error:
             raise ValueError(
                 f"the save is of another network, another kind of device or another version: {error}"
@@ -109,7 +111,8 @@ def train(
     they are); min_snr: count an error in x_0 at most so often (5 is usual) by drawing t in proportion to
     `weights`, not uniformly, so that samples are good sooner, at some cost to the bound; resume:
     `step.run.tensors()` of an earlier run with the same arguments, which then ends with the same weights,
-    bit for bit, as if it had never stopped.
+    bit for bit, as if it had never stopped.  The first call in a program lets it keep the memory that it
+    frees (`speed.keep_memory`).
 
     TypeError or ValueError for bad input, here and now; FloatingPointError if the loss is no number.
     """
@@ -128,41 +131,43 @@ def train(
         checks.real(min_snr, "min_snr", 0, math.inf)
     if not any(True for _ in denoiser.parameters()):
         raise ValueError("the network has no weights to train")
+    keep_memory()
     run = Run(denoiser, seed)
     if bf16:
-        layout(run.online, bf16)
+        set_memory_format(run.online, bf16)
     if resume is not None:
         run.restore(resume)
-    device, T = run.generator.device, denoiser.schedule.T
-    with torch.no_grad():  # one example through a copy: its shape is right before time is spent
-        trial = copy.deepcopy(denoiser).eval()
-        one = trial if y is None else trial.given(y[:1].to(device))
-        one(x0[:1].to(device), 1)
-    x0, y = x0.to(device), None if y is None else y.to(device)
-    often = None if min_snr is None else weights(denoiser, min_snr).to(device, torch.float32)
+    _try(denoiser, x0[:1], None if y is None else y[:1])
+    t_weights = None if min_snr is None else weights(denoiser, min_snr).float()
+    return _steps(run, Plan(images, batch, lr, ema, drop, bf16, t_weights), x0, y)
 
-    def steps() -> Iterator[Step]:
-        weights, averages = list(run.online.parameters()), list(run.average.parameters())
-        while run.images < images:
-            size = min(batch, images - run.images)
-            now = order(run.images, size, len(x0), run.seed).to(device)
-            labels = None if y is None else _dropped(y[now], drop, run.generator)
-            if often is None:
-                t = torch.randint(1, T + 1, (size,), generator=run.generator, device=device)
-            else:
-                t = 1 + often.multinomial(size, replacement=True, generator=run.generator)
-            for group in run.optimizer.param_groups:
-                group["lr"] = lr * rate(run.images / images)
-            mine, errors = _step(run, x0[now], t, labels, bf16)
-            run.images += size
-            run.steps += 1
-            decay = min(ema, run.steps / (run.steps + 9))
-            get_ema_multi_avg_fn(decay)(averages, weights, torch.tensor(run.steps))
-            for average, online in zip(run.average.buffers(), run.online.buffers(), strict=True):
-                average.copy_(online)  # what a network counts by itself, a batch norm's means for one
-            yield Step(run.images, mine, errors, run)
 
-    return steps()
+class Plan(NamedTuple):
+    """What a run was asked for; t_weights: how often each of 1..T is drawn, (T,), None for equally often."""
+
+    images: int
+    batch: int
+    lr: float
+    ema: float
+    drop: float
+    bf16: bool
+    t_weights: Tensor | None
+
+
+def _steps(run: Run, plan: Plan, x0: Tensor, y: Tensor | None) -> Iterator[Step]:
+    x0, y = x0.to(run.device), None if y is None else y.to(run.device)
+    while run.images < plan.images:
+        size = min(plan.batch, plan.images - run.images)
+        rows = order(run.images, size, len(x0), run.seed).to(run.device)
+        labels = None if y is None else _dropped(y[rows], plan.drop, run.generator)
+        t = _times(size, plan.t_weights, run)
+        for group in run.optimizer.param_groups:
+            group["lr"] = plan.lr * rate(run.images / plan.images)
+        mine, errors = _step(run, x0[rows], t, labels, plan.bf16)
+        run.images += size
+        run.steps += 1
+        run.follow(min(plan.ema, run.steps / (run.steps + 9)))
+        yield Step(run.images, mine, errors, run)
 
 
 @torch.enable_grad()  # also after an interrupt that came inside somebody's no_grad, and left gradients off
@@ -177,19 +182,34 @@ def _step(run: Run, x0: Tensor, t: Tensor, y: Tensor | None, bf16: bool) -> tupl
     run.optimizer.zero_grad()
     loss.backward()
     parallel.total([loss, *(w.grad for w in run.online.parameters() if w.grad is not None)])
-    watched = loss.device.type == "cpu"  # elsewhere a look at every step would hold up the queue
-    if (watched or run.steps % 100 == 0) and not math.isfinite(loss.item()):
-        raise FloatingPointError(
-            f"the loss is {loss.item()} at step {run.steps + 1}; try a lower lr, and look at the data: they "
-            "should lie in [-1, 1].  "
-            + (
-                "The denoiser still holds the average from before this step"
-                if all(bool(w.isfinite().all()) for w in run.average.parameters())
-                else "The average is lost as well: go back to a save"
-            )
-        )
+    if loss.device.type == "cpu" or run.steps % 100 == 0:  # a look at every step would hold up a GPU's queue
+        _finite(loss, run)
     run.optimizer.step()
     return t, errors.detach()
+
+
+def _finite(loss: Tensor, run: Run) -> None:
+    if math.isfinite(loss.item()):
+        return
+    whole = all(bool(w.isfinite().all()) for w in run.average.parameters())
+    raise FloatingPointError(
+        f"the loss is {loss.item()} at step {run.steps + 1}; try a lower lr, and look at the data: they "
+        f"should lie in [-1, 1].  {KEPT if whole else LOST}"
+    )
+
+
+@torch.no_grad()
+def _try(denoiser: Denoiser, x0: Tensor, y: Tensor | None) -> None:
+    """One example through a copy, so that a wrong shape is found before time is spent."""
+    device = next(denoiser.parameters()).device
+    trial = copy.deepcopy(denoiser).eval()
+    (trial if y is None else trial.given(y.to(device)))(x0.to(device), 1)
+
+
+def _times(size: int, t_weights: Tensor | None, run: Run) -> Tensor:
+    if t_weights is None:
+        return torch.randint(1, run.T + 1, (size,), generator=run.generator, device=run.device)
+    return 1 + t_weights.to(run.device).multinomial(size, replacement=True, generator=run.generator)
 
 
 def weights(denoiser: Denoiser, most: float) -> Tensor:
@@ -199,7 +219,8 @@ def weights(denoiser: Denoiser, most: float) -> Tensor:
     times, and so without end where hardly any noise is left.  Hang et al. 2023 (min-SNR), section 3.4.
     """
     schedule, one = denoiser.schedule, torch.ones(denoiser.schedule.T, dtype=torch.float64)
-    s, t = schedule.levels(range(schedule.T)), schedule.levels(range(1, schedule.T + 1))
+    times = torch.arange(1, schedule.T + 1)
+    s, t = schedule.at(times - 1, one), schedule.at(times, one)
     slope = denoiser.prediction.x0(one, 0 * one, s, t)  # of the estimate of x_0, in the output
     return schedule.snr[1:].clamp(max=most) * slope**2
 

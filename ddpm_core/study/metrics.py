@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .. import checks
+from .. import checkpoints, checks
 
 
 class Classifier(nn.Module):
@@ -41,6 +41,12 @@ class Classifier(nn.Module):
     def classes(self, x: Tensor) -> Tensor:
         """The likeliest class of each picture: (N,)."""
         return torch.cat([self(part).argmax(1) for part in x.split(1000)])
+
+
+def classifier(name: str) -> Classifier:
+    """The classifier that ships for the pictures of `name`, "digits" among them, in eval mode."""
+    tensors, config = checkpoints.read_tensors(checkpoints.shipped(name, "classifier"))
+    return checkpoints.build(Classifier, config["args"], tensors).eval()
 
 
 def _conv(c_in: int, c_out: int) -> tuple[nn.Module, ...]:

@@ -230,7 +230,7 @@ class SharedDecoder(nn.Module):
     def forward(self, xt: Tensor, t: int) -> Gaussian:
         """p(x_{t-1} | x_t).  Ho et al. 2020, section 3.2."""
         schedule = self.denoiser.schedule
-        return self.reverse(self.denoiser.at(xt, t), xt, schedule.at(t - 1), schedule.at(t))
+        return self.reverse(self.denoiser(xt, t), xt, schedule.at(t - 1), schedule.at(t))
 
 
 def perceptron(inputs: int, width: int, outputs: int) -> nn.Sequential:

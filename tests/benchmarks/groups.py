@@ -18,7 +18,7 @@ from peers import BATCH, PEERS, Ours, flops, weights
 from torch import Tensor, nn
 
 from ddpm_core import UNet, sample
-from ddpm_core.nets import layout
+from ddpm_core.nets import set_memory_format
 from ddpm_core.speed import fast
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,6 @@ def steps(rounds: int) -> Iterator[Row]:
     """A training step and a sampling step of each package, per FLOP, as multiples of ours.
 
     Of ours with as many FLOPs (what is left of the difference is divided out), and of ours at its widths.
-    FLOPs are those of the networks as they are defined; mflops_done are those that ours does.
     """
     T = 5
     for size in (8, 28):
@@ -72,7 +71,6 @@ def steps(rounds: int) -> Iterator[Row]:
                 "ours": [three["ours"].net.config["width"] * m for m in three["ours"].net.config["mults"]],
                 "weights": [weights(peer.net) for peer in three.values()],
                 "mflops": [round(cost[who] / 1e6, 1) for who in three],
-                "mflops_done": [round(flops(peer, size, done=True) / 1e6, 1) for peer in three.values()],
                 "train_ms": [round(1e3 * training[who] / several, 1) for who in three],
                 "sample_ms": [round(1e3 * sampling[who] / T, 1) for who in three],
                 "train": ahead(training, "ours"),
@@ -160,7 +158,7 @@ def roofline(rounds: int) -> Iterator[Row]:
     """The U-Net's throughput at 28x28 as a share of the best convolution's, and where the rest goes."""
     for dtype in (torch.float32, torch.bfloat16):
         net = UNet(width=16, mults=(1, 3, 6)).eval()
-        layout(net, dtype == torch.bfloat16)
+        set_memory_format(net, dtype == torch.bfloat16)
         x, t = torch.randn(BATCH, 1, 28, 28), torch.full((1,), 500).expand(BATCH)
 
         def forward(net: nn.Module = net, x: Tensor = x, t: Tensor = t, dtype: torch.dtype = dtype) -> Tensor:
@@ -168,7 +166,7 @@ def roofline(rounds: int) -> Iterator[Row]:
                 return net(x, t)
 
         works: dict[str, Callable[[], object]] = {"unet": forward}
-        cost = {"unet": flops(Ours(28, 10, net), 28, done=True) * BATCH}
+        cost = {"unet": flops(Ours(28, 10, net), 28) * BATCH}
         for c, size in [(48, 14), (96, 14), (192, 14), (96, 28), (256, 14), (96, 7)]:
             kernel = torch.randn(c, c, 3, 3, dtype=dtype)
             picture = torch.randn(BATCH, c, size, size, dtype=dtype)

@@ -31,8 +31,8 @@ from ddpm_core.elbo import (
     Calibrated,
     bits_per_dim,
     bound,
+    bound_times,
     error,
-    grey_wide,
     pixels,
     prior,
     terms,
@@ -194,15 +194,15 @@ def test_pictures_cost_bits():
 @pytest.mark.parametrize("levels", [3, 17, 256, 10_000])
 def test_a_walk_for_greys_begins_where_the_noise_is_as_wide(levels):
     schedule = cosine()
-    *walk, start, end = grey_wide(schedule, levels)
+    *walk, start, end = bound_times(schedule, levels)
     noise = schedule.level(start).noise
     assert end == 0
     assert noise >= 1 / (levels - 1)
     assert start == 1 or schedule.level(start - 1).noise < 1 / (levels - 1)
     assert [*walk, start] == list(range(1000, start - 1, -1))
-    few = grey_wide(schedule, levels, 5)
+    few = bound_times(schedule, levels, 5)
     assert (len(few), few[0], few[-2:]) == (6, 1000, [start, 0])
-    assert grey_wide(schedule, levels, 1) == [1000, 0]
+    assert bound_times(schedule, levels, 1) == [1000, 0]
 
 
 @pytest.mark.parametrize(
@@ -351,7 +351,7 @@ def test_no_number_is_held_for_sure():
 def test_calibration_pays_on_new_digits():
     """Measured on training digits, weighed on others: fewer bits than with either of the paper's choices."""
     (train, test), denoiser = digits(), pretrained("digits")
-    times, x0 = grey_wide(denoiser.schedule, 17, 6), test.images[:60]
+    times, x0 = bound_times(denoiser.schedule, 17, 6), test.images[:60]
     reverse = Calibrated(denoiser, train.images[:300], times, torch.Generator().manual_seed(1))
 
     def bits(reverse, first=None):
@@ -376,3 +376,13 @@ def test_calibrated_answers_for_its_times_alone():
             reverse(x, x, world.schedule.at(10), here)
     with pytest.raises(ValueError, match="decrease"):
         Calibrated(world, torch.zeros(4, 1).double(), [20, 50, 0])
+
+
+def test_a_walk_for_greys_is_even_to_the_nearest_whole_time():
+    schedule = linear()
+    start = bound_times(schedule, 256)[-2]
+    for steps in (3, 7, 20, 60):
+        *walk, end = bound_times(schedule, 256, steps)
+        even = [1000 - (1000 - start) * k / (steps - 1) for k in range(steps)]
+        assert end == 0
+        assert max(abs(a - b) for a, b in zip(walk, even, strict=True)) <= 0.5

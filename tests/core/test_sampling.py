@@ -1,6 +1,5 @@
 import os
 import random
-from functools import wraps
 from itertools import pairwise
 
 import pytest
@@ -15,21 +14,16 @@ from ddpm_core import (
     Eps,
     Mu,
     Score,
-    UNet,
     V,
     ancestral,
     ancestral_beta,
     cosine,
     ddim,
     linear,
-    pretrained,
     q_sample,
     sample,
 )
-from ddpm_core.formula import is_formula
-from ddpm_core.nets import closed
 from ddpm_core.sampling import estimate, keeping, langevin, randn
-from ddpm_core.speed import fast
 from ddpm_core.study.exact import Mixture
 
 RULES = {"tilde": ancestral, "beta": ancestral_beta, "none": ddim}
@@ -141,41 +135,31 @@ def test_randomness_is_the_generator_s():
     assert not torch.equal(a[5], c[5])
 
 
-class Bent(Eps):
-    """No formula: the estimate bends with the output."""
-
-    def x0(self, out, xt, s, t):
-        assert isinstance(t.signal, float)
-        return torch.tanh(super().x0(out, xt, s, t))
-
-
-@pytest.mark.parametrize("rule", [ancestral, lambda *a: ancestral(*a)], ids=["prepared", "step by step"])
-@pytest.mark.parametrize("prediction", [X0(), Bent()], ids=["formula", "no formula"])
-def test_the_caller_keeps_its_grad_mode_and_its_input(rule, prediction):
+@pytest.mark.parametrize("rule", [ancestral, lambda *a: ancestral(*a)], ids=["ours", "one's own"])
+def test_the_caller_keeps_its_grad_mode_and_its_input(rule):
     net = torch.nn.Linear(2, 2)
     net.forward = lambda x, t: x * net.weight.sum()
     x = normal(3, 2, dtype=torch.float32).requires_grad_()
     before = x.detach().clone()
-    first, *rest = sample(Denoiser(net, linear(5), prediction), x, rule=rule)
+    first, *rest = sample(Denoiser(net, linear(5), X0()), x, rule=rule)
     assert first.xt is x
     assert not any(y.requires_grad for frame in rest for y in frame[1:])
     for grad in (True, False):
         with torch.set_grad_enabled(grad):
-            for _ in sample(Denoiser(net, linear(5), prediction), x, rule=rule):
+            for _ in sample(Denoiser(net, linear(5), X0()), x, rule=rule):
                 assert torch.is_grad_enabled() == grad
     assert torch.equal(x, before)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="interrupts by a timer of POSIX")
 def test_a_walk_interrupted_at_any_moment_leaves_torch_as_it_was():
-    """In inference mode nothing can be trained any more, and torch's own way in leaves it on once in 150."""
+    """With gradients off nothing can be trained any more, and nothing says why."""
     denoiser, x = Denoiser(MLP(2, 16, 1), cosine(), Eps()), torch.randn(4, 2)
     dice, stopped = random.Random(0), 0
     for _ in range(often(1500, 15_000)):
         last = interrupted(lambda: list(sample(denoiser, x, range(60, -1, -1))), dice.uniform(2e-4, 4e-3))
         stopped += last is not None
         assert torch.is_grad_enabled()
-        assert not torch.is_inference_mode_enabled()
     assert stopped > often(1000, 10_000)
 
 
@@ -255,37 +239,6 @@ def test_an_estimate_of_one_batch_keeps_no_gradient():
     assert denoiser(x, 4).requires_grad
 
 
-@pytest.mark.parametrize("net", [MLP(2, 16), MLP(2, 16).requires_grad_(False)], ids=["trained", "frozen"])
-def test_a_network_that_nobody_looks_into_answers_as_one_that_is_watched(net):
-    """Torch notes less for the one: the walk is the same to the bit."""
-    torch.nn.init.normal_(net.leave.weight)
-    denoiser, x = Denoiser(net, linear(30), Eps(), 1.0), normal(3, 2, dtype=torch.float32)
-    walk = lambda: [f.xt for f in sample(denoiser, x, generator=torch.Generator().manual_seed(0))]  # noqa: E731
-    noted = []
-    watch = net.enter.register_forward_hook(lambda *_: noted.append(torch.is_inference_mode_enabled()))
-    watched = walk()
-    watch.remove()
-    assert noted == [False] * 30
-    assert all(torch.equal(a, b) for a, b in zip(walk(), watched, strict=True))
-
-
-@pytest.mark.parametrize(
-    "make", [UNet, MLP, lambda: fast(pretrained("digits")).net], ids=["UNet", "MLP", "fast"]
-)
-def test_our_networks_are_closed_until_somebody_adds_to_them(make):
-    net = make()
-    assert closed(net)
-    hook = list(net.modules())[-1].register_forward_pre_hook(lambda *_: None)
-    assert not closed(net)
-    hook.remove()
-    assert closed(net)
-    net.own = Turned()
-    assert not closed(net)
-    del net.own
-    net.forward = lambda xt, t: xt
-    assert not closed(net)
-
-
 @each_prediction
 def test_a_network_that_knows_the_answer_samples_the_law_in_any_parametrisation(prediction):
     """The exact estimate, told as eps, v, mu or score, goes through a Denoiser and comes out the same."""
@@ -325,7 +278,7 @@ def terms(function, *tensors):
 @pytest.mark.parametrize("clip", [None, 1.0])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
 def test_the_loop_takes_the_steps_that_the_formulas_say(variance, prediction, clip, dtype):
-    """It asks them for their slopes beforehand, and makes of these what they say, to rounding."""
+    """Within a few roundings of each part: no difference of large numbers stands for a small one."""
     schedule, rule = linear(), RULES[variance]
     denoiser, x = Denoiser(Turned(), schedule, prediction, clip), normal(5, 1, 4, 4, dtype=dtype)
     few = max(3 * torch.finfo(dtype).eps, 1e-13)  # in float64 what it is measured by is rounded too
@@ -344,21 +297,7 @@ def test_the_loop_takes_the_steps_that_the_formulas_say(variance, prediction, cl
             assert ((now.xt.double() - sum(parts)).abs() <= few * sum(part.abs() for part in parts)).all()
 
 
-@pytest.mark.parametrize("function", [*RULES.values(), *(p.x0 for p in (Eps(), X0(), V(), Mu(), Score()))])
-def test_the_formulas_that_the_loop_prepares_are_linear(function):
-    assert is_formula(function)
-    schedule = linear()
-    for s, t in ((0, 1), (3, 4), (40, 700)):
-        levels, (a, b, c) = (schedule.level(s), schedule.level(t)), (normal(4, 2, seed=i) for i in range(3))
-        two = lambda x, y, levels=levels: function(x, y, *levels)  # noqa: E731
-        three = lambda x, y, z, levels=levels: function(x, y, *levels, z)  # noqa: E731
-        of, tensors = (three, (a, b, c)) if function in RULES.values() else (two, (a, b))
-        close(of(*tensors), sum(terms(of, *tensors)))
-        close(of(*(2.5 * x for x in tensors)), 2.5 * of(*tensors))
-
-
-def test_what_is_no_formula_is_asked_at_every_step():
-    """A rule or a prediction of one's own may be any function of numbers: it sees those of each step."""
+def test_a_rule_of_one_s_own_sees_the_two_levels_of_each_step():
     seen = []
 
     def own(x0, xt, s, t, noise):
@@ -366,12 +305,10 @@ def test_what_is_no_formula_is_asked_at_every_step():
         return ddim(x0, xt, s, t, noise)
 
     schedule, x, times = linear(20), normal(3, 2), [20, 9, 0]
-    *_, a = sample(Denoiser(Turned(), schedule, Bent()), x, times, own)
+    *_, a = sample(Denoiser(Turned(), schedule, Eps()), x, times, own)
     assert seen == [(schedule.level(9), schedule.level(20)), (schedule.level(0), schedule.level(9))]
-    *_, b = sample(Denoiser(Turned(), schedule, Bent()), x, times, ddim)
-    close(a.xt, b.xt)
-    assert not is_formula(wraps(ddim)(own))  # which takes over all that ddim is marked with
-    assert a.xt.abs().max() < 1
+    *_, b = sample(Denoiser(Turned(), schedule, Eps()), x, times, ddim)
+    close(a.xt, b.xt, 0)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

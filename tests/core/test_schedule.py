@@ -42,12 +42,11 @@ def test_tables_are_one_chain(schedule):
 
 
 def test_levels_of_many_times_are_those_of_each():
-    s = cosine(50)
-    times = [50, 31, 2, 1, 0]
-    for k, level in zip(times, zip(*s.levels(times), strict=True), strict=True):
+    s, times = cosine(50), torch.tensor([50, 31, 2, 1, 0])
+    many = s.at(times, torch.empty(5, dtype=torch.float64))
+    assert many.noise.shape == (5,)
+    for k, level in zip(times.tolist(), zip(*many, strict=True), strict=True):
         assert [x.item() for x in level] == pytest.approx(list(s.level(k)), rel=1e-15)
-    assert s.levels(range(1, 51)).noise.shape == (50,)
-    assert s.levels(times).signal.dtype == torch.float64
 
 
 def test_from_betas_gives_its_betas_back():
@@ -98,3 +97,13 @@ def test_walks_start_at_T_end_at_0_and_are_even():
             assert max(gaps) - min(gaps) <= 1
             assert min(gaps) >= 1
     assert linear(5).times() == [5, 4, 3, 2, 1, 0]
+
+
+def test_every_time_of_a_walk_is_the_whole_one_nearest_to_an_even_spacing():
+    for T in (1, 7, 50, 1000):
+        for steps in range(1, T + 1, 1 + T // 40):
+            walk = linear(T).times(steps)
+            assert (
+                max(abs(t * steps - T * k) for t, k in zip(walk, range(steps, -1, -1), strict=True))
+                <= steps / 2
+            )

@@ -73,7 +73,9 @@ def test_what_is_compiled_says_the_same_and_lays_its_weights_out_once():
 FAULTS = """
 import resource, statistics, torch
 from ddpm_core import UNet
+from ddpm_core.speed import keep_memory
 torch.set_num_threads(1)
+keep_memory()
 net, x, t = UNet(lean=False), torch.randn(64, 1, 8, 8), torch.full((64,), 5)
 faults = [0]
 for k in range(13):
@@ -107,3 +109,19 @@ def test_on_a_gpu_it_compiles_to_a_graph_and_says_the_same():
         assert (quick(x_T, t) - plain(x_T, t)).abs().mean() < 0.05
     *_, last = sample(quick, x_T, denoiser.schedule.times(50))
     assert torch.isfinite(last.xt).all()
+
+
+FIRST = """
+import threading, torch, ddpm_core
+from ddpm_core import Denoiser, Eps, MLP, cosine, sample, train
+from ddpm_core.speed import keep_memory
+assert keep_memory.cache_info().currsize == 0 and threading.active_count() == 1
+denoiser, x = Denoiser(MLP(2, 16, 1), cosine(5), Eps()), torch.randn(4, 2)
+{first}
+assert keep_memory.cache_info().currsize == 1
+"""
+
+
+@pytest.mark.parametrize("first", ["train(denoiser, x, images=1)", "sample(denoiser, x)"])
+def test_an_import_changes_nothing_the_first_walk_or_run_does(first):
+    subprocess.run([sys.executable, "-c", FIRST.format(first=first)], check=True)

@@ -15,7 +15,7 @@ import torch
 from endurance import soak_only
 from PIL import Image, ImageSequence
 
-from ddpm_core import checkpoints
+from ddpm_core import classifier
 
 ROOT = Path(__file__).parents[2]
 README, TEACHING = ((ROOT / name).read_text("utf-8") for name in ("README.md", "TEACHING.md"))
@@ -59,7 +59,7 @@ def test_the_picture_goes_from_noise_to_digits(frames):
     first, last = moving[0], moving[-1]
     for sign in (-1, 1):  # of N(0, 1), cut at -1 and 1
         assert (first == sign).float().mean().item() == pytest.approx(0.159, abs=0.03)
-    judge = checkpoints.classifier("digits")
+    judge = classifier("digits")
     sure = [(judge(x).softmax(1).amax(1) > 0.8).float().mean().item() for x in (first, last)]
     assert sure[0] < 0.25 < 0.8 < sure[1]
 
