@@ -2,6 +2,7 @@
 #
 #   make lab PORT=9000 FLAGS="--no-browser"     another port, any flags of JupyterLab
 #   make test FLAGS="-k schedule"               any flags of pytest
+#   make quick                                  what changes most often, for the minutes between two edits
 #   make notebooks                              run every lesson and keep its outputs
 #   make soak                                   the long tests of tests/README.md: hours
 #   make site                                   the course as pages, in build/site; open index.html
@@ -11,16 +12,17 @@
 PYTHON ?= python3
 PORT   ?= 8888
 FLAGS  ?=
+WORKERS ?= 2
 TORCH  ?=
 
 PY    := .venv/bin/python
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test notebooks soak site bench
+.PHONY: help setup lab test quick check notebooks soak site bench
 
 help:
-	@sed -n 's/^# *//p' Makefile | head -9
+	@sed -n 's/^# *//p' Makefile | head -10
 
 setup: $(STAMP)
 
@@ -49,19 +51,29 @@ notebooks: setup
 site: setup
 	$(PY) -m ddpm_core.teach site build/site
 
-test: setup
+# Two workers of one thread each; then, with nothing beside them, the tests that measure time.
+PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadgroup
+
+check: setup
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	$(PY) -m pytest --nbval $(FLAGS)
+
+test: check
+	$(PYTEST) --nbval -m "not alone" $(FLAGS)
+	$(PY) -m pytest -m alone tests $(FLAGS) || test $$? = 5  # 5: FLAGS left none
+
+quick: check
+	$(PYTEST) -m "not alone and not slow" tests/core tests/teach tests/test_*.py $(FLAGS)
 
 bench: setup
 	$(PY) -m pip install -e '.[bench]'
 	$(PY) tests/benchmarks $(FLAGS)
 
-SOAKED := survival trust downloads properties checkpoints environments front_door
+SOAKED := soak/test_survival soak/test_trust soak/test_environments core/test_downloads core/test_properties \
+  core/test_checkpoints pages/test_front_door
 
 soak: setup
-	DDPM_SOAK=1 $(PY) -m pytest $(SOAKED:%=tests/test_%.py) $(FLAGS)
-	$(PY) tests/shuffle.py 20 tests --ignore=tests/test_lessons.py
+	DDPM_SOAK=1 $(PY) -m pytest $(SOAKED:%=tests/%.py) $(FLAGS)
+	$(PY) tests/shuffle.py 20 tests --ignore=tests/lessons/test_lessons.py
 	$(PY) tests/shuffle.py 3 --nbval

@@ -1,4 +1,9 @@
-"""What holds for every test: a seed of its own, and hands off the progress of whoever runs it."""
+"""What holds for every test: a seed of its own, hands off the student's progress, one thread a worker.
+
+Two workers share the tests (pytest-xdist).  A story is one worker's from its first line to its last: the
+cells of a notebook, and the files that follow one page in a browser.  Stories come first, since they are
+long.  What measures time is marked `alone` and has a run of its own.
+"""
 
 import os
 import random
@@ -7,8 +12,13 @@ import tempfile
 import pytest
 import torch
 
+STORIES = ("test_browser.py", "test_quiz.py")
+
 
 def pytest_configure(config: pytest.Config) -> None:
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        torch.set_num_threads(1)
+        os.environ["OMP_NUM_THREADS"] = "1"  # notebooks' kernels and other processes inherit it
     folder = tempfile.mkdtemp(prefix="ddpm-")
     os.environ["DDPM_PROGRESS"] = os.path.join(folder, "progress.json")  # notebooks' kernels inherit it
 
@@ -30,3 +40,16 @@ def pytest_fixture_setup() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call() -> None:
     seed()
+
+
+def story(item: pytest.Item) -> bool:
+    """Whether a test builds on the one before it."""
+    return item.path.suffix == ".ipynb" or item.path.name in STORIES
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if story(item):
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
+    items.sort(key=lambda item: not (story(item) or item.path.name == "test_lessons.py"))

@@ -1,12 +1,16 @@
 """The house itself: its rooms, its two package lists, its notebooks, its README, what it ships."""
 
 import ast
+import graphlib
 import hashlib
+import io
 import itertools
 import json
 import re
+import statistics
 import subprocess
 import sys
+import tokenize
 import tomllib
 from pathlib import Path
 
@@ -17,25 +21,116 @@ from packaging.version import Version
 from rattler import MatchSpec
 
 ROOT = Path(__file__).parents[1]
-CORE = sorted(p for p in (ROOT / "ddpm_core").glob("*.py"))
+PACKAGE = ROOT / "ddpm_core"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-OUTSIDE = {"matplotlib", "sympy", "ipywidgets", "IPython", "anywidget", "tqdm"}
+HEART = [
+    *("gaussian", "schedule", "process", "prediction", "formula"),
+    *("denoiser", "sampling", "elbo", "nets", "training"),
+]
+MACHINE = ["data", "files", "checkpoints", "checks", "parallel", "speed", "__main__"]
+OUTSIDE = {"matplotlib", "sympy", "ipywidgets", "IPython", "anywidget", "tqdm", "teach"}
+SOURCES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").rstrip("."): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}  # "teach.judge.number" and "teach.judge", without the package's own name, which is ""
 
 
-def imports(path: Path):
+def imported(name: str) -> set[str]:
+    """The modules that a module of the package imports, wherever in it: ours as in SOURCES, others whole."""
+    path, found = SOURCES[name], set()
+    here = [part for part in name.split(".") if part]
+    package = here if path.name == "__init__.py" else here[:-1]
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add((node.module or "").split(".")[0])
         elif isinstance(node, ast.ImportFrom):
-            yield "." * node.level + (node.module or "")
+            up = package[: len(package) - node.level + 1] + (node.module or "").split(".") * bool(node.module)
+            inside = {".".join([*up, alias.name]) for alias in node.names}
+            found |= {module if module in SOURCES else ".".join(up) for module in inside}
+    return found
 
 
-@pytest.mark.parametrize("path", CORE, ids=lambda p: p.name)
-def test_the_core_knows_nothing_of_the_lessons(path):
-    names = set(imports(path))
-    assert not {n for n in names if "teach" in n}
-    allowed = {"tqdm"} if path.name in ("training.py", "__main__.py") else set()
-    assert not {n.split(".")[0] for n in names} & (OUTSIDE - allowed)
+def room(name: str) -> str:
+    """The room of a module: study, teach.judge and so on; of what lies flat, its own file."""
+    return ".".join(name.split(".")[: 2 if name.startswith("teach.") else 1])
+
+
+def test_the_house_has_the_rooms_of_its_plan():
+    assert {name for name in SOURCES if name and "." not in name} == {*HEART, *MACHINE, "study", "teach"}
+    rooms = {room(name) for name in SOURCES if name.startswith("teach.")}
+    told = "judge bank maths page text progress report site exercises __main__"
+    assert rooms == {f"teach.{name}" for name in told.split()}
+
+
+@pytest.mark.parametrize("of", [lambda name: name, room], ids=["files", "rooms"])
+def test_arrows_between_files_and_between_rooms_go_one_way(of):
+    """No circle: prepare() raises CycleError with its path.  A package's own front is no room of it."""
+    arrows = {of(name): set() for name in SOURCES}
+    for name in SOURCES:
+        arrows[of(name)] |= {of(other) for other in imported(name) if other in SOURCES} - {of(name)}
+    graphlib.TopologicalSorter(arrows).prepare()
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if not name.startswith("teach")])
+def test_the_core_knows_nothing_of_the_lessons(name):
+    found = {module.split(".")[0] for module in imported(name)}
+    assert not found & (OUTSIDE - ({"tqdm"} if name in ("training", "__main__") else set()))
+    if name in HEART:
+        assert found & {*MACHINE, "study"} <= {"checks", "parallel", "speed"}
+
+
+def test_the_judge_is_handed_what_it_tells():
+    for name in SOURCES:
+        if name.startswith("teach.judge"):
+            rooms = {room(other) for other in imported(name) if other.startswith("teach")}
+            assert rooms <= {"teach.judge", "teach.text"}, name
+
+
+def code_lines(path: Path) -> set[int]:
+    """The lines that hold code: no docstring, no comment, no blank."""
+    source = path.read_text("utf-8")
+    blank = {
+        tokenize.COMMENT,
+        tokenize.NL,
+        tokenize.NEWLINE,
+        tokenize.INDENT,
+        tokenize.DEDENT,
+        tokenize.ENDMARKER,
+    }
+    lines = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in blank:
+            lines |= {*range(token.start[0], token.end[0] + 1)}
+    for node in ast.walk(ast.parse(source)):
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and ast.get_docstring(node) is not None
+        ):
+            lines -= {*range(node.body[0].lineno, node.body[0].end_lineno + 1)}
+    return lines
+
+
+def test_the_heart_is_read_in_an_evening():
+    size = {name: len(code_lines(path)) for name, path in SOURCES.items() if "." not in name}
+    assert sum(size[name] for name in HEART) <= 850
+    assert sum(size.values()) - size["study"] - size["teach"] <= 1650
+
+
+def test_functions_are_short():
+    lengths = []
+    for name, path in SOURCES.items():
+        code = code_lines(path)
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                length = len(code & {*range(node.lineno, node.end_lineno + 1)})
+                given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+                given = [a for a in given if a.arg not in ("self", "cls")]
+                assert length <= 45, (name, node.name)
+                assert len(given) <= (12 if node.name == "train" else 8), (name, node.name)
+                lengths.append(length)
+    assert statistics.median(lengths) <= 6
 
 
 def borrowed(tree: ast.Module):
@@ -50,17 +145,18 @@ def borrowed(tree: ast.Module):
             yield from [f"{node.value.id}.{node.attr}"] * bool(re.match("_(?!_)", node.attr))
 
 
-OF_TORCH = {"_InferenceMode"}  # what torch.inference_mode holds: its public door an interrupt can leave open
-
-
 def test_what_is_private_to_a_module_stays_in_it():
     assert [*borrowed(ast.parse("from . import a as b\nfrom .c import _d, e\nb._f, e._g"))] == ["_d", "b._f"]
-    for path in (ROOT / "ddpm_core").rglob("*.py"):
-        assert {*borrowed(ast.parse(path.read_text("utf-8")))} <= OF_TORCH, path
+    for path in SOURCES.values():
+        tree = ast.parse(path.read_text("utf-8"))
+        assert not {*borrowed(tree)}, path
+        modules = [n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
+        modules += [a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names]
+        assert not [m for m in modules if re.search(r"(^|\.)_(?!_)", m)], path
 
 
 def test_one_import_is_light():
-    heavy = "matplotlib sympy ipywidgets IPython anywidget"
+    heavy = "matplotlib sympy ipywidgets IPython anywidget pooch requests"
     code = f"import sys, ddpm_core; print([m for m in {heavy.split()} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     # torch itself may bring sympy; what counts is what the package adds
