@@ -1,17 +1,20 @@
-"""Break a formula, see a test die.  Run from the repository's root: python tests/mutate.py [number ...]
+"""Break a formula, see a test die.  From the repository's root: python tests/mutate.py [number ...] [--jobs N]
 
 Each mutant replaces one piece of one file, in a copy of the repository, and runs the law tests there until
-the first failure.  The faults E01 to E09 are formulas that circulate in lecture notes.  Prints a table;
-the exit status is the number of survivors.
+the first failure, those of the file's own module before the others.  The faults E01 to E09 are formulas that
+circulate in lecture notes.  Prints a table; the exit status is the number of survivors.
 """
 
+import argparse
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
@@ -69,7 +72,7 @@ MUTANTS = [
     Mutant("mu: t for s", "prediction.py", "out - scale * s.noise**2", "out - scale * t.noise**2"),
     Mutant("score: sign", "prediction.py", "return -eps / t.noise", "return eps / t.noise"),
     Mutant("score: not squared", "prediction.py", "xt + t.noise**2 * out", "xt + t.noise * out"),
-    Mutant("sample: variance for deviation", "gaussian.py", "self.var**0.5", "self.var"),
+    Mutant("sample: variance for deviation", "gaussian.py", "self.mean + self.var**0.5", "self.mean + self.var"),
     Mutant("kl: sign of the logarithm", "gaussian.py", "- 1 - _log(ratio)", "- 1 + _log(ratio)"),
     Mutant("kl: arguments exchanged", "gaussian.py", "return self.var / other.var", "return other.var / self.var"),
     Mutant("log_prob: a half lost", "gaussian.py", "-0.5 * (square", "-1.0 * (square"),
@@ -77,59 +80,57 @@ MUTANTS = [
     Mutant("cosine: half the angle", "schedule.py", "torch.cos(u * math.pi / 2)", "torch.cos(u * math.pi / 4)"),
     Mutant("cosine: not squared", "schedule.py", "(u * math.pi / 2) ** 2", "(u * math.pi / 2)"),
     Mutant("linear: wrong end", "schedule.py", "beta_max: float = 0.02", "beta_max: float = 0.2"),
-    Mutant("level: off by one", "schedule.py", "signal[t].reshape", "signal[(t - 1).clamp(min=0)].reshape"),
-    Mutant("at: off by one", "schedule.py", "Level(signal[t], noise[t])", "Level(signal[t], noise[t - 1])"),
+    Mutant("level: off by one", "schedule.py", "(table[t].reshape", "(table[(t - 1).clamp(min=0)].reshape"),
+    Mutant("at: off by one", "schedule.py", "*(table[int(t)] for table in self._floats)", "self._floats[0][int(t)], self._floats[1][int(t) - 1]"),
     Mutant("table in float32", "schedule.py", "torch.cumprod(1 - betas, 0)", "torch.cumprod(1 - betas.float(), 0)"),
     Mutant("walk: not down to 0", "schedule.py", "range(steps, -1, -1)]", "range(steps, 0, -1)]"),
-    Mutant("ddim: noise not rescaled", "sampling.py", "(xt - t.signal * x0) / t.noise", "(xt - t.signal * x0)"),
+    Mutant("ddim: noise not rescaled", "sampling.py", "ratio = s.noise / t.noise", "ratio = s.noise"),
     Mutant("rule: noise at the last step", "sampling.py", "before_last * noise", "noise"),
     Mutant("rule: beta-tilde for beta", "sampling.py", "return posterior_beta(", "return posterior("),
-    Mutant("loop: level of t for s", "sampling.py", "levels(path[1:]), ", "levels([t - 1 for t in path[:-1]]), "),
+    Mutant("loop: level of t for s", "sampling.py", "rule(x0, xt, denoiser.schedule.at(s)", "rule(x0, xt, denoiser.schedule.at(t - 1)"),
     Mutant("loop: uniform noise", "sampling.py", "empty.normal_(", "empty.uniform_("),
     Mutant("loop: uniform noise, of torch's own", "sampling.py", "torch.randn_like(", "torch.rand_like("),
     Mutant("loop: noise of global generator", "sampling.py", "noise = randn(x, generator)", "noise = randn(x)"),
-    Mutant("loop: gradients on", "denoiser.py", "        with quietly():", "        if True:"),
     Mutant("loop: gradients of x_T", "sampling.py", "x = x.detach()", "pass"),
-    Mutant("loop: gradients of the rule", "sampling.py", "@torch.no_grad()\ndef _move", "def _move"),
-    Mutant("loop: gradients of what is no formula", "denoiser.py", "no_grad()(self.at)", "self.at"),
-    Mutant("estimate: gradients on", "sampling.py", "@torch.no_grad()\ndef estimate", "def estimate"),
+    Mutant("loop: gradients of the rule", "sampling.py", "@without_gradients\ndef _step", "def _step"),
+    Mutant("estimate: gradients on", "sampling.py", "@without_gradients\ndef estimate", "def estimate"),
     Mutant("denoiser: clip dropped", "denoiser.py", "x0 if self.clip is None", "x0 if True"),
     Mutant("denoiser: one-sided clip", "denoiser.py", "clamp(-self.clip, self.clip)", "clamp(max=self.clip)"),
     Mutant("denoiser: t-1 for t", "denoiser.py", "s, now = self.schedule.at(t - 1), self.schedule.at(t)", "s, now = [self.schedule.at(t - 1)] * 2"),
     Mutant("loss: mean for sum", "gaussian.py", "return x.sum(", "return x.mean("),
-    Mutant("training: t never T", "training.py", "randint(1, T + 1", "randint(1, T"),
-    Mutant("training: t never 1", "training.py", "randint(1, T + 1", "randint(2, T + 1"),
+    Mutant("training: t never T", "training.py", "randint(1, run.T + 1", "randint(1, run.T"),
+    Mutant("training: t never 1", "training.py", "randint(1, run.T + 1", "randint(2, run.T + 1"),
     Mutant("training: the same noise each step", "training.py", "eps = torch.randn(x0.shape, generator=g, ", "eps = torch.randn(x0.shape, generator=torch.Generator().manual_seed(0), "),
-    Mutant("agreement: a picture is its own neighbour", "metrics.py", "        distance[torch.arange(len(part)), part] = torch.inf  # itself\n", ""),
-    Mutant("training: a save resumed in another layout", "training.py", 'torch.empty_like(p).copy_(tensors[f"adam.{i}.{name}"])', 'tensors[f"adam.{i}.{name}"].to(p, copy=True)'),
+    Mutant("agreement: a picture is its own neighbour", "study/metrics.py", "        distance[torch.arange(len(part)), part] = torch.inf  # itself\n", ""),
+    Mutant("training: a save resumed in another layout", "training.py", "torch.empty_like(p).copy_(m)", "m.to(p, copy=True)"),
     Mutant("training: autocast's old copies of the weights", "training.py", ", cache_enabled=False", ""),
-    Mutant("training: average frozen", "training.py", "decay = min(ema,", "decay = max(1.0,"),
+    Mutant("training: average frozen", "training.py", "run.follow(min(plan.ema,", "run.follow(max(1.0,"),
     Mutant("training: order never changes", "training.py", "seed * 1_000_003 + r", "seed * 1_000_003"),
     Mutant("training: labels all dropped", "training.py", ">= drop", "< 0"),
     Mutant("net: time ignored", "nets.py", "embed(t, self.width)", "embed(t * 0, self.width)"),
     Mutant("net: labels shifted", "nets.py", "else y + 1)", "else y.clamp(min=0))"),
-    Mutant("frechet: means ignored", "metrics.py", "gap @ gap + cov_a", "cov_a"),
+    Mutant("frechet: means ignored", "study/metrics.py", "gap @ gap + cov_a", "cov_a"),
     Mutant("checkpoint: sum not compared", "checkpoints.py", "hexdigest() == told", "hexdigest() != ''"),
     Mutant("bound: prior with the variance of the data", "elbo.py", "end.noise**2).kl", "end.noise).kl"),
-    Mutant("bound: x_t of the step's end", "elbo.py", "eps, now)\n", "eps, then)\n"),
+    Mutant("bound: x_t of the step's end", "elbo.py", "noise(), now)\n", "noise(), then)\n"),
     Mutant("bound: KL the other way round", "elbo.py", "posterior(x0, xt, s, t).kl(reverse(xhat, xt, s, t))", "reverse(xhat, xt, s, t).kl(posterior(x0, xt, s, t))"),
-    Mutant("bound: decoder without its own variance", "elbo.py", "p if first is None else", "p if True else"),
+    Mutant("bound: decoder without its own variance", "elbo.py", "Gaussian(p.mean, first) if s.noise == 0 else p", "p"),
     Mutant("weight: a half lost", "elbo.py", "/ (2 * one.var)", "/ one.var"),
     Mutant("weight: not squared", "elbo.py", "(one.mean - zero.mean) ** 2", "abs(one.mean - zero.mean)"),
     Mutant("bits/dim: per example", "elbo.py", "x0[0].numel() * ", ""),
     Mutant("grid: open ends closed", "gaussian.py", ".masked_fill(x < half - 1, -math.inf)", ""),
     Mutant("grid: twice as wide", "gaussian.py", "half = 1 /", "half = 2 /"),
-    Mutant("mixture: spread without the signal", "exact.py", "spread = signal**2 * self.var", "spread = self.var"),
-    Mutant("mixture: weights forgotten", "exact.py", "self.weights.log() - 0.5", "-0.5"),
-    Mutant("mixture: score's sign", "exact.py", "centre - self._wide(pull", "centre + self._wide(pull"),
-    Mutant("law: variances of a step not squared", "exact.py", "slope**2 * var + kick**2", "slope * var + kick**2"),
-    Mutant("likelihood: spacing forgotten", "exact.py", "log_p + spacing.log()", "log_p"),
+    Mutant("mixture: spread without the signal", "study/exact.py", "spread = signal**2 * self.var + noise**2  # (B, K)\n        r ", "spread = self.var + noise**2\n        r "),
+    Mutant("mixture: weights forgotten", "study/exact.py", "self.weights.log() - 0.5", "-0.5"),
+    Mutant("mixture: score's sign", "study/exact.py", "centre - self._wide(pull", "centre + self._wide(pull"),
+    Mutant("law: variances of a step not squared", "study/exact.py", "slope**2 * var + kick**2", "slope * var + kick**2"),
+    Mutant("likelihood: spacing forgotten", "study/exact.py", "log_p + spacing.log()", "log_p"),
     Mutant("calibrated: slope not squared", "elbo.py", "slope**2 * self.errors[t]", "slope * self.errors[t]"),
     Mutant("calibrated: no number left in doubt", "elbo.py", "(square.sum(0, keepdim=True) + square.mean()) / (len(x0) + 1)", "square.mean(0, keepdim=True)"),
-    Mutant("coder: rows come too early", "coder.py", "log_tau[first : first + BLOCK, None] - log_ratio", "-log_ratio"),
-    Mutant("coder: the same noise in each step", "coder.py", 'f"{seed} {step} {block}"', 'f"{seed} {block}"'),
-    Mutant("coder: other weights not noticed", "coder.py", "(*d.state_dict().values(), d.schedule.abar, self.var)", "(d.schedule.abar, self.var)"),
-    Mutant("guidance: past the label", "denoiser.py", "return plain + strength * (told - plain)", "return told + strength * (told - plain)"),
+    Mutant("coder: rows come too early", "study/coder.py", "log_tau[first : first + BLOCK, None] - log_ratio", "-log_ratio"),
+    Mutant("coder: the same noise in each step", "study/coder.py", 'f"{seed} {step} {block}"', 'f"{seed} {block}"'),
+    Mutant("coder: other weights not noticed", "study/coder.py", "(*d.state_dict().values(), d.schedule.abar, self.var)", "(d.schedule.abar, self.var)"),
+    Mutant("guidance: past the label", "denoiser.py", "return plain + strength", "return conditional + strength"),
     Mutant("guidance: the two exchanged", "denoiser.py", "cat([full_like(y, -1), y])", "cat([y, full_like(y, -1)])"),
     Mutant("inpainting: the level of the step's start", "sampling.py", "q_sample(known, noise, s)", "q_sample(known, noise, t)"),
     Mutant("inpainting: without noise", "sampling.py", "q_sample(known, noise, s)", "s.signal * known"),
@@ -137,82 +138,150 @@ MUTANTS = [
     Mutant("processes: a row lost", "parallel.py", "n * (rank + 1) // world", "n // world * (rank + 1)"),
     Mutant("processes: gradients not shared", "training.py", "    parallel.total(", "    len("),
     Mutant("processes: a total in another order", "parallel.py", "part.flatten() for part in parts", "part.flatten() for part in tensors"),
-    Mutant("loop: the noise by the slope of x_t", "formula.py", "add_(z, alpha=of_z)", "add_(z, alpha=of_y)"),
-    Mutant("loop: x_0 seen from the level below", "denoiser.py", "[t - 1 for t in times]", "times"),
-    Mutant("loop: a rule of one's own is prepared too", "formula.py", 'return getattr(function, "formula", None) is function', "return True"),
-    Mutant("loop: nothing noted for any network", "nets.py", 'return all(\n        type(m)', 'return True or all(\n        type(m)'),
-    Mutant("loop: nothing noted for one that is watched", "nets.py", "or m._forward_hooks", ""),
-    Mutant("loop: nothing noted of what it hands out", "denoiser.py", "        estimate = x0(out, xt)", "            estimate = x0(out, xt)"),
-    Mutant("loop: an interrupt leaves inference mode on", "denoiser.py", "from torch._C import _InferenceMode", "from torch import inference_mode as _InferenceMode"),
+    Mutant("loop: x_0 as from the step's end", "sampling.py", "estimate(denoiser, xt, t)\n", "estimate(denoiser, xt, s + 1)\n"),
+    Mutant("loop: the same noise in each step", "sampling.py", "noise = randn(x, generator)", "noise = randn(x, torch.Generator().manual_seed(0))"),
+    Mutant("loop: the noise of another step told", "sampling.py", "yield Frame(s, x, x0, noise)", "yield Frame(s, x, x0, -noise)"),
+    Mutant("loop: levels in the data's dtype", "sampling.py", "denoiser.schedule.at(s), denoiser.schedule.at(t), noise)", "*(denoiser.schedule.at(torch.tensor([k]), xt) for k in (s, t)), noise)"),
+    Mutant("loop: an interrupt leaves gradients off", "sampling.py", "            finally:\n                torch.set_grad_enabled(before)\n", "            finally:\n                pass\n"),
+    Mutant("loop: gradients stay off", "sampling.py", "torch.set_grad_enabled(before)\n\n", "pass\n\n"),
     Mutant("min-SNR: slope not squared", "training.py", "* slope**2", "* slope"),
     Mutant("min-SNR: drawn as if for the noise", "training.py", "* slope**2", "/ schedule.snr[1:]"),
-    Mutant("min-SNR: uniform all the same", "training.py", "if often is None:", "if True:"),
-    Mutant("min-SNR: times one too early", "training.py", "t = 1 + often.multinomial", "t = often.multinomial"),
+    Mutant("min-SNR: uniform all the same", "training.py", "if t_weights is None:\n", "if True:\n"),
+    Mutant("min-SNR: times one too early", "training.py", "return 1 + t_weights", "return t_weights"),
     Mutant("lean: wide on the way up", "nets.py", "widths[level - 1] if lean else c", "c"),
     Mutant("lean: nothing handed over on the way up", "nets.py", "return torch.lerp(h, skip, 0.5) if", "return h if"),
     Mutant("lean: the sum instead of the mean", "nets.py", "return torch.lerp(h, skip, 0.5) if", "return h + skip if"),
     Mutant("lean: narrow on the way down", "nets.py", "Down(c, c := w if lean else c)", "Down(c, c)"),
     Mutant("lean: in at another width", "nets.py", "c = widths[0] if lean else width", "c = width"),
     Mutant("lean: a second norm", "nets.py", "nn.Identity() if lean else norm(c_out)", "norm(c_out)"),
-    Mutant("up: weights mirrored", "nets.py", "weight.flip(2, 3)", "weight"),
-    Mutant("up: averaged, not added", "nets.py", "divisor_override=1", "divisor_override=4"),
-    Mutant("up: sizes that don't double too", "nets.py", "if like.shape[-2:] != (2 * h, 2 * w):", "if False:"),
     Mutant("lean: files from before taken for it", "checkpoints.py", '{"lean": False} if', '{} if'),
     Mutant("fast: weights laid out at every call", "speed.py", "partial(patch, freezing=True)", "nullcontext"),
     Mutant("fast: no bfloat16", "speed.py", "torch.autocast(xt.device.type, torch.bfloat16)", "torch.no_grad()"),
+    # what no test saw until it was looked for, and its like
+    Mutant("mixture: a constant once, not once a dimension", "study/exact.py", "m.shape[1] * (2", "(2"),
+    Mutant("mixture: one dimension too many", "study/exact.py", "m.shape[1] * (2", "(m.shape[1] + 1) * (2"),
+    Mutant("mixture: the density's spread without the signal", "study/exact.py", "spread = signal**2 * self.var + noise**2  # (B, K)\n        if", "spread = signal * self.var + noise**2\n        if"),
+    Mutant("mixture: gain without the signal", "study/exact.py", "(r * signal * self.var / spread)", "(r * self.var / spread)"),
+    Mutant("mixture: score without the signal", "study/exact.py", "((signal * pull) @", "(pull @"),
+    Mutant("mixture: draws with the variance for the deviation", "study/exact.py", "self.var[k].sqrt()", "self.var[k]"),
+    Mutant("mixture: draws of equal weights", "study/exact.py", "multinomial(self.weights.cpu(),", "multinomial(torch.ones(len(self.weights)),"),
+    Mutant("decoder: it starts from nothing", "study/vae.py", "start = xt if self.shapes[t] == self.shapes[t - 1] else 0.0", "start = 0.0"),
+    Mutant("decoder: it starts from nothing at the pixels", "study/vae.py", "if self.shapes[t] == self.shapes[t - 1] else", "if t > 1 and self.shapes[t] == self.shapes[t - 1] else"),
+    Mutant("encoder: x_t not looked at", "study/vae.py", "[x0.flatten(1), xt.flatten(1)]", "[x0.flatten(1), 0 * xt.flatten(1)]"),
+    Mutant("encoder: x_0 not looked at", "study/vae.py", "[x0.flatten(1), xt.flatten(1)]", "[0 * x0.flatten(1), xt.flatten(1)]"),
+    Mutant("hvae: KL the other way round", "study/vae.py", "yield Term(t, q.kl(p))", "yield Term(t, p.kl(q))"),
+    Mutant("hvae: deviations for variances", "study/vae.py", "LOG_VAR).exp())\n", "LOG_VAR).exp() ** 2)\n"),
+    Mutant("linear vae: a half lost", "study/vae.py", "w**2 * var / (2 * noise**2)", "w**2 * var / noise**2"),
+    Mutant("walk: times rounded down", "schedule.py", "[round(self.T", "[int(self.T"),
+    Mutant("walk: times rounded up", "schedule.py", "[round(self.T", "[math.ceil(self.T"),
+    Mutant("bound's walk: times rounded down", "elbo.py", "[round(schedule.T", "[int(schedule.T"),
+    Mutant("x0: tensors otherwise than symbols", "prediction.py", "        return out\n", "        return out.clamp(-9, 9) if isinstance(out, Tensor) else out\n"),
+    Mutant("v: tensors otherwise than numbers", "prediction.py", "return t.signal * xt - t.noise * out", "return t.signal * xt - (1.001 if isinstance(t.noise, Tensor) else 1) * t.noise * out"),
+    Mutant("transition: tensors otherwise than symbols", "process.py", "return Gaussian(scale * xs, var)", "return Gaussian(scale * (xs.clamp(-9, 9) if isinstance(xs, Tensor) else xs), var)"),
+    Mutant("coder: arrivals at even times", "study/coder.py", "np.log(gaps.cumsum())", "np.log(np.arange(1, count + 1))"),
+    Mutant("coder: arrivals in no order", "study/coder.py", "np.log(gaps.cumsum())", "np.log(gaps)"),
+    Mutant("coder: bits taken for nats", "study/coder.py", ', "bits", 0, DEEPEST) * math.log(2)', ', "bits", 0, DEEPEST)'),
+    Mutant("coder: steps not as long as they may be", "study/coder.py", "low, s = end, t\n", "low, s = (end + t) // 2, t\n"),
+    Mutant("coder: beta-tilde for the calibrated variance", "study/coder.py", "torch.as_tensor(reverse(x0[:1], x0[:1], schedule.at(s), now).var)", "torch.as_tensor(posterior(x0[:1], x0[:1], schedule.at(s), now).var).expand_as(x0[:1])"),
+    Mutant("coder: a walk of beta-tilde", "study/coder.py", "Gaussian(posterior(x0, xt, at(s), at(t)).mean, self.var[k])", "posterior(x0, xt, at(s), at(t))"),
+    Mutant("coder: the last block not searched", "study/coder.py", "range(-(-count // BLOCK))", "range(max(1, -(-count // BLOCK) - 1))"),
+    Mutant("coder: only whole blocks searched", "study/coder.py", "range(-(-count // BLOCK))", "range(max(1, count // BLOCK))"),
+    Mutant("half precision: one time in the data's dtype", "denoiser.py", "s, now = self.schedule.at(t - 1), self.schedule.at(t)\n            t = full((1,), t, device=xt.device)", "t = full((1,), t, device=xt.device)\n            s, now = self.schedule.at(t - 1, xt), self.schedule.at(t, xt)"),
+    Mutant("half precision: floats of a float32 table", "schedule.py", "abar.sqrt().tolist(), (1 - abar).sqrt().tolist()", "abar.float().sqrt().tolist(), (1 - abar.float()).sqrt().tolist()"),
+    Mutant("report: the mean for the median", "study/metrics.py", "        to_train.median()", "        to_train.mean()"),
+    Mutant("report: the mean for the median of real ones", "study/metrics.py", "real_to_train.median()", "real_to_train.mean()"),
+    Mutant("report: closest of the wrong ones", "study/metrics.py", "        to_train.min()", "        real_to_train.min()"),
+    Mutant("report: floor of the test's own", "study/metrics.py", "frechet(judge.features(train), features)", "frechet(judge.features(samples), features)"),
+    Mutant("jackknife: one group too many", "study/metrics.py", "(groups - 1) ** 0.5", "groups**0.5"),
+    Mutant("training: the rate of the step's end", "training.py", "rate(run.images / plan.images)", "rate((run.images + size) / plan.images)"),
+    Mutant("training: gradients never emptied", "training.py", "    run.optimizer.zero_grad()\n", ""),
+    Mutant("training: the average a step behind", "training.py", "run.steps / (run.steps + 9)", "(run.steps - 1) / (run.steps + 8)"),
+    Mutant("processes: each the mean of its own share", "training.py", "errors.sum() / len(x0)", "errors.mean()"),
+    Mutant("inpainting: the mask turned round", "sampling.py", "torch.where(mask, q_sample", "torch.where(~mask, q_sample"),
+    Mutant("checkpoint: clip lost", "checkpoints.py", 'config["clip"])', "None)"),
+    Mutant("net: sines twice", "nets.py", "[angle.sin(), angle.cos()]", "[angle.sin(), angle.sin()]"),
 ]  # fmt: skip
 
+OWN = {"denoiser": ["prediction", "sampling"], "formula": ["prediction"]}  # others have a file of their name
 LAWS = [
     "gaussian",
-    "elbo",
-    "exact",
-    "schedule",
     "process",
+    "schedule",
     "prediction",
+    "elbo",
+    "vae",
+    "metrics",
+    "nets",
+    "exact",
+    "coder",
     "sampling",
     "training",
-    "nets",
-    "metrics",
     "checkpoints",
-    "coder",
-    "parallel",
     "speed",
+    "parallel",
 ]
 
 
-def survives(mutant: Mutant) -> str | None:
-    """The name of the test that dies, or None."""
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "repo"
-        shutil.copytree(
-            ROOT, copy, ignore=shutil.ignore_patterns(".venv", ".git", "runs", "notebooks", ".*_cache")
-        )
-        path = copy / "ddpm_core" / mutant.file
-        text = path.read_text("utf-8")
-        if text.count(mutant.right) < 1:
-            raise SystemExit(f"{mutant.fault}: {mutant.file} no longer holds {mutant.right!r}")
-        path.write_text(text.replace(mutant.right, mutant.wrong, 1), "utf-8")
-        tests = [f"tests/test_{name}.py" for name in LAWS]
-        command = [sys.executable, "-m", "pytest", "-xq", "-p", "no:cacheprovider", *tests]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=copy, check=False, env=_env(copy))
+def broken(mutant: Mutant, root: Path) -> str:
+    """The text of the mutant's file, with its fault; SystemExit unless what it replaces is there, once."""
+    text = (root / "ddpm_core" / mutant.file).read_text("utf-8")
+    if (count := text.count(mutant.right)) != 1:
+        raise SystemExit(f"{mutant.fault}: {mutant.file} holds {mutant.right!r} {count} times, not once")
+    wrong = text.replace(mutant.right, mutant.wrong)
+    compile(wrong, mutant.file, "exec")
+    return wrong
+
+
+def killer(mutant: Mutant, root: Path) -> str | None:
+    """The test that dies of a mutant in the copy at `root`, or None."""
+    path, wrong = root / "ddpm_core" / mutant.file, broken(mutant, root)
+    right = path.read_bytes()
+    own = OWN.get(path.stem, [path.stem])
+    path.write_text(wrong, "utf-8")
+    try:
+        return failure(own, root) or failure([name for name in LAWS if name not in own], root)
+    finally:
+        path.write_bytes(right)
+
+
+def failure(names: list[str], root: Path) -> str | None:
+    """The first test that fails of those of some modules, or None."""
+    tests = [f"tests/core/test_{name}.py" for name in names]
+    command = [sys.executable, "-m", "pytest", "-xq", "-p", "no:cacheprovider", *tests]
+    env = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root, check=False, env=env)
     if done.returncode == 0:
         return None
-    found = re.search(r"^(?:FAILED|ERROR) tests/(\S+)", done.stdout, re.M)
+    found = re.search(r"^(?:FAILED|ERROR) tests/core/(\S+)", done.stdout, re.M)
     return found[1] if found else f"exit {done.returncode}"
 
 
-def _env(copy: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"}
-
-
 def main() -> int:
-    chosen = [int(a) - 1 for a in sys.argv[1:]] or range(len(MUTANTS))
-    survivors = 0
-    print("| | fault | file | the test that dies |\n|---|---|---|---|")
-    for i in chosen:
-        test = survives(MUTANTS[i])
-        survivors += test is None
-        print(f"| {i + 1} | {MUTANTS[i].fault} | {MUTANTS[i].file} | {test or '**survives**'} |", flush=True)
+    parser = argparse.ArgumentParser(description="Break a formula, see a test die.")
+    parser.add_argument("numbers", nargs="*", type=int, metavar="number", help="of mutants; all if none")
+    parser.add_argument("--jobs", type=int, default=1, help="how many at a time")
+    told = parser.parse_args()
+    chosen = told.numbers or range(1, len(MUTANTS) + 1)
+    for mutant in MUTANTS:
+        broken(mutant, ROOT)
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(told.jobs) as pool:
+        copies: SimpleQueue[Path] = SimpleQueue()
+        kept = shutil.ignore_patterns(".venv", ".git", "runs", "my", "build", "notebooks", ".*_cache")
+        for k in range(told.jobs):
+            copies.put(shutil.copytree(ROOT, Path(folder) / str(k), ignore=kept))
+
+        def test(number: int) -> str | None:
+            copy = copies.get()
+            try:
+                return killer(MUTANTS[number - 1], copy)
+            finally:
+                copies.put(copy)
+
+        survivors = 0
+        print("| | fault | file | the test that dies |\n|---|---|---|---|")
+        for number, found in zip(chosen, pool.map(test, chosen), strict=True):
+            mutant, survivors = MUTANTS[number - 1], survivors + (found is None)
+            print(f"| {number} | {mutant.fault} | {mutant.file} | {found or '**survives**'} |", flush=True)
     print(f"\n{len(chosen) - survivors} of {len(chosen)} die")
     return survivors
 
