@@ -21,8 +21,7 @@ import pytest
 from ddpm_core import linear
 from ddpm_core.teach.bank import bank
 from ddpm_core.teach.judge import Function
-from ddpm_core.teach.maths import proofs
-from ddpm_core.teach.page import errata
+from ddpm_core.teach.maths import faults, proofs
 from ddpm_core.teach.text.markup import typeset
 
 ROOT = Path(__file__).parents[2]
@@ -99,14 +98,14 @@ def of_exercises() -> Iterator[Formula]:
 def of_tables() -> Iterator[Formula]:
     for proof in proofs.PROOFS.values():
         yield Formula(proof.says, "03", f"proof {proof.name!r}")
-    for proof in proofs.FAULTS.values():
+    for proof in faults.REFUTED.values():
         yield Formula(proof.says, "03", f"refutation {proof.name!r}", True)
-    for fault in errata.ALL:
+    for fault in faults.FAULTS.values():
         yield Formula(fault.right, "A_", f"{fault.number}, right")
         yield Formula(fault.printed, "A_", f"{fault.number}, printed", True)
 
 
-PATTERNS = {"proofs", "errata", "markup", "answers", "number"}  # above, or no text but patterns
+PATTERNS = {"proofs", "faults", "markup", "answers", "number"}  # above, or no text but patterns
 
 
 def of_pages() -> Iterator[Formula]:
@@ -114,7 +113,7 @@ def of_pages() -> Iterator[Formula]:
         for latex in formulas_in(page.read_text("utf-8")):
             yield Formula(latex, page.name, page.name)
     for path in (ROOT / "ddpm_core").rglob("*.py"):
-        if path.parent.name != "exercises" and path.stem not in PATTERNS:
+        if path.parent.name != "bank" and path.stem not in PATTERNS:
             for latex in labels_in(path.read_text("utf-8")):
                 yield Formula(latex, "the package", str(path.relative_to(ROOT)))
 
@@ -655,7 +654,7 @@ def test_a_false_equation_is_seen(latex):
 def test_the_same_judge_refutes_what_the_notes_print():
     tables = [*of_tables()]
     read = {f.place: true for f, _, true in equations() if f in tables and f.refuted and true is not None}
-    assert {f"{fault.number}, printed" for fault in errata.ALL} - {*read} <= {
+    assert {f"{fault.number}, printed" for fault in faults.FAULTS.values()} - {*read} <= {
         f"{number}, printed" for number in ("E08", "E09", "E14", "E15")
     }  # other letters, words
     assert not any(read.values())
@@ -675,9 +674,11 @@ def false_lines() -> dict[str, str]:
 
     Nor those with words in them, and E15, which is true of the model and false of the sampler.
     """
-    right = [plainly(f.right) for f in errata.ALL] + [plainly(p.says) for p in proofs.PROOFS.values()]
-    lines = {plainly(f.printed): f.number for f in errata.ALL if f.number != "E15"}
-    lines |= {plainly(p.says): name for name, p in proofs.FAULTS.items()}
+    right = [plainly(f.right) for f in faults.FAULTS.values()] + [
+        plainly(p.says) for p in proofs.PROOFS.values()
+    ]
+    lines = {plainly(f.printed): f.number for f in faults.FAULTS.values() if f.number != "E15"}
+    lines |= {plainly(p.says): name for name, p in faults.REFUTED.items()}
     lines |= {plainly(line): number for number, all_ in IN_WORDS.items() for line in all_}
     lines = {line: name for line, name in lines.items() if "\\text" not in line}
     return {line: name for line, name in lines.items() if not any(line in r for r in right)}
@@ -694,12 +695,12 @@ def values(side: list[str]) -> tuple[float, ...] | None:
 def false_values() -> dict[tuple[float, ...], str]:
     """The faulty right-hand sides by their values, so that no other way to write one gets through."""
     found: dict[tuple[float, ...], str] = {}
-    printed = [(fault.number, fault.printed) for fault in errata.ALL]
-    for name, latex in [*printed, *((name, proof.says) for name, proof in proofs.FAULTS.items())]:
+    printed = [(fault.number, fault.printed) for fault in faults.FAULTS.values()]
+    for name, latex in [*printed, *((name, proof.says) for name, proof in faults.REFUTED.items())]:
         for sides in chains(latex):
             if key := values(sides[-1]):
                 found.setdefault(key, name)
-    right = [f.right for f in errata.ALL] + [p.says for p in proofs.PROOFS.values()]
+    right = [f.right for f in faults.FAULTS.values()] + [p.says for p in proofs.PROOFS.values()]
     true = {values(side) for latex in right for sides in chains(latex) for side in sides}
     return {key: name for key, name in found.items() if key not in true}
 
@@ -729,7 +730,7 @@ def test_the_list_of_false_lines_is_long_and_each_is_taught():
         assert any(line in text for text in taught), (name, line)
 
 
-@pytest.mark.parametrize("fault", errata.ALL, ids=lambda f: f.number)
+@pytest.mark.parametrize("fault", faults.FAULTS.values(), ids=lambda f: f.number)
 def test_a_fault_is_known_however_it_is_written(fault):
     """By its value, with other letters and brackets; else by its text.  Three are words, or true too."""
     *_, side = chains(fault.printed)[0]
@@ -788,7 +789,7 @@ def test_every_link_leads_somewhere(path):
         assert address.hostname in HOSTS, f"{link}: a new host is added to HOSTS, once it was looked at"
         if address.hostname == "www.youtube.com":
             query = parse_qs(address.query, strict_parsing=True)
-            assert query.pop("v")[0] in {video for _, video in errata.LECTURES.values()}, link
+            assert query.pop("v")[0] in {video for _, video in faults.LECTURES.values()}, link
             seconds = query.pop("t", ["0s"])[0]
             assert re.fullmatch(r"\d+s", seconds), link
             assert not query, link

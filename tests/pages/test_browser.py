@@ -18,7 +18,8 @@ from ddpm_core import cosine, digits, linear, q_sample
 from ddpm_core.data import to_bytes
 from ddpm_core.study.exact import gaussian
 from ddpm_core.teach.judge import Prose
-from ddpm_core.teach.page.errata import FAULTS, watch_fault
+from ddpm_core.teach.maths.faults import FAULTS
+from ddpm_core.teach.page.errata import watch_fault
 from ddpm_core.teach.page.quiz import quiz
 from ddpm_core.teach.page.widgets import (
     export_html,

@@ -171,7 +171,7 @@ def test_the_formula_sheet_holds_every_proof_and_every_function_that_runs_one(si
     text = (site / "formulas.html").read_text("utf-8")
     rows = dict(re.findall(r'data-proof="([^"]*)">(.*?)</div>', text, re.S))
     assert list(rows) == [name.replace("'", "&#x27;") for name in PROOFS]
-    source = (Path(runs.PACKAGE) / "teach/proofs.py").read_text("utf-8").splitlines()
+    source = (Path(runs.PACKAGE) / "teach/maths/proofs.py").read_text("utf-8").splitlines()
     for name, row in zip(PROOFS, rows.values(), strict=True):
         assert "<math" in row
         for run in PROOFS[name].runs:

@@ -13,8 +13,8 @@ from fontTools.ttLib import TTFont
 from oracles import well_nested
 
 from ddpm_core.teach.bank import bank
-from ddpm_core.teach.maths.proofs import FAULTS, PROOFS
-from ddpm_core.teach.page.errata import ALL
+from ddpm_core.teach.maths.faults import FAULTS, REFUTED
+from ddpm_core.teach.maths.proofs import PROOFS
 from ddpm_core.teach.site import HERE
 from ddpm_core.teach.text.latex import mathml, parsed
 from ddpm_core.teach.text.markup import FORMULAS, inline, markup, plain, typeset
@@ -199,8 +199,8 @@ def found(texts):
 EVERY = {
     "exercises": found(text for e in bank.values() for text in texts(e)),
     "lessons": found(text for path in NOTEBOOKS for text in cells(path)),
-    "proofs": [proof.says for proof in [*PROOFS.values(), *FAULTS.values()]],
-    "errata": [latex for fault in ALL for latex in (fault.printed, fault.right)],
+    "proofs": [proof.says for proof in [*PROOFS.values(), *REFUTED.values()]],
+    "errata": [latex for fault in FAULTS.values() for latex in (fault.printed, fault.right)],
 }
 TWO, THREE = {"mfrac", "msub", "msup", "munder", "mover"}, {"msubsup", "munderover"}
 LEAVES = {"mi", "mn", "mo", "mtext", "mspace"}

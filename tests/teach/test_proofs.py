@@ -1,29 +1,38 @@
-"""The table "proved here, runs there" is whole: it holds, it refutes, and each function it names is run."""
+"""The table "proved here, runs there" is whole: it holds, it refutes, and each function it names matters."""
 
+import functools
 import importlib
 import inspect
+import math
 import pkgutil
 import sys
 
 import pytest
 import sympy as sp
+import torch
 
 import ddpm_core
-from ddpm_core import elbo, process
+from ddpm_core import elbo, gaussian, prediction, process
 from ddpm_core.formula import formula
 from ddpm_core.gaussian import Gaussian
-from ddpm_core.teach.maths import proofs
-from ddpm_core.teach.maths.proofs import FAULTS, PROOFS, prove, refute, table
+from ddpm_core.study import vae
+from ddpm_core.teach.maths import faults, proofs, wrong
+from ddpm_core.teach.maths.faults import FAULTS, REFUTED
+from ddpm_core.teach.maths.proofs import PROOFS, prove, refute, table
 from ddpm_core.teach.maths.symbols import (
+    Identity,
     agree,
     alpha,
     complete_the_square,
     equal,
     expectation,
     log_density,
+    w,
+    x0,
     xs,
     z,
 )
+from ddpm_core.teach.maths.traced import MEANING, Traced, expression, traced
 
 
 @pytest.mark.parametrize("name", PROOFS)
@@ -31,57 +40,137 @@ def test_an_identity_holds(name):
     assert prove(name)
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", REFUTED)
 def test_a_fault_is_refuted(name):
     assert refute(name)
 
 
-def code(function):
-    return inspect.unwrap(function).__code__
+def test_nothing_is_proved_or_refuted_without_pairs(monkeypatch):
+    empty = Identity("empty", "0=0", lambda: [])
+    monkeypatch.setitem(PROOFS, "empty", empty)
+    monkeypatch.setitem(REFUTED, "empty", empty)
+    assert not prove("empty")
+    assert not refute("empty")
+    assert "**NO**" in table(PROOFS)
 
 
-@pytest.mark.parametrize("name", [n for n in PROOFS if PROOFS[n].runs])
-def test_a_proof_runs_the_functions_that_it_names(name):
-    called = set()
-    sys.setprofile(lambda frame, event, _: called.add(frame.f_code))
-    try:
-        list(PROOFS[name].pairs())
-    finally:
-        sys.setprofile(None)
-    absent = [run.__qualname__ for run in PROOFS[name].runs if code(run) not in called]
-    assert not absent
+CHANGES = {"doubled": lambda x: 2 * x, "moved": lambda x: x + 1}
+
+
+def broken(function, change):
+    """The function with another result: one number, each of several, or both of a Gaussian."""
+
+    @functools.wraps(function)
+    def other(*args, **kwargs):
+        result = function(*args, **kwargs)
+        if isinstance(result, Gaussian):
+            return Gaussian(*map(change, result))
+        return tuple(map(change, result)) if isinstance(result, tuple) else change(result)
+
+    return other
+
+
+def owners(function):
+    """Every module and class of the package that has the function, and its name there."""
+    for module in [m for name, m in sys.modules.items() if name.startswith("ddpm_core")]:
+        classes = [thing for thing in vars(module).values() if inspect.isclass(thing)]
+        for owner in (module, *classes):
+            yield from ((owner, name) for name, thing in vars(owner).items() if thing is function)
+
+
+def matters(name, run, change):
+    """A weight is the square of a slope: no constant in an estimate of x_0 matters to it, all else does."""
+    return change == "doubled" or elbo.weight not in PROOFS[name].runs or run.__name__ != "x0"
+
+
+@pytest.mark.parametrize(
+    ("name", "run", "change"),
+    [
+        (name, run, change)
+        for name, proof in PROOFS.items()
+        for run in proof.runs
+        for change in CHANGES
+        if matters(name, run, change)
+    ],
+    ids=lambda x: getattr(x, "__qualname__", x),
+)
+def test_a_proof_fails_if_a_function_that_it_names_is_wrong(name, run, change, monkeypatch):
+    """Each alone: twice its result, or 1 more."""
+    for owner, attribute in set(owners(run)):
+        monkeypatch.setattr(owner, attribute, broken(run, CHANGES[change]))
+    assert not prove(name)
 
 
 MARKED = formula(lambda: None).__code__  # what @formula makes of a function
+NO_ARITHMETIC = {"Gaussian.log_mass", "per_example"}  # tables of Phi, sums over axes
+
+
+def functions(module):
+    """The public functions of a module, and the methods of its classes."""
+    for thing in vars(module).values():
+        for f in vars(thing).values() if inspect.isclass(thing) else [thing]:
+            if inspect.isfunction(f) and f.__module__ == module.__name__ and f.__name__[0] != "_":
+                yield f
 
 
 def formulas():
-    """Every function of the core that is marked as a formula, and the few that can't be."""
-    yield from (Gaussian.gap, Gaussian.ratio, elbo.weight, process.between)
-    for module in pkgutil.iter_modules(ddpm_core.__path__, "ddpm_core."):
-        if module.name in ("ddpm_core.teach", "ddpm_core.__main__"):
-            continue
-        for _, thing in inspect.getmembers(importlib.import_module(module.name)):
-            for _, f in [("", thing), *(inspect.getmembers(thing) if inspect.isclass(thing) else [])]:
-                if inspect.isfunction(f) and f.__code__ is MARKED:
-                    yield f
+    """All of three modules, what makes the bound, and every function that is marked as a formula."""
+    yield from (elbo.weight, elbo.prior, elbo.divergence, vae.linear_elbo)
+    for module in (gaussian, process, prediction):
+        yield from (f for f in functions(module) if not f.__qualname__.startswith("Prediction."))
+    for found in pkgutil.iter_modules(ddpm_core.__path__, "ddpm_core."):
+        if found.name not in ("ddpm_core.teach", "ddpm_core.__main__"):
+            module = importlib.import_module(found.name)
+            yield from (f for f in functions(module) if f.__code__ is MARKED)
 
 
 def test_every_formula_of_the_core_is_proved():
-    """All arithmetic of process, prediction, the rules, the weights and the divergence is in the table."""
-    found = {f.__qualname__ for f in formulas()}
-    assert {"q_sample", "ddim", "V.x0", "Mu.target", "guide", "langevin"} < found
+    """All arithmetic of Gaussians, the process, predictions, the rules and the bound is in the table."""
+    found = {f.__qualname__ for f in formulas()} - NO_ARITHMETIC
+    assert {"q_sample", "ddim", "V.x0", "Mu.target", "guide", "langevin", "Gaussian.kl"} < found
     proved = {run.__qualname__ for proof in PROOFS.values() for run in proof.runs}
-    assert not found - proved, "prove them in teach/proofs.py"
+    assert not found - proved, "prove them in teach/maths/proofs.py"
 
 
 def test_the_table_says_what_was_found():
-    text = table(FAULTS)
-    assert text.count("| yes |") == len(FAULTS) >= 20
+    text = table(REFUTED)
+    assert text.count("| yes |") == len(REFUTED) >= 20
     assert "**NO**" not in text
     assert len(PROOFS) >= 40
     for row in text.splitlines():
         assert row.count("|") == 3, f"a bar inside a formula breaks the table: {row}"
+
+
+def right_mean(x0, xt, s, t):
+    return process.posterior(x0, xt, s, t).mean
+
+
+def right_input(x0, eps, s, t):
+    return process.q_sample(x0, eps, t)
+
+
+def right_step(xs, eps, s, t):
+    return process.transition(xs, s, t).sample(eps)
+
+
+@pytest.mark.parametrize(
+    ("number", "function", "right"),
+    [
+        ("E01", "barred_root", right_mean),
+        ("E02", "barred_scale", right_mean),
+        ("E03", "unbarred_noise", right_mean),
+        ("E06", "one_bar_lost", right_input),
+        ("E07", "both_bars_lost", right_input),
+        ("E08", "noise_for_picture", right_mean),
+        ("E09", "picture_lost", right_mean),
+        ("E30", "unshrunk", right_step),
+    ],
+)
+def test_a_fault_is_refuted_by_what_its_sampler_believes(number, function, right, monkeypatch):
+    """With the right function in the place of the wrong one, the identity holds."""
+    assert getattr(wrong, function).__doc__.startswith(number)
+    monkeypatch.setattr(faults, function, right)
+    assert all(equal(a, b) for a, b in FAULTS[number].false.pairs())
 
 
 def test_equality_knows_roots_and_fractions():
@@ -110,10 +199,38 @@ def test_equality_takes_no_sign_for_granted():
     assert not equal(sp.sqrt(sp.expand((1 - v) ** 2)) * sp.sqrt(v - 1), sp.sqrt(v - 1) * (1 - v))
 
 
-@pytest.mark.parametrize("name", ["KL", "KL in d dimensions", "prior term"])
+@pytest.mark.parametrize("name", ["KL", "KL in d dimensions", "prior term", "bound and gap"])
 def test_a_divergence_is_proved_with_its_logarithm(name, monkeypatch):
-    monkeypatch.setattr(proofs, "log", lambda ratio: 0)
+    monkeypatch.setitem(MEANING, "log", lambda x: sp.Integer(0))
     assert not prove(name)
+
+
+def test_what_is_traced_is_the_value_of_its_expression():
+    """Every operation, with a number on either side."""
+    a, b = traced(x0), traced(w)
+    for made in (
+        a + b,
+        1 + a,
+        a - 2,
+        1 - b,
+        a * b,
+        3 * a,
+        a / b,
+        2 / b,
+        b**0.5,
+        -a,
+        b.log(),
+        torch.zeros_like(a),
+    ):
+        assert isinstance(made, Traced)
+        assert traced(expression(made)).item() == pytest.approx(made.item(), abs=1e-12)
+    assert bool(b > 0)
+    assert expression(math.log(2 * math.pi)) == sp.log(2 * sp.pi)
+
+
+def test_what_has_no_meaning_has_no_expression():
+    with pytest.raises(AttributeError, match="expression"):
+        expression(traced(w).tanh())
 
 
 def test_a_proof_needs_both_judges(monkeypatch):

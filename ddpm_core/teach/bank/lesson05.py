@@ -2,11 +2,19 @@
 
 from torch import Tensor
 
-from ...gaussian import Gaussian
-from ...process import between, posterior, q_sample
-from ...sampling import ancestral, ddim
+from ...process import posterior, q_sample
+from ...sampling import ancestral, ancestral_beta, ddim
 from ...schedule import Level
 from ..judge import SCHEDULE, Choice, Function, Mistake, Number, Prose, Symbolic
+from ..maths.wrong import (
+    barred_root,
+    barred_scale,
+    implied_noise,
+    means_only,
+    noisy_to_the_end,
+    stepping,
+    unbarred_noise,
+)
 from .inputs import steps
 
 
@@ -27,21 +35,9 @@ def _from_eps(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tens
     return (xt - (1 - alpha) / t.noise * eps) / alpha**0.5 + (1 - alpha) ** 0.5 * s.noise / t.noise * noise
 
 
-def _no_noise(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
-    return posterior(x0, xt, s, t).mean
-
-
 def _variance(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
     mean, var = posterior(x0, xt, s, t)
     return mean + var * noise
-
-
-def _beta(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
-    return Gaussian(posterior(x0, xt, s, t).mean, between(s, t)[1] * (s.noise > 0)).sample(noise)
-
-
-def _noisy_end(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
-    return Gaussian(posterior(x0, xt, s, t).mean, between(s, t)[1]).sample(noise)
 
 
 def _marginal(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
@@ -49,28 +45,11 @@ def _marginal(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tens
 
 
 def _reused(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
-    return posterior(x0, xt, s, t).sample(_eps(x0, xt, t))
+    return posterior(x0, xt, s, t).sample(implied_noise(x0, xt, t))
 
 
 def _renoised(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
     return s.signal * x0 + s.noise * noise
-
-
-def _barred(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
-    var = between(s, t)[1]
-    mean = (s.signal * var * x0 + t.signal * s.noise**2 * xt) / t.noise**2
-    return mean + posterior(x0, xt, s, t).var ** 0.5 * noise
-
-
-def _bar_lost(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
-    scale, var = between(s, t)
-    mean = (xt - var**0.5 * _eps(x0, xt, t)) / scale
-    return mean + posterior(x0, xt, s, t).var ** 0.5 * noise
-
-
-def _bar_before(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
-    mean = (xt - between(s, t)[1] / t.noise * _eps(x0, xt, t)) / t.signal
-    return mean + posterior(x0, xt, s, t).var ** 0.5 * noise
 
 
 def _exchanged(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
@@ -81,11 +60,6 @@ def _alpha_lost_square(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor
     alpha = t.signal / s.signal
     mean = (s.signal * (1 - alpha) * x0 + alpha**0.5 * s.noise**2 * xt) / t.noise**2
     return mean + (1 - alpha) ** 0.5 * s.noise / t.noise * noise
-
-
-def _eps(x0: Tensor, xt: Tensor, t: Level) -> Tensor:
-    """The noise that x_t holds if its picture is x0."""
-    return (xt - t.signal * x0) / t.noise
 
 
 def _ddim_in_two(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
@@ -108,7 +82,7 @@ def _ddim_old_level(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -
 
 
 def _ddim_old_signal(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
-    return t.signal * x0 + s.noise * _eps(x0, xt, t)
+    return t.signal * x0 + s.noise * implied_noise(x0, xt, t)
 
 
 def _ddim_undivided(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
@@ -116,7 +90,7 @@ def _ddim_undivided(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -
 
 
 def _ddim_unshrunk(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
-    return x0 + s.noise * _eps(x0, xt, t)
+    return x0 + s.noise * implied_noise(x0, xt, t)
 
 
 def _ddim_picture_unshrunk_in_noise(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
@@ -132,7 +106,7 @@ def _all_the_way(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> T
 
 
 def _ddim_lost_roots(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
-    return s.signal**2 * x0 + s.noise**2 * _eps(x0, xt, t)
+    return s.signal**2 * x0 + s.noise**2 * implied_noise(x0, xt, t)
 
 
 def _ddim_noisy(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
@@ -457,7 +431,7 @@ EXERCISES = [
                 "no fresh noise",
                 "The fresh noise is missing: that is the mean alone. Such a walk ends with a variance of "
                 "0.000, all samples at 0.994: one mode is lost, the other has shrunk to a point.",
-                _no_noise,
+                means_only,
             ),
             Mistake(
                 "variance",
@@ -470,14 +444,14 @@ EXERCISES = [
                 "That is the other permitted choice, with the variance of the jump itself, β_t for one step "
                 "(the library calls it ancestral_beta). Over 1000 steps it also ends with a variance of "
                 "0.850, over 10 steps with 0.79 against 0.71. Asked is the posterior's own, β̃_t.",
-                _beta,
+                ancestral_beta,
             ),
             Mistake(
                 "noise at the end",
                 "The variance is β_t also at the last step, so fresh noise gets onto the finished picture: "
                 "0.0001 more variance after 1000 steps, but 0.10 more if the walk has 10. The posterior's "
                 "own variance is 0 there.",
-                _noisy_end,
+                noisy_to_the_end,
             ),
             Mistake(
                 "noise of the marginal",
@@ -502,19 +476,19 @@ EXERCISES = [
                 "bar in the posterior",
                 "x_t has √ᾱ_t as its factor where √α_t belongs, the factor of this step alone. The walk "
                 "forgets x_t too fast and ends with a variance of 0.47.",
-                _barred,
+                stepping(barred_root, posterior),
             ),
             Mistake(
                 "bar lost inside",
                 "√(1−α_t) stands under ε̂ where √(1−ᾱ_t) belongs, as in the printed algorithm. Too much "
                 "noise is taken away: the walk ends with a variance of 0.002, all samples near 1.",
-                _bar_lost,
+                stepping(unbarred_noise, posterior),
             ),
             Mistake(
                 "barred prefactor",
                 "The prefactor is 1/√ᾱ_t where 1/√α_t belongs, the factor of this step alone. At t = 500 it "
                 "is 3.57 instead of 1.005, at every step again: the walk grows beyond all bounds.",
-                _bar_before,
+                stepping(barred_scale, posterior),
             ),
             Mistake(
                 "exchanged",
@@ -620,7 +594,7 @@ EXERCISES = [
                 "That is the posterior's mean, without its noise: it throws part of the noise of x_t away "
                 "and puts nothing in its place. The walk ends with a variance of 0.000, all samples at "
                 "0.994.",
-                _no_noise,
+                means_only,
             ),
             Mistake(
                 "unshrunk in the noise",

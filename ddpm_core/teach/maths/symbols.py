@@ -5,18 +5,38 @@ is no judge: it may run for minutes, and what it leaves standing may be zero all
 """
 
 import random
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import sympy as sp
 
 from ...schedule import Level
 
+
+def level(abar: sp.Expr | int) -> Level:
+    """The level with this abar."""
+    return Level(sp.sqrt(abar), sp.sqrt(1 - abar))
+
+
 alpha = sp.Symbol(r"\alpha_t", positive=True)  # abar_t / abar_s: of one step, or of the jump from s to t
 abar_s = sp.Symbol(r"\bar\alpha_s", positive=True)  # s = t-1 if the step is one
 abar_t = alpha * abar_s
 beta = 1 - alpha
-s = Level(sp.sqrt(abar_s), sp.sqrt(1 - abar_s))
-t = Level(sp.sqrt(abar_t), sp.sqrt(1 - abar_t))
+s, t = level(abar_s), level(abar_t)
 x0, xs, xt, eps, z = sp.symbols(r"x_0 x_s x_t \varepsilon z", real=True)
+m, n, u, v, w = sp.symbols("m n u v w", positive=True)  # numbers that an identity needs besides
+
+snr_s, snr_t = abar_s / (1 - abar_s), abar_t / (1 - abar_t)
+V_s, V_t = abar_s * v + 1 - abar_s, abar_t * v + 1 - abar_t  # variances of x_s and x_t for data N(m, v)
+
+
+class Identity(NamedTuple):
+    """What an identity says, the pairs that are equal if it is true, and the functions that it runs."""
+
+    name: str
+    says: str  # LaTeX
+    pairs: Callable[[], Iterable[tuple[Any, Any]]]
+    runs: tuple[Callable[..., Any], ...] = ()
 
 
 def equal(a: sp.Expr, b: sp.Expr | int = 0) -> bool:

@@ -201,7 +201,7 @@ def _sheet(lessons: Sequence[Lesson]) -> str:
     head = (
         "<h1>Formula sheet</h1><p>Each identity was proved when this page was made: symbols went through the "
         "functions named beside it, the ones that train and sample, and both sides agreed. The number is the "
-        f"line of <code>ddpm_core/teach/proofs.py</code> at which its proof stands.{where}</p>"
+        f"line of <code>ddpm_core/teach/maths/proofs.py</code> at which its proof stands.{where}</p>"
     )
     return head + formula_sheet()
 

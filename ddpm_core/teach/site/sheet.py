@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..maths import proofs
-from ..maths.proofs import PROOFS, Proof, prove
+from ..maths.proofs import PROOFS, prove
+from ..maths.symbols import Identity
 from ..text.latex import mathml
 from .lessons import coloured
 
@@ -28,17 +29,17 @@ def formula_sheet() -> str:
     return f'<div class="sheet">{tables}</div>\n<div class="sources">{_sources()}</div>'
 
 
-def _line(proof: Proof) -> int:
+def _line(proof: Identity) -> int:
     return proof.pairs.__code__.co_firstlineno
 
 
-def _group(proof: Proof) -> str:
+def _group(proof: Identity) -> str:
     """The heading in proofs.py under which the proof stands."""
     above = inspect.getsource(proofs).splitlines()[: _line(proof)]
     return next((m[1] for line in reversed(above) if (m := _HEADING.match(line))), "identities")
 
 
-def _row(proof: Proof) -> str:
+def _row(proof: Identity) -> str:
     runs = ", ".join(f'<a href="#{_name(run)}"><code>{run.__qualname__}</code></a>' for run in proof.runs)
     place = f'<span class="place">proofs.py:{_line(proof)}</span>'
     return (
