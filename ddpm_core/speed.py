@@ -2,8 +2,8 @@
 
 import copy
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from functools import cache, partial
+from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,9 @@ def fast(denoiser: Denoiser, compiled: bool = False) -> Denoiser:
     """
     net: nn.Module = copy.deepcopy(denoiser.net).eval().requires_grad_(False)
     set_memory_format(net, bf16=True)
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.to(torch.bfloat16)  # once, not at every pass
     return Denoiser(BFloat16(net, compiled), denoiser.schedule, denoiser.prediction, denoiser.clip).eval()
 
 
@@ -32,17 +35,14 @@ class BFloat16(nn.Module):
         super().__init__()
         self.net = net
         self.run: Callable[..., Tensor] = net
-        self.setting: Callable[[], AbstractContextManager[object]] = nullcontext
-        if compiled and next(net.parameters()).device.type == "cuda":  # all launches as one
-            self.run = torch.compile(net, dynamic=False, options={"triton.cudagraphs": True})
-        elif compiled:  # weights laid out once, if told while the network is traced: as an option, too late
-            from torch._inductor.config import patch
-
-            self.run, self.setting = torch.compile(net, dynamic=False), partial(patch, freezing=True)
+        if compiled:
+            on_gpu = next(net.parameters()).device.type == "cuda"
+            options: dict[str, Any] = {"triton.cudagraphs": True} if on_gpu else {}
+            self.run = torch.compile(net, dynamic=False, options=options)
 
     def forward(self, xt: Tensor, t: Tensor, *y: Tensor) -> Tensor:
         """(B, ...), (B,), and (B,) where there are labels -> (B, ...), of xt's type."""
-        with torch.autocast(xt.device.type, torch.bfloat16), self.setting():
+        with torch.autocast(xt.device.type, torch.bfloat16):
             out = self.run(xt, t, *y)
         return out.to(xt.dtype)
 

@@ -1,12 +1,11 @@
 import hashlib
 import json
 import random
-import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 from endurance import often
+from kinds import PREDICTIONS
 from oracles import normal
 from safetensors.torch import save as plain_safetensors
 
@@ -15,11 +14,10 @@ from ddpm_core import (
     X0,
     Denoiser,
     Eps,
-    Mu,
-    Score,
     UNet,
     V,
     checkpoints,
+    classifier,
     cosine,
     from_betas,
     linear,
@@ -35,7 +33,7 @@ def model(prediction=None, clip=None, net=None):
     return Denoiser(net, linear(30, 1e-3, 0.2), prediction or Eps(), clip)
 
 
-@pytest.mark.parametrize("prediction", [Eps(), X0(), V(), Mu(), Score()], ids=lambda p: type(p).__name__)
+@pytest.mark.parametrize("prediction", PREDICTIONS.values(), ids=PREDICTIONS)
 @pytest.mark.parametrize("clip", [None, 1.0])
 def test_what_is_loaded_is_what_was_saved(tmp_path, prediction, clip):
     denoiser = model(prediction, clip)
@@ -61,9 +59,9 @@ def test_schedules_of_any_kind_and_an_mlp_come_back(tmp_path):
 def test_a_unet_from_before_there_were_lean_ones_loads_as_it_was(tmp_path):
     denoiser, path = model(net=UNet(width=8, lean=False)), tmp_path / "m.safetensors"
     checkpoints.save(denoiser, path)
-    tensors, config = checkpoints.read(path)
+    tensors, config = checkpoints.read_tensors(path)
     del config["args"]["lean"]
-    checkpoints.write(path, tensors, config)
+    checkpoints.write_tensors(path, tensors, config)
     x, t = normal(4, 1, 8, 8, dtype=torch.float32), torch.tensor([1, 7, 20, 30])
     assert torch.equal(checkpoints.load(path)(x, t), denoiser.eval()(x, t))
 
@@ -76,7 +74,7 @@ def sound(tmp_path_factory):
 
 
 def test_any_flipped_byte_is_refused(tmp_path, sound, monkeypatch):
-    monkeypatch.setattr(checkpoints, "read_tensors", lambda raw: pytest.fail("a tensor was built"))
+    monkeypatch.setattr(checkpoints.safetensors.torch, "load", lambda raw: pytest.fail("a tensor was built"))
     dice, path = random.Random(0), tmp_path / "bad.safetensors"
     header = 8 + int.from_bytes(sound[:8], "little")
     places = [
@@ -129,45 +127,12 @@ def test_a_sound_file_with_a_wrong_configuration_is_named(tmp_path, change):
     path, denoiser = tmp_path / "wrong.safetensors", model(net=UNet(width=8))
     config = {"net": "UNet", "args": denoiser.net.config, "prediction": "Eps", "clip": None, "card": {}}
     tensors = dict(denoiser.net.state_dict(), abar=denoiser.schedule.abar)
-    checkpoints.write(path, tensors, config | change)
+    checkpoints.write_tensors(path, tensors, config | change)
     with pytest.raises(ValueError, match=r"wrong\.safetensors holds no denoiser"):
         checkpoints.load(path)
-    checkpoints.write(path, dict(tensors, abar=torch.tensor([1.0, 2.0])), config)
+    checkpoints.write_tensors(path, dict(tensors, abar=torch.tensor([1.0, 2.0])), config)
     with pytest.raises(ValueError, match="abar must decrease"):
         checkpoints.load(path)
-
-
-BIG = 10**9
-HOSTILE = {
-    "wide": {"width": BIG},
-    "wider": {"width": 10**30},
-    "a billion blocks": {"blocks": BIG},
-    "many levels": {"mults": [1] * 10_000},
-    "a wide level": {"mults": [1, BIG]},
-    "classes": {"classes": BIG},
-    "channels": {"channels": BIG},
-    "nothing": {"width": 0},
-    "less than nothing": {"width": -8},
-    "a text, repeated": {"width": "a" * 9, "mults": [BIG]},
-    "a list, repeated": {"width": [8], "mults": [BIG]},
-    "a fraction": {"width": 8.0},
-    "a truth": {"classes": True},
-    "levels a number": {"mults": BIG},
-    "levels a text": {"mults": "14"},
-    "levels in levels": {"mults": [[1]]},
-}
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_a_configuration_that_asks_for_too_much_is_refused_at_once(tmp_path, name):
-    """With a sum that is right: whoever can write a file can also write its sum."""
-    path, denoiser = tmp_path / "hostile.safetensors", model(net=UNet(width=8))
-    config = {"net": "UNet", "args": denoiser.net.config | HOSTILE[name], "prediction": "Eps", "clip": None}
-    checkpoints.write(path, dict(denoiser.net.state_dict(), abar=denoiser.schedule.abar), config)
-    start = time.process_time()
-    with pytest.raises(ValueError, match=r"hostile\.safetensors holds no denoiser"):
-        checkpoints.load(path)
-    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize(
@@ -175,22 +140,14 @@ def test_a_configuration_that_asks_for_too_much_is_refused_at_once(tmp_path, nam
 )
 def test_a_configuration_of_any_shape_is_refused_and_so_is_its_card(tmp_path, config):
     path = tmp_path / "odd.safetensors"
-    checkpoints.write(path, {"abar": torch.tensor([1.0, 0.5])}, config)
+    checkpoints.write_tensors(path, {"abar": torch.tensor([1.0, 0.5])}, config)
     with pytest.raises(ValueError, match=r"odd\.safetensors holds no denoiser"):
         checkpoints.load(path)
     with pytest.raises(ValueError, match=r"odd\.safetensors holds no model with a card"):
         checkpoints.card(path)
 
 
-def test_an_mlp_of_a_billion_layers_is_refused_at_once(tmp_path):
-    config = {"net": "MLP", "args": {"depth": BIG}, "prediction": "Eps", "clip": None}
-    tensors = dict(MLP().state_dict(), abar=cosine(9).abar)
-    checkpoints.write(tmp_path / "deep.safetensors", tensors, config)
-    with pytest.raises(ValueError, match="more weights than the"):
-        checkpoints.load(tmp_path / "deep.safetensors")
-
-
-def test_tensors_that_lie_about_themselves_are_refused_though_the_sum_is_right(tmp_path):
+def test_tensors_that_lie_about_themselves_are_refused_though_the_checksum_is_right(tmp_path):
     lies = [
         {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 8]},
         {"dtype": "F32", "shape": [2], "data_offsets": [0, 2**40]},
@@ -205,24 +162,7 @@ def test_tensors_that_lie_about_themselves_are_refused_though_the_sum_is_right(t
         raw = raw.replace(checkpoints.BLANK.encode(), hashlib.sha256(raw).hexdigest().encode())
         (tmp_path / "lie.safetensors").write_bytes(raw)
         with pytest.raises(ValueError, match="tensors that can't be read"):
-            checkpoints.read(tmp_path / "lie.safetensors")
-
-
-def test_a_file_too_large_is_refused_unread(tmp_path, sound, monkeypatch):
-    (tmp_path / "large.safetensors").write_bytes(sound)
-    monkeypatch.setattr(checkpoints, "LARGEST", len(sound) - 1)
-    with pytest.raises(ValueError, match=r"large\.safetensors has .* bytes; refused"):
-        checkpoints.load(tmp_path / "large.safetensors")
-
-
-def test_a_save_too_large_to_be_read_back_leaves_the_last_one(tmp_path, monkeypatch):
-    checkpoints.write(tmp_path / "run", {"w": torch.ones(100)}, {})
-    before = (tmp_path / "run").read_bytes()
-    monkeypatch.setattr(checkpoints, "LARGEST", len(before))
-    for n in (1000, len(before) // 4 - 10):  # the header counts too
-        with pytest.raises(ValueError, match=r"run is left as it was: of .* bytes, .* would be read back"):
-            checkpoints.write(tmp_path / "run", {"w": torch.ones(n)}, {"more": "x" * 200})
-    assert (tmp_path / "run").read_bytes() == before
+            checkpoints.read_tensors(tmp_path / "lie.safetensors")
 
 
 def test_loading_draws_nothing_and_gives_weights_that_train(tmp_path):
@@ -230,7 +170,7 @@ def test_loading_draws_nothing_and_gives_weights_that_train(tmp_path):
     checkpoints.save(denoiser.double(), tmp_path / "m.safetensors")
     state = torch.get_rng_state()
     again = checkpoints.load(tmp_path / "m.safetensors")
-    checkpoints.classifier("digits")
+    classifier("digits")
     assert torch.equal(torch.get_rng_state(), state)
     assert all(p.requires_grad and p.dtype == torch.float32 and p.is_leaf for p in again.parameters())
     again.loss(torch.zeros(2, 1, 8, 8), torch.tensor([3]), torch.zeros(2, 1, 8, 8)).sum().backward()
@@ -253,13 +193,6 @@ def test_a_card_may_say_anything(tmp_path):
         assert checkpoints.card(tmp_path / "m") == told
 
 
-def test_threads_load_and_build_side_by_side():
-    with ThreadPoolExecutor(4) as pool:
-        jobs = [pool.submit(f) for _ in range(10) for f in (lambda: checkpoints.pretrained("digits"), UNet)]
-        for job in jobs:
-            job.result()
-
-
 def test_what_ships_is_named_and_loads():
     denoiser = checkpoints.pretrained("digits")
     assert denoiser(torch.zeros(2, 1, 8, 8), 500).shape == (2, 1, 8, 8)
@@ -270,7 +203,7 @@ def test_what_ships_is_named_and_loads():
 
 def test_the_mnist_weights_write_the_digit_that_is_asked_for():
     """Forty digits in 25 steps, and a judge that reads 99.5 % of real ones."""
-    denoiser, judge = checkpoints.pretrained("mnist"), checkpoints.classifier("mnist")
+    denoiser, judge = checkpoints.pretrained("mnist"), classifier("mnist")
     labels = torch.arange(40) % 10
     g = torch.Generator().manual_seed(0)
     x_T = torch.randn(40, 1, 28, 28, generator=g)

@@ -25,14 +25,14 @@ def test_a_run_that_was_killed_goes_on_from_its_last_save(tmp_path, capsys, monk
     wish = ["train", "--images", "640", "--seed", "2", "--save-every", "128", "--resume", "--out"]
     assert main([*wish, str(tmp_path / "whole")]) == 0
     assert "resumed" not in capsys.readouterr().out
-    write = checkpoints.write
+    write = checkpoints.write_tensors
 
     def killed(path, tensors, config):
         write(path, tensors, config)
         if int(tensors.get("counts", [0])[0]) >= 384:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli.checkpoints, "write", killed)
+    monkeypatch.setattr(cli.checkpoints, "write_tensors", killed)
     assert main([*wish, str(tmp_path / "cut")]) == 130
     monkeypatch.undo()
     assert main([*wish, str(tmp_path / "cut"), "--seed", "3"]) == 2
@@ -41,7 +41,7 @@ def test_a_run_that_was_killed_goes_on_from_its_last_save(tmp_path, capsys, monk
     assert "made with another from" in capsys.readouterr().err
     assert main([*wish, str(tmp_path / "cut")]) == 0
     assert "resumed at 384 images" in capsys.readouterr().out
-    a, b = (checkpoints.read(tmp_path / name / "model.safetensors")[0] for name in ("whole", "cut"))
+    a, b = (checkpoints.read_tensors(tmp_path / name / "model.safetensors")[0] for name in ("whole", "cut"))
     assert all(torch.equal(a[name], b[name]) for name in a)
     assert [p.name for p in (tmp_path / "cut").iterdir()] == ["model.safetensors"]
 

@@ -6,14 +6,15 @@ import struct
 import subprocess
 import sys
 import zlib
+from itertools import pairwise
 
 import pytest
 import torch
-from oracles import close, normal
+from oracles import GaussianWorld, close, normal
 
-from ddpm_core import Denoiser, Gaussian, UNet, digits, pretrained
-from ddpm_core.checkpoints import read, shipped, write
-from ddpm_core.data import store
+from ddpm_core import X0, Denoiser, Gaussian, UNet, cosine, digits, pretrained
+from ddpm_core.checkpoints import read_tensors, shipped, write_tensors
+from ddpm_core.files import write
 from ddpm_core.study.coder import HEAD, Coder, choose, code_lengths, code_words, normals, paced, size
 
 LN2 = math.log(2)
@@ -77,14 +78,17 @@ def chosen(q, seeds, count):
 
 @pytest.mark.parametrize("q", [(1.5, 0.2), (-0.5, 0.9)])
 def test_what_is_chosen_has_the_law_that_was_asked_for(q):
-    z, rows = chosen(q, 800, 1024)
+    n = 4000
+    z, rows = chosen(q, n, 1024)
     x = (z.sort().values - q[0]) / q[1] ** 0.5
     cdf = torch.special.ndtr(x)
-    steps = torch.arange(801) / 800
+    steps = torch.arange(n + 1) / n
     distance = torch.maximum((cdf - steps[:-1]).abs().max(), (cdf - steps[1:]).abs().max())
-    assert distance < 1.95 / 800**0.5  # Kolmogorov and Smirnov, one in a thousand
+    assert distance < 1.95 / n**0.5  # Kolmogorov and Smirnov, one in a thousand
+    assert abs(x.mean()) < 4 / n**0.5
+    assert abs(x.var() - 1) < 4 * (2 / n) ** 0.5
     bits = Gaussian(torch.tensor([[q[0]]]), q[1]).kl(Gaussian(torch.zeros(1, 1), 1.0)).item() / LN2
-    mean, error = (rows + 1.0).log2().mean(), (rows + 1.0).log2().std() / 800**0.5
+    mean, error = (rows + 1.0).log2().mean(), (rows + 1.0).log2().std() / n**0.5
     assert mean - 4 * error < bits + 1 + 1 / (math.e * LN2)  # Li & El Gamal 2018, theorem 1
 
 
@@ -201,7 +205,7 @@ def test_neither_batch_nor_threads_matter(coder, pictures, file):
 
 def test_another_process_sees_the_same(coder, file, tmp_path):
     coder.save(tmp_path / "book")
-    store(tmp_path / "file", file)
+    write(tmp_path / "file", file)
     code = (
         "import sys, torch; from pathlib import Path; from ddpm_core import pretrained;"
         "from ddpm_core.study.coder import Coder;"
@@ -273,7 +277,7 @@ def test_only_the_same_model_and_codebook_read_it(coder, denoiser, file, tmp_pat
             Coder.load(tmp_path / "book", wrong)
     with pytest.raises(ValueError, match="holds no codebook"):
         Coder.load(shipped("digits"), denoiser)
-    tensors, told = read(tmp_path / "book")
+    tensors, told = read_tensors(tmp_path / "book")
     for wrong in (
         [told],
         told | {"times": 7},
@@ -284,10 +288,10 @@ def test_only_the_same_model_and_codebook_read_it(coder, denoiser, file, tmp_pat
         told | {"seed": "3"},
         told | {"sum": None},
     ):
-        write(tmp_path / "wrong", tensors, wrong)
+        write_tensors(tmp_path / "wrong", tensors, wrong)
         with pytest.raises((ValueError, TypeError)):
             Coder.load(tmp_path / "wrong", denoiser)
-    write(tmp_path / "wrong", {"other": coder.var}, told)
+    write_tensors(tmp_path / "wrong", {"other": coder.var}, told)
     with pytest.raises(ValueError, match="holds no codebook"):
         Coder.load(tmp_path / "wrong", denoiser)
     labelled = Denoiser(UNet(width=8, classes=10), denoiser.schedule, denoiser.prediction)
@@ -337,3 +341,74 @@ def test_bad_input_is_told(coder, denoiser, pictures):
             Coder(denoiser, *wrong)
     with pytest.raises(ValueError, match="end must be"):
         Coder.fit(denoiser, pictures, 5, 0)
+
+
+# --- at the price of the bound ----------------------------------------------------------------------
+
+
+def test_every_block_of_rows_is_searched():
+    """Where all candidates are too near to 0 the furthest will do, and any row may hold it."""
+    q, p = Gaussian(torch.full((1, 1), 8.0), 1e-4), Gaussian(torch.zeros(1, 1), torch.ones(1, 1))
+    rows = torch.cat([choose(q, p, seed, 0, 2500) for seed in range(500)])
+    assert rows.max() < 2500
+    for first, last in ((0, 1024), (1024, 2048), (2048, 2500)):
+        share, told = ((rows >= first) & (rows < last)).double().mean(), (last - first) / 2500
+        assert abs(share - told) < 4 * (told * (1 - told) / 500) ** 0.5
+    few = torch.cat([choose(q, p, seed, 0, 1500) for seed in range(100)])
+    same = rows[:100] < 1500  # what is best of all is best of fewer
+    assert torch.equal(few[same], rows[:100][same])
+
+
+WORLD = GaussianWorld(cosine(200), 0.1, 0.04)
+
+
+def asked(t, s):
+    """In that world x_s given x_t is a Gaussian: its variance, and bits to tell q(x_s | x_t, x_0) from it."""
+    abar = WORLD.schedule.abar
+    wide = lambda k: (0.04 * abar[k] + 1 - abar[k]).item()  # of x_k  # noqa: E731
+    jump = 1 - (abar[t] / abar[s]).item()
+    true, tilde = jump * wide(s) / wide(t), jump * (1 - abar[s].item()) / (1 - abar[t].item())
+    return true, 0.5 * math.log2(true / tilde)
+
+
+@pytest.mark.parametrize("bits", [0.4, 1.0, 2.5])
+def test_a_step_is_the_longest_that_the_budget_allows_and_has_the_best_variance(bits):
+    dice = torch.Generator().manual_seed(0)
+    times = [200]
+    for s, var in paced(WORLD, 0.1 + 0.2 * normal(100_000, 1), bits, 3, dice):
+        true, cost = asked(times[-1], s)
+        assert var.item() == pytest.approx(true, rel=0.025)
+        assert cost < 1.02 * bits
+        assert s == 3 or asked(times[-1], s - 1)[1] > 0.98 * bits
+        times.append(s)
+    assert times[-1] == 3
+
+
+class Knowing(torch.nn.Module):
+    """The exact estimate in that world."""
+
+    def forward(self, xt, t):
+        return WORLD(xt, t)
+
+
+def test_a_step_costs_what_the_bound_asks_and_leaves_the_error_that_is_left():
+    """Pictures of four numbers each, over many noises, for all that walk together share one."""
+    times, denoiser = [200, 24, 14, 9], Denoiser(Knowing(), WORLD.schedule, X0())
+    true, bits = zip(*(asked(t, s) for t, s in pairwise(times)), strict=True)
+    var = torch.tensor(true)[:, None, None, None].expand(3, 1, 2, 2)
+    x0 = 0.1 + 0.2 * normal(80, 20, 1, 2, 2)
+    asks, rows, errors = [], [], []
+    for seed, some in enumerate(x0):
+        coder = Coder(denoiser, times, var, [code_lengths([1] * 11)] * 3, seed)
+        found = coder.choose(some)
+        asks.append(found.nats.mean(0) / LN2)
+        rows.append((found.rows + 1.0).log2().mean(0))
+        errors.append(((coder.show(found.rows) - some) ** 2).mean())
+    asks, rows, errors = map(torch.stack, (asks, rows, errors))
+    told = 4 * torch.tensor(bits)
+    assert ((asks.mean(0) - told).abs() < 4 * asks.std(0) / 80**0.5).all()
+    assert (rows.mean(0) - 4 * rows.std(0) / 80**0.5 < told + 1 + 1 / (math.e * LN2)).all()
+    abar = WORLD.schedule.abar[9].item()
+    bayes = 0.04 * (1 - abar) / (0.04 * abar + 1 - abar)
+    assert abs(errors.mean() - bayes) < 4 * errors.std() / 80**0.5
+    assert asks.std(0).max() / 80**0.5 < 0.1  # bits: sharp enough to tell

@@ -3,6 +3,7 @@ import math
 import pytest
 import sympy as sp
 import torch
+from kinds import PREDICTIONS
 from oracles import SCHEDULES, close, normal, pairs
 
 from ddpm_core import (
@@ -12,9 +13,6 @@ from ddpm_core import (
     Eps,
     Gaussian,
     Level,
-    Mu,
-    Score,
-    V,
     ancestral_beta,
     cosine,
     digits,
@@ -140,7 +138,7 @@ def test_a_shorter_chain_is_the_chain_of_its_own_schedule():
     close(long.terms, other.terms)
 
 
-@pytest.mark.parametrize("prediction", [Eps(), X0(), V(), Mu(), Score()], ids=lambda p: type(p).__name__)
+@pytest.mark.parametrize("prediction", PREDICTIONS.values(), ids=PREDICTIONS)
 @pytest.mark.parametrize("reverse", [posterior, posterior_beta])
 def test_weight_times_squared_error_is_the_divergence(prediction, reverse):
     """What L_{t-1} holds of the estimate is weight * ||target - output||^2, whatever the output means."""

@@ -72,7 +72,7 @@ def test_two_processes_take_the_steps_of_one(tmp_path):
     """Uneven shares, and one of none: the last batch has a single row."""
     (tmp_path / "worker.py").write_text(WORKER)
     torchrun(str(tmp_path / "worker.py"), str(tmp_path))
-    first, second = (checkpoints.read(tmp_path / f"{rank}.safetensors")[0] for rank in (0, 1))
+    first, second = (checkpoints.read_tensors(tmp_path / f"{rank}.safetensors")[0] for rank in (0, 1))
     assert all(torch.equal(first[name], second[name]) for name in first)
     torch.manual_seed(0)
     alone = Denoiser(MLP(2, 16, 1, classes=3), cosine(50), Eps())
@@ -85,19 +85,19 @@ def test_two_processes_take_the_steps_of_one(tmp_path):
 def test_a_run_of_one_process_is_resumed_by_two(tmp_path, monkeypatch):
     wish = ["train", "--images", "384", "--seed", "2", "--save-every", "128", "--resume", "--out"]
     assert main([*wish, str(tmp_path / "whole")]) == 0
-    write = checkpoints.write
+    write = checkpoints.write_tensors
 
     def killed(path, tensors, config):
         write(path, tensors, config)
         if int(tensors.get("counts", [0])[0]) >= 256:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoints, "write", killed)
+    monkeypatch.setattr(checkpoints, "write_tensors", killed)
     assert main([*wish, str(tmp_path / "cut")]) == 130
     told = torchrun("-m", "ddpm_core", *wish, str(tmp_path / "cut"))
     assert told.count("resumed at 256 images") == 1
     assert "2 x cpu" in told
-    close(*(checkpoints.read(tmp_path / name / "model.safetensors")[0] for name in ("whole", "cut")))
+    close(*(checkpoints.read_tensors(tmp_path / name / "model.safetensors")[0] for name in ("whole", "cut")))
 
 
 @pytest.mark.parametrize("n", [0, 1, 7, 64])
@@ -108,7 +108,7 @@ def test_every_row_is_somebodys_once(n, world, monkeypatch):
     rows = []
     for rank in range(world):
         monkeypatch.setattr(parallel.dist, "get_rank", lambda rank=rank: rank)
-        rows.append(range(n)[parallel.share(n)])
+        rows.append(range(n)[parallel.own_slice(n)])
     assert list(itertools.chain(*rows)) == list(range(n))
     sizes = [len(mine) for mine in rows]
     assert max(sizes) - min(sizes) <= 1

@@ -1,5 +1,6 @@
 import sys
 
+import kinds
 import pytest
 import sympy as sp
 import torch
@@ -15,9 +16,6 @@ from ddpm_core import (
     Score,
     UNet,
     V,
-    ancestral,
-    ancestral_beta,
-    ddim,
     linear,
     posterior,
     posterior_beta,
@@ -30,7 +28,7 @@ from ddpm_core.formula import formula
 from ddpm_core.process import between
 from ddpm_core.sampling import langevin
 
-ALL = [Eps(), X0(), V(), Mu(), Score()]
+ALL = [*kinds.PREDICTIONS.values()]
 each_prediction = pytest.mark.parametrize("prediction", ALL, ids=lambda p: type(p).__name__)
 each_schedule = pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
 
@@ -195,7 +193,7 @@ FORMULAS = {
     "Gaussian.sample": lambda a, b, c, s, t: posterior(a, b, s, t).sample(c),
     "Gaussian.ratio": lambda a, b, c, s, t: posterior(a, b, s, t).ratio(posterior_beta(c, b, s, t)),
     "Gaussian.gap": lambda a, b, c, s, t: posterior(a, b, s, t).gap(posterior_beta(c, b, s, t)),
-    **{f.__name__: lambda a, b, c, s, t, f=f: f(a, b, s, t, c) for f in (ancestral, ancestral_beta, ddim)},
+    **{f.__name__: lambda a, b, c, s, t, f=f: f(a, b, s, t, c) for f in kinds.RULES.values()},
     "langevin": lambda a, b, c, s, t: langevin(a, b, 0.3, c),
     "guide": lambda a, b, c, s, t: guide(a, b, 2.5),
     **{f"{type(p).__name__}.target": lambda a, b, c, s, t, p=p: p.target(a, b, c, s, t) for p in ALL},

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import kinds
 import numpy as np
 import pytest
 import torch
@@ -11,16 +12,10 @@ from hypothesis import strategies as st
 
 from ddpm_core import (
     MLP,
-    X0,
     Denoiser,
     Eps,
-    Mu,
-    Score,
     UNet,
     V,
-    ancestral,
-    ancestral_beta,
-    ddim,
     elbo,
     linear,
     posterior,
@@ -34,8 +29,8 @@ from ddpm_core.study import exact
 
 T = 23
 S = linear(T, 1e-3, 0.3)
-RULES = [ancestral, ancestral_beta, ddim]
-KINDS = [Eps(), X0(), V(), Mu(), Score()]
+RULES = [*kinds.RULES.values()]
+KINDS = [*kinds.PREDICTIONS.values()]
 SHAPES = [(1,), (3,), (1, 4, 4), (2, 3, 5)]
 many = settings(max_examples=often(15, 1000), deadline=None)
 

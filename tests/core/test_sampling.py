@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 from endurance import interrupted, often
+from kinds import PREDICTIONS
 from oracles import GaussianWorld, close, normal
 
 from ddpm_core import (
@@ -12,9 +13,6 @@ from ddpm_core import (
     X0,
     Denoiser,
     Eps,
-    Mu,
-    Score,
-    V,
     ancestral,
     ancestral_beta,
     cosine,
@@ -28,9 +26,7 @@ from ddpm_core.study.exact import Mixture
 
 RULES = {"tilde": ancestral, "beta": ancestral_beta, "none": ddim}
 each_rule = pytest.mark.parametrize("variance", RULES)
-each_prediction = pytest.mark.parametrize(
-    "prediction", [Eps(), X0(), V(), Mu(), Score()], ids=lambda p: type(p).__name__
-)
+each_prediction = pytest.mark.parametrize("prediction", PREDICTIONS.values(), ids=PREDICTIONS)
 
 
 @each_rule

@@ -2,10 +2,11 @@
 
 import re
 
+import kinds
 import pytest
 import torch
 
-from ddpm_core import ancestral, ancestral_beta, ddim, linear, sample
+from ddpm_core import ancestral, linear, sample
 from ddpm_core.study.exact import Mixture
 from ddpm_core.teach.bank import bank
 
@@ -15,7 +16,7 @@ WORLD = Mixture(
     SCHEDULE, torch.tensor([[-1.0], [1.0]], dtype=torch.float64), 0.1**2, torch.tensor([0.3, 0.7])
 )
 MISTAKES = {(id, m.name): (m.example, m.message) for id in ("05.7", "05.9") for m in bank[id].mistakes}
-RIGHT = {"ancestral": ancestral, "ancestral_beta": ancestral_beta, "ddim": ddim}
+RIGHT = kinds.RULES
 DRAWN_ONCE = "one noise for all steps"
 
 
