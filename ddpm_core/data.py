@@ -1,16 +1,11 @@
-"""The data of the course: what ships in data/, and MNIST by verified download or from a folder."""
+"""The data of the course: what ships with it, and MNIST from a folder or by a download with checksums."""
 
-import contextlib
-import glob
+import gzip
 import hashlib
-import http.client
 import io
 import os
-import secrets
 import struct
-import time
-import urllib.error
-import urllib.request
+import sys
 import zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -19,12 +14,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-SHIPPED = Path(__file__).resolve().parents[1] / "data"
+INSTALLED = Path(__file__).resolve().parent / "shipped"  # a wheel has it; a checkout has data/ instead
+SHIPPED = INSTALLED if INSTALLED.is_dir() else INSTALLED.parents[1] / "data"
+RESTORE = "install ddpm-core again" if SHIPPED == INSTALLED else "restore it: git checkout -- data"
 DIGITS_SHA256 = "c76c72d093f163e78de6a54ee12a3d30abd71896335eb89f5e5401eae33f33a2"
-PATIENCE = 30.0  # seconds to wait for a byte of a download
-SLOWEST = 10_000  # bytes a second that a download must bring after that, on the average
-TRIES = 2  # of a download that breaks off
-STALE = 60.0  # seconds after which a half-written file is nobody's: its writer was killed
+
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
+TIMEOUT = 30.0  # seconds without a byte after which the next mirror is asked
+LARGEST = 1 << 26  # bytes that are read of a file; MNIST's largest has 47 million
+MNIST = {  # sha256 of each file as the mirrors have it
+    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+}
 
 
 class Dataset(NamedTuple):
@@ -50,16 +56,16 @@ def to_bytes(images: Tensor, levels: int = 256) -> Tensor:
 def digits() -> tuple[Dataset, Dataset]:
     """1,437 scanned digits to train on and 360 to test with: (N, 1, 8, 8), 17 grey levels.
 
-    The UCI test set of optical recognition of handwritten digits; data/digits.md is its card.
+    The UCI test set of optical recognition of handwritten digits; digits.md beside the file is its card.
+    FileNotFoundError or ValueError if the file is missing or damaged.
     """
     path = SHIPPED / "digits.npz"
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; it ships with the course: git checkout -- data")
+        raise FileNotFoundError(f"{path} is missing; {RESTORE}")
     raw = path.read_bytes()
     if (found := hashlib.sha256(raw).hexdigest()) != DIGITS_SHA256:
         raise ValueError(
-            f"{path} is damaged (its sha256 is {found[:8]}…, not {DIGITS_SHA256[:8]}…); "
-            "it ships with the course: git checkout -- data"
+            f"{path} is damaged (its sha256 is {found[:8]}…, not {DIGITS_SHA256[:8]}…); {RESTORE}"
         )
     with np.load(io.BytesIO(raw), allow_pickle=False) as file:
         grey, labels = torch.from_numpy(file["images"]), torch.from_numpy(file["labels"]).long()
@@ -68,58 +74,19 @@ def digits() -> tuple[Dataset, Dataset]:
     return Dataset(images[train], labels[train], 17), Dataset(images[test], labels[test], 17)
 
 
-class Remote(NamedTuple):
-    """A file to be had from the network: its name, and the size and sha256 of its decompressed bytes."""
-
-    name: str
-    size: int
-    sha256: str
-
-
-MNIST_HOSTS = (
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
-)
-MNIST = (
-    (
-        Remote(
-            "train-images-idx3-ubyte",
-            47_040_016,
-            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-        ),
-        Remote(
-            "train-labels-idx1-ubyte",
-            60_008,
-            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-        ),
-    ),
-    (
-        Remote(
-            "t10k-images-idx3-ubyte",
-            7_840_016,
-            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-        ),
-        Remote(
-            "t10k-labels-idx1-ubyte",
-            10_008,
-            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-        ),
-    ),
-)
-
-
 def mnist() -> tuple[Dataset, Dataset]:
     """60,000 handwritten digits to train on and 10,000 to test with: (N, 1, 28, 28), 256 grey levels.
 
-    Read from the folder that DDPM_DATA names, or from data/mnist, where they are downloaded to (11 MB,
-    checked against their sha256) if they are missing.  FileNotFoundError, ValueError or ConnectionError
-    say what to do.
+    Read from the folder that DDPM_DATA names.  Without it they are downloaded once (11 MB) to data/mnist in
+    a checkout, or to the user's cache folder if the package was installed.  FileNotFoundError, ValueError or
+    ConnectionError say what to do.
     """
-    train, test = ((_idx(images), _idx(labels)) for images, labels in MNIST)
-    return _dataset(*train), _dataset(*test)
+    return _read("train"), _read("t10k")
 
 
-def _dataset(images: Tensor, labels: Tensor) -> Dataset:
+def _read(part: str) -> Dataset:
+    images = read_idx(_find(f"{part}-images-idx3-ubyte.gz"))  # (N, H, W)
+    labels = read_idx(_find(f"{part}-labels-idx1-ubyte.gz"))  # (N,)
     if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
         raise ValueError(
             f"images and labels do not belong together: {tuple(images.shape)} and {tuple(labels.shape)}"
@@ -127,133 +94,77 @@ def _dataset(images: Tensor, labels: Tensor) -> Dataset:
     return Dataset(from_bytes(images)[:, None], labels.long(), 256)
 
 
-def _idx(remote: Remote) -> Tensor:
-    """The array of an idx file: from DDPM_DATA, else from data/mnist, else from the network."""
+def _find(name: str) -> Path:
+    """Where that file of MNIST is, packed or not; without DDPM_DATA a missing one is downloaded."""
     own = os.environ.get("DDPM_DATA")
-    folder = Path(own).expanduser() if own else SHIPPED / "mnist"
-    for path in (f / (remote.name + end) for f in (folder, folder / "mnist") for end in (".gz", "")):
+    folder = Path(own).expanduser() if own else _downloads()
+    for path in (f / n for f in (folder, folder / "mnist") for n in (name, name.removesuffix(".gz"))):
         if path.is_file():
-            raw = path.read_bytes()
-            try:
-                return parse_idx(_unpack(raw, path) if path.suffix == ".gz" else raw, path)
-            except ValueError as error:
-                way_out = "put a good copy there" if own else "delete it, and it is downloaded again"
-                raise ValueError(f"{error}; {way_out}") from None
+            return path
     if own:
         raise FileNotFoundError(
-            f"DDPM_DATA is {folder}, but there is no {remote.name}.gz in it; put the four MNIST files "
-            "there, or unset DDPM_DATA to download them"
+            f"DDPM_DATA is {folder}, but there is no {name} in it; put the four MNIST files there, or unset "
+            "DDPM_DATA to download them"
         )
-    return parse_idx(download(remote, MNIST_HOSTS, folder), folder / remote.name)
+    return download(name, folder)
 
 
-def parse_idx(raw: bytes, source: Path) -> Tensor:
+def _downloads() -> Path:
+    if SHIPPED != INSTALLED:
+        return SHIPPED / "mnist"
+    import pooch
+
+    return pooch.os_cache("ddpm_core") / "mnist"
+
+
+def download(name: str, folder: Path) -> Path:
+    """Download a file of MNIST into `folder`, from the first mirror that sends it; its path there.
+
+    It is written under a temporary name, and moved when its checksum is right.  ConnectionError says what
+    came from each mirror, and what else to do.
+    """
+    import pooch
+
+    fetch, failures, earlier = pooch.HTTPDownloader(timeout=TIMEOUT), [], sys.exception()
+    for mirror in MIRRORS:
+        try:
+            path = Path(pooch.retrieve(mirror + name, MNIST[name], name, folder, downloader=fetch))
+            path.chmod(0o644)  # pooch leaves it readable for its owner alone
+            return path
+        except OSError as error:  # of the network, or of the folder
+            failures.append(f"{mirror}: {_origin(error, earlier)}")
+        except ValueError:  # the checksum differs
+            failures.append(f"{mirror} sent another file, perhaps a login page: its sha256 differs")
+    raise ConnectionError(
+        f"could not download {name}: {'; '.join(failures)}; try again, or put {name} in a "
+        "folder and name the folder in DDPM_DATA"
+    )
+
+
+def _origin(error: BaseException, earlier: BaseException | None) -> BaseException:
+    """The error that led to the others, such as the system's "Name or service not known", after `earlier`."""
+    while error.__context__ not in (None, earlier):
+        error = error.__context__
+    return error
+
+
+def read_idx(path: Path) -> Tensor:
+    """The uint8 array in an idx file, which gzip has packed if its name ends in .gz.  ValueError, OSError."""
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+            return parse_idx(file.read(LARGEST))
+    except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(
+            f"{path} is damaged: {error}; put a good copy there, or delete it, and it is downloaded again"
+        ) from None
+
+
+def parse_idx(raw: bytes) -> Tensor:
     """The uint8 array in the bytes of an idx file, or ValueError.  Format: LeCun's MNIST page."""
     if len(raw) < 4 or raw[:3] != b"\0\0\x08" or not 1 <= raw[3] <= 4 or len(raw) < 4 + 4 * raw[3]:
-        raise ValueError(f"{source} is no idx file of bytes: it begins with {raw[:8]!r}")
+        raise ValueError(f"no idx file of bytes, it begins with {raw[:8]!r}")
     shape = struct.unpack(f">{raw[3]}I", raw[4 : 4 + 4 * raw[3]])
     body = np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3])
     if body.size != np.prod(shape, dtype=object):
-        raise ValueError(f"{source} announces {shape} and holds {body.size} entries: it is cut or damaged")
+        raise ValueError(f"it announces {shape} and holds {body.size} entries")
     return torch.from_numpy(body.reshape(shape).copy())
-
-
-def download(remote: Remote, hosts: tuple[str, ...], folder: Path) -> bytes:
-    """The decompressed bytes of a file from the first host that has it, kept in `folder` as .gz.
-
-    Nothing is kept unless size and sha256 are right.  ConnectionError, ValueError or OSError otherwise.
-    """
-    way_out = f"or put {remote.name}.gz in a folder and name the folder in DDPM_DATA"
-    failures = {}
-    for url in (f"{host}{remote.name}.gz" for host in hosts):
-        for _ in range(TRIES):
-            try:
-                packed = _fetch(url, remote.size + 4096)
-                raw = _unpack(packed, url, remote.size)
-                if len(raw) != remote.size or hashlib.sha256(raw).hexdigest() != remote.sha256:
-                    raise ValueError(f"{url} has another content than the known one (sha256 differs)")
-            except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
-                failures[url] = f"{url} broke off: {_line(error)}"
-            except urllib.error.HTTPError as error:
-                failures[url] = f"{url}: {_line(error)}"
-                break
-            except OSError as error:
-                failures[url] = f"{url}: no connection ({_line(getattr(error, 'reason', error))})"
-                break
-            except ValueError as error:
-                failures[url] = str(error)
-                break
-            else:
-                _keep(folder / f"{remote.name}.gz", packed, way_out)
-                return raw
-    raise ConnectionError(f"could not download {remote.name}: {'; '.join(failures.values())}; {way_out}")
-
-
-def _fetch(url: str, limit: int) -> bytes:
-    """The bytes at an address, at most `limit`.  OSError or HTTPException; ValueError if there are more."""
-    request = urllib.request.Request(url, headers={"User-Agent": "ddpm_core"})
-    raw, start = bytearray(), time.monotonic()
-    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-        announced = answer.length
-        while part := answer.read1(1 << 16):
-            raw += part
-            if len(raw) > limit:
-                raise ValueError(f"{url} sends more than {limit:,} bytes")
-            if len(raw) < SLOWEST * (time.monotonic() - start - PATIENCE):
-                raise TimeoutError(f"less than {SLOWEST:,} bytes a second")
-    if announced is not None and len(raw) < announced:
-        raise ConnectionError(f"{len(raw):,} of {announced:,} bytes came")
-    return bytes(raw)
-
-
-def _keep(path: Path, raw: bytes, way_out: str) -> None:
-    try:
-        store(path, raw)
-    except OSError as error:
-        raise OSError(error.errno, f"{error.strerror}; {way_out}") from None
-
-
-def _line(error: object) -> str:
-    return " ".join(str(error).split())
-
-
-def store(path: Path, raw: bytes) -> None:
-    """Write a file whole or not at all: under a temporary name first.  OSError leaves what was there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with open(part, "xb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise OSError(error.errno, f"{path} can't be written ({error.strerror}); it is as it was") from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-
-
-def _sweep(path: Path) -> None:
-    """Remove what writers of this file left behind when they were killed."""
-    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        with contextlib.suppress(OSError):
-            if time.time() - part.stat().st_mtime > STALE:
-                part.unlink()
-
-
-def _unpack(packed: bytes, source: object, limit: int = 1 << 28) -> bytes:
-    """gzip's content, at most `limit` bytes and one, or ValueError."""
-    try:
-        unzip = zlib.decompressobj(wbits=31)
-        raw = unzip.decompress(packed, limit + 1)
-    except zlib.error as error:
-        page = "; a proxy or a login page may have answered: open the address in a browser"
-        why = page if packed.lstrip()[:1] == b"<" else f" ({error})"
-        raise ValueError(f"{source} is no gzip file: it begins with {packed[:16]!r}{why}") from None
-    if len(raw) > limit:
-        raise ValueError(f"{source} unpacks to more than {limit} bytes")
-    if not unzip.eof:
-        raise ValueError(f"{source} is cut: gzip's end is missing")
-    return raw
