@@ -1,6 +1,5 @@
-"""What those who carry on read: the map of the code, the changelog, the citation, the hooks."""
+"""What those who carry on read: links and commands, the changelog, the citation, the hooks."""
 
-import ast
 import re
 import subprocess
 import tomllib
@@ -12,42 +11,6 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-CORE = {path.stem: path for path in (ROOT / "ddpm_core").glob("*.py") if path.stem != "__init__"}
-
-
-def layers() -> list[list[str]]:
-    """The lines of the map, each as its rooms."""
-    (block,) = re.findall(r"## The map of the code.*?```\n(.*?)```", CONTRIBUTING, re.S)
-    return [line.partition(":")[0].split(", ") for line in block.splitlines()]
-
-
-def imported(path: Path) -> set[str]:
-    """The rooms that a room imports, wherever in it."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level == 1:
-            found |= {node.module} if node.module else {alias.name for alias in node.names}
-    return found & CORE.keys()
-
-
-def test_the_map_names_every_room_once():
-    assert sorted(room for line in layers() for room in line) == sorted(CORE)
-
-
-def test_a_room_imports_only_from_the_lines_above_its_own():
-    above: set[str] = set()
-    for line in layers():
-        for room in line:
-            assert imported(CORE[room]) <= above, room
-        above |= set(line)
-
-
-def test_the_map_names_what_teach_holds():
-    teach = ROOT / "ddpm_core/teach"
-    rooms = {p.name for p in teach.glob("*.py")} | {f"{p.parent.name}/" for p in teach.glob("*/__init__.py")}
-    told = set(re.findall(r"`([\w/.]+)`", CONTRIBUTING.split("| in `teach`")[1].split("The laws")[0]))
-    assert told == rooms - {"__init__.py", "__main__.py"}
 
 
 @pytest.mark.parametrize(
