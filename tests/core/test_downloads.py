@@ -163,6 +163,7 @@ for k in range(int(rounds)):
 """
 
 
+@pytest.mark.slow
 def test_two_processes_that_download_at_once_end_with_one_good_copy(mirrors, tmp_path):
     """The server answers neither before both have asked."""
     (mirror,), rounds = mirrors("meet"), often(5, 100)
