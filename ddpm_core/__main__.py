@@ -3,7 +3,6 @@
 import argparse
 import io
 import math
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from . import checkpoints, checks, data, elbo, parallel
+from . import checkpoints, checks, data, elbo, files, parallel
 from .denoiser import Denoiser
 from .nets import MLP, UNet
 from .prediction import Eps, Prediction, V
@@ -81,7 +80,7 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
     told = {"data": args.data, **settings} | {name: w for name, w in wishes.items() if w is not None}
     if args.agree is not None:
         checks.share(args.agree, "--agree")
-    _writable(target)
+    files.try_write(target)
     if target.is_file() and _finished(target, told | wishes, args.resume):
         return
     save = target.with_name("run.safetensors")
@@ -115,7 +114,7 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
         print(f"resumed at {last} images", flush=True)
     for step in watch(steps, args.images):
         if args.save_every and step.images // args.save_every > last // args.save_every:
-            checkpoints.write(save, step.run.tensors(), whole)
+            checkpoints.write_tensors(save, step.run.tensors(), whole)
         last = step.images
     seconds = time.perf_counter() - start
     shape = list(images.shape[1:])
@@ -154,7 +153,7 @@ def _agreed(images: Tensor, y: Tensor | None, least: float) -> Tensor:
 
 def _resumed(save: Path, told: dict[str, Any]) -> dict[str, Tensor]:
     """The tensors of a save, or ValueError if it was made with other settings."""
-    tensors, made = checkpoints.read(save)
+    tensors, made = checkpoints.read_tensors(save)
     if not isinstance(made, dict) or "counts" not in tensors:
         raise ValueError(f"{save} is no save of a run; move it away")
     if other := sorted(name for name in told | made if made.get(name) != told.get(name)):
@@ -175,7 +174,7 @@ def _sample(args: argparse.Namespace) -> None:
         raise ValueError(
             f"--out {target}: samples are arrays, and no weights; name it samples.npz, for example"
         )
-    _writable(target)
+    files.try_write(target)
     card, denoiser = _model(args.source, device)
     times = denoiser.schedule.times(args.steps)
     classes = cast(UNet | MLP, denoiser.net).config["classes"]
@@ -215,9 +214,9 @@ def _evaluate(args: argparse.Namespace) -> None:
     levels, generator = card["levels"], torch.Generator().manual_seed(args.seed)
     pictures = _some(test_set.images, args.n, generator)
     known = _some(train_set.images, CALIBRATION, generator)
-    times = elbo.grey_wide(denoiser.schedule, levels, args.steps)
+    times = elbo.bound_times(denoiser.schedule, levels, args.steps)
     if args.steps is None and len(times) > STEPS + 1:
-        times = elbo.grey_wide(denoiser.schedule, levels, STEPS)
+        times = elbo.bound_times(denoiser.schedule, levels, STEPS)
     walk = f"{times[0]} .. {times[-2]}, 0 in {len(times) - 1} steps"
     print(f"{len(pictures)} test pictures of {card['data']}, times {walk}; bits per number")
     print(f"variances of the steps calibrated on {len(known)} training pictures", flush=True)
@@ -298,22 +297,10 @@ def pick(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _writable(target: Path) -> None:
-    """Find out before time is spent whether `target` can be written: OSError if not."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise NotADirectoryError(f"{target.parent} can't be a folder: a file of that name is there") from None
-    if target.is_dir():
-        raise IsADirectoryError(f"{target} is a folder; a file is to be written there")
-    if not os.access(target.parent, os.W_OK):
-        raise PermissionError(f"{target.parent} can't be written to")
-
-
 def _write_npz(target: Path, arrays: dict[str, np.ndarray]) -> None:
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy 2.0 would keep allow_pickle too
-    data.store(target, file.getvalue())
+    files.write(target, file.getvalue())
 
 
 def _parser() -> argparse.ArgumentParser:

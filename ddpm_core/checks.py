@@ -1,4 +1,7 @@
-"""What a bad input is told: what came, what was expected, what to do.  Loops run past these doors."""
+"""Checks of arguments.  An error says what came, what was expected, what to do.
+
+Public functions validate; inner loops don't.
+"""
 
 import operator
 from collections.abc import Sequence
@@ -17,7 +20,7 @@ def whole(value: object, name: str, lowest: int, highest: int | None = None) -> 
             raise TypeError
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise TypeError(f"{name} must be a whole number, got {show(value)}") from None
+        raise TypeError(f"{name} must be a whole number, got {brief(value)}") from None
     if number < lowest or (highest is not None and number > highest):
         bounds = f"at least {lowest}" if highest is None else f"in {lowest}..{highest}"
         raise ValueError(f"{name} must be {bounds}, got {number}")
@@ -41,14 +44,14 @@ def share(value: object, name: str, below: bool = False) -> float:
 def number(value: object, name: str) -> float:
     """`value` as a float, or TypeError.  A bool is no number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} must be a number, got {show(value)}")
+        raise TypeError(f"{name} must be a number, got {brief(value)}")
     return float(value)
 
 
 def times(t: object, T: int, lowest: int, batch: int) -> Tensor:
     """A tensor of whole times in lowest..T, shape (batch,) or (1,), or TypeError / ValueError."""
     if not isinstance(t, Tensor):
-        raise TypeError(f"times must be an integer tensor of shape (B,) or (1,), got {show(t)}")
+        raise TypeError(f"times must be an integer tensor of shape (B,) or (1,), got {brief(t)}")
     if t.dtype == torch.bool or t.is_floating_point() or t.is_complex():
         raise TypeError(f"times must be whole numbers, got a tensor of {t.dtype}; use t.long()")
     if t.ndim != 1 or not (len(t) == batch or len(t) == 1 or batch == 1):
@@ -76,7 +79,7 @@ def descending(path: Sequence[int] | Tensor, T: int) -> list[int]:
 def floating(x: object, name: str) -> Tensor:
     """A tensor of floating-point numbers, or TypeError."""
     if not isinstance(x, Tensor):
-        raise TypeError(f"{name} must be a tensor of shape (B, ...), got {show(x)}")
+        raise TypeError(f"{name} must be a tensor of shape (B, ...), got {brief(x)}")
     if not x.is_floating_point():
         hint = "; map bytes to [-1, 1] first: x.float() / 127.5 - 1" if x.dtype == torch.uint8 else ""
         raise TypeError(f"{name} must be floating point, got {x.dtype}{hint}")
@@ -94,7 +97,7 @@ def batch(x: object, name: str) -> Tensor:
 
 
 def data(x: object, name: str) -> Tensor:
-    """`batch`, and pictures (B, C, H, W) that have been scaled to [-1, 1]."""
+    """As `batch`; pictures (B, C, H, W) must have been scaled to [-1, 1]."""
     x = batch(x, name)
     if x.ndim == 4 and x.numel() and (peak := float(x.abs().max())) >= UNSCALED:
         raise ValueError(f"{name} looks unscaled: pixels reach {peak:g}, expected [-1, 1]; scale them first")
@@ -104,7 +107,7 @@ def data(x: object, name: str) -> Tensor:
 def labels(y: object, batch: int, classes: int | None = None) -> Tensor:
     """Class labels (batch,), whole numbers below `classes`, -1 for "no label", or TypeError / ValueError."""
     if not isinstance(y, Tensor) or y.is_floating_point() or y.is_complex() or y.dtype == torch.bool:
-        raise TypeError(f"labels must be an integer tensor, got {show(y)}")
+        raise TypeError(f"labels must be an integer tensor, got {brief(y)}")
     if y.shape != (batch,):
         raise ValueError(f"labels must have shape ({batch},), one for each example, got {tuple(y.shape)}")
     y = y.long()  # uint8 has no -1
@@ -118,7 +121,7 @@ def labels(y: object, batch: int, classes: int | None = None) -> Tensor:
 
 
 def same_shape(x: Tensor, like: Tensor, name: str, other: str) -> None:
-    """Refuse what torch would broadcast in silence."""
+    """ValueError unless x has the shape of `like`: torch would broadcast without a word."""
     if x.shape != like.shape:
         raise ValueError(
             f"{name} must have the shape of {other}, {tuple(like.shape)}, got {tuple(x.shape)}; "
@@ -126,8 +129,8 @@ def same_shape(x: Tensor, like: Tensor, name: str, other: str) -> None:
         )
 
 
-def show(value: object) -> str:
-    """A short picture of anything, for an error message."""
+def brief(value: object) -> str:
+    """Any value in a few words, for an error message."""
     if isinstance(value, Tensor):
         return f"a tensor of {value.dtype} and shape {tuple(value.shape)}"
     text = repr(value)

@@ -33,9 +33,9 @@ class Denoiser(nn.Module):
     def __init__(self, net: nn.Module, schedule: Schedule, prediction: Prediction, clip: float | None = None):
         super().__init__()
         if not isinstance(schedule, Schedule):
-            raise TypeError(f"schedule must be a Schedule, got {checks.show(schedule)}")
+            raise TypeError(f"schedule must be a Schedule, got {checks.brief(schedule)}")
         if not (hasattr(prediction, "target") and hasattr(prediction, "x0")) or isinstance(prediction, type):
-            raise TypeError(f"prediction must be an object like Eps(), got {checks.show(prediction)}")
+            raise TypeError(f"prediction must be an object like Eps(), got {checks.brief(prediction)}")
         if clip is not None:
             checks.real(clip, "clip", 0, math.inf)
         self.net, self.schedule, self.prediction, self.clip = net, schedule, prediction, clip
@@ -119,7 +119,7 @@ class Denoiser(nn.Module):
                 f"the network's weights are {own}, what comes in is {xt.dtype}: {error}"
             ) from None
         if not isinstance(out, Tensor):
-            raise TypeError(f"the network's output must be a tensor, got {checks.show(out)}")
+            raise TypeError(f"the network's output must be a tensor, got {checks.brief(out)}")
         checks.same_shape(out, xt, "the network's output", "its input")
         return out
 

@@ -40,7 +40,7 @@ def first() -> bool:
     return not dist.is_initialized() or dist.get_rank() == 0
 
 
-def share(n: int) -> slice:
+def own_slice(n: int) -> slice:
     """The rows of a batch of n that are this process's."""
     if not dist.is_initialized():
         return slice(0, n)

@@ -74,7 +74,7 @@ def keeping(known: Tensor, mask: Tensor, rule: Rule = ancestral) -> Rule:
     """
     checks.batch(known, "known")
     if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
-        raise TypeError(f"mask must be a tensor of bools, true where x_0 is known, got {checks.show(mask)}")
+        raise TypeError(f"mask must be a tensor of bools, true where x_0 is known, got {checks.brief(mask)}")
     if mask.shape[1:] != known.shape[1:]:
         raise ValueError(f"mask must have the shape of known, {tuple(known.shape)}, got {tuple(mask.shape)}")
 

@@ -172,7 +172,7 @@ def _steps(run: Run, plan: Plan, x0: Tensor, y: Tensor | None) -> Iterator[Step]
 
 @torch.enable_grad()  # also after an interrupt that came inside somebody's no_grad, and left gradients off
 def _step(run: Run, x0: Tensor, t: Tensor, y: Tensor | None, bf16: bool) -> tuple[Tensor, Tensor]:
-    g, mine = run.generator, parallel.share(len(x0))
+    g, mine = run.generator, parallel.own_slice(len(x0))
     eps = torch.randn(x0.shape, generator=g, device=g.device, dtype=x0.dtype)[mine]
     t = t[mine]
     # no cache: where an earlier interrupt came inside an autocast, it would never be emptied again

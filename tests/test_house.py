@@ -264,3 +264,14 @@ def test_a_notebook_is_small_and_was_run_from_top_to_bottom(path):
     ]
     assert not unexpected
     assert not json.loads(raw)["metadata"].get("widgets")
+
+
+def test_no_two_public_functions_have_one_name():
+    """But for `main`, which every command line has."""
+    found = {}
+    for name, path in SOURCES.items():
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(name)
+    assert found.pop("main") == ["__main__", "teach.__main__"]
+    assert {name: modules for name, modules in found.items() if len(modules) > 1} == {}

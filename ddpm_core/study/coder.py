@@ -72,7 +72,7 @@ class Coder:
             raise ValueError(f"times must go from T = {denoiser.schedule.T} to 1 or more, got {self.times}")
         steps = len(self.times) - 1
         if var.ndim != 4 or len(var) != steps or not bool((var > 0).all()):
-            raise ValueError(f"var must be {steps} positive pictures, one a step, got {checks.show(var)}")
+            raise ValueError(f"var must be {steps} positive pictures, one a step, got {checks.brief(var)}")
         if len(lengths) != steps or len({len(row) for row in lengths}) != 1:
             raise ValueError(f"lengths must be {steps} rows, one a step, of one length, got {lengths}")
         self.denoiser = copy.deepcopy(denoiser).to("cpu", torch.float64).eval()
@@ -116,7 +116,7 @@ class Coder:
         x0 = checks.data(x0, "x0")
         if x0.shape[1:] != self.var.shape[1:] or not 0 < len(x0) < 1 << 16:
             raise ValueError(
-                f"x0 must be 1 to 65,535 pictures {tuple(self.var.shape[1:])}, got {checks.show(x0)}"
+                f"x0 must be 1 to 65,535 pictures {tuple(self.var.shape[1:])}, got {checks.brief(x0)}"
             )
         steps = len(self.var) if steps is None else checks.whole(steps, "steps", 1, len(self.var))
         parts = [self._choose(part.to("cpu", torch.float64), steps) for part in x0.split(BATCH)]
@@ -211,12 +211,12 @@ class Coder:
     def save(self, path: str | Path) -> None:
         """Write the codebook, without the denoiser.  OSError if it can't be written."""
         told = {"times": self.times, "lengths": self.lengths, "seed": self.seed, "sum": self._told.hex()}
-        checkpoints.write(path, {"var": self.var}, told)
+        checkpoints.write_tensors(path, {"var": self.var}, told)
 
     @classmethod
     def load(cls, path: str | Path, denoiser: Denoiser) -> "Coder":
         """The coder of a codebook.  ValueError if it was made for another denoiser, FileNotFoundError."""
-        tensors, told = checkpoints.read(path)
+        tensors, told = checkpoints.read_tensors(path)
         if not isinstance(told, dict) or told.keys() != {"times", "lengths", "seed", "sum"}:
             raise ValueError(f"{path} holds no codebook")
         try:

@@ -46,7 +46,7 @@ class Classifier(nn.Module):
 def classifier(name: str) -> Classifier:
     """The classifier that ships for the pictures of `name`, "digits" among them, in eval mode."""
     tensors, config = checkpoints.read_tensors(checkpoints.shipped(name, "classifier"))
-    return checkpoints.build(Classifier, config["args"], tensors).eval()
+    return checkpoints.rebuild(Classifier, config["args"], tensors).eval()
 
 
 def _conv(c_in: int, c_out: int) -> tuple[nn.Module, ...]:
@@ -145,7 +145,7 @@ def within(features: Tensor, classes: Tensor) -> float:
 def jackknife(statistic: Callable[..., float], *data: Tensor, groups: int = 10) -> tuple[float, float]:
     """A statistic of data (N, ...) and its standard error, from leaving out one run of rows in turn.
 
-    Bootstrap would copy rows, and a Frechet distance or a mean distance of pairs is smaller with copies.
+    A bootstrap would draw some rows twice, and such copies make a Frechet distance larger.
     """
     n = len(data[0])
     rest = [

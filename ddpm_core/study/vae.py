@@ -177,7 +177,7 @@ class FixedEncoder:
 
     def __init__(self, schedule: Schedule):
         if not isinstance(schedule, Schedule):
-            raise TypeError(f"schedule must be a Schedule, got {checks.show(schedule)}")
+            raise TypeError(f"schedule must be a Schedule, got {checks.brief(schedule)}")
         self.schedule, self.T = schedule, schedule.T
 
     def top(self, x0: Tensor) -> Gaussian:

@@ -1,11 +1,15 @@
 """What a lesson needs and a GPU doesn't: exercises, scrubbers, pictures, and the student's progress."""
 
-from .bank import exercise
+from pathlib import Path
+
+from . import bank
+from .judge import Exercise
 from .page.explore import explore
 from .page.plots import show, strip
 from .page.quiz import quiz
 from .page.widgets import scrub, scrub_noise, shape_schedule
-from .progress.file import course_map
+from .progress.file import load_entries, note
+from .progress.map import CourseMap, survey
 
 __all__ = [
     "course_map",
@@ -18,3 +22,19 @@ __all__ = [
     "show",
     "strip",
 ]
+
+
+def exercise(id: str) -> Exercise:
+    """The exercise of that id, such as "03.4", which notes its checks in the student's progress.
+
+    ValueError, with the ids nearest to it, if there is none.
+    """
+    found = bank.find(id)
+    found.note = note
+    return found
+
+
+def course_map() -> CourseMap:
+    """The map of the course with the progress there is; links lead to notebooks in the current folder."""
+    titles = {id: each.title for id, each in bank.bank.items()}
+    return CourseMap(survey(titles, load_entries(), [file.name for file in Path().glob("*_*.ipynb")]))

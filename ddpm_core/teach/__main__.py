@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from .report import clean, report
+from .report import class_report, clean
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _report(args: argparse.Namespace) -> None:
-    report(Path(args.folder), Path(args.out))
+    class_report(Path(args.folder), Path(args.out))
 
 
 def _site(args: argparse.Namespace) -> None:

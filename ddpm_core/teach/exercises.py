@@ -1,5 +1,6 @@
 """The bank by its older name: `from ddpm_core.teach.exercises import bank`."""
 
-from .bank import bank, exercise
+from . import exercise
+from .bank import bank
 
 __all__ = ["bank", "exercise"]

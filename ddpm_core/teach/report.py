@@ -1,21 +1,20 @@
 """A class's progress files, each answer in them judged again, as a table."""
 
-import contextlib
 import csv
-import importlib
+import io
 import json
 import multiprocessing
 import os
 import re
-import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain, count
 from multiprocessing.connection import Connection
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
-from .progress import file as progress
-from .progress.file import NOT_YET, PASSED, Entry
+from .. import files
+from .progress.file import NOT_YET, PASSED, Entry, parse_entries, plain_bytes, say
 
 LIMIT = 1.0  # seconds for one recheck
 CUTS = 3  # rechecks of one student that may be cut before the rest is left alone
@@ -38,7 +37,7 @@ class Row(NamedTuple):
         return self.claimed == PASSED and self.rechecked != PASSED
 
 
-def report(folder: Path, out: Path, source: str = BANK) -> list[Row]:
+def class_report(folder: Path, out: Path, source: str = BANK) -> list[Row]:
     """Recheck a class's files, write the rows as CSV to `out`, print the summary and every problem.
 
     OSError if the folder can't be read or `out` not written, ValueError if there is nothing to report.
@@ -48,33 +47,33 @@ def report(folder: Path, out: Path, source: str = BANK) -> list[Row]:
     books: dict[str, dict[str, Entry]] = {}
     shown: set[str] = set()
     for student, entries, name in collect(folder, problems):
-        student = apart(student, name, shown)
+        student = distinct(student, name, shown)
         shown.add(cell(student))
         books[student] = entries
     if not books:
         tell_all(problems)
         raise ValueError(f"no progress files in {folder}")
-    try_out(out)
-    bank = load(source)
+    files.try_write(out)
+    bank = resolve_name(source)
     rows: list[Row] = []
     with Rechecker(source) as rechecker:
         for student, entries in books.items():
             rows += recheck(student, entries, bank, rechecker)
     for line in summary(rows, list(books), len(bank)).splitlines():
-        progress.show(line)
+        say(line)
     tell_all(problems)
-    write(out, rows)
-    progress.show(clean(f"{len(rows)} lines in {out}"))
+    write_table(out, rows)
+    say(clean(f"{len(rows)} lines in {out}"))
     return rows
 
 
 def tell_all(problems: Sequence[str]) -> None:
     """Print the problems, a line each."""
     for problem in problems:
-        progress.show(clean(f"problem: {problem}"))
+        say(clean(f"problem: {problem}"))
 
 
-def apart(student: str, file: str, shown: Collection[str]) -> str:
+def distinct(student: str, file: str, shown: Collection[str]) -> str:
     """A name for the student that reads like none of those shown, also once it is cut and cleaned."""
     names = chain((student, f"{student} ({file})"), (f"{student[:150]} ({k})" for k in count(2)))
     return next(name for name in names if cell(name) not in shown)
@@ -88,7 +87,7 @@ def collect(folder: Path, problems: list[str]) -> Iterator[tuple[str, dict[str, 
     for path in _files(folder, problems):
         name = path.relative_to(folder).as_posix()
         try:
-            entries, broken = progress.parse(_bytes(path))
+            entries, broken = parse_entries(plain_bytes(path))
         except (OSError, ValueError) as error:
             problems.append(f"{name}: {getattr(error, 'strerror', None) or error}")
             continue
@@ -118,15 +117,6 @@ def _files(folder: Path, problems: list[str], deeper: bool = True) -> Iterator[P
                 yield from found
         elif is_json:
             yield path
-
-
-def _bytes(path: Path) -> bytes:
-    """The bytes of a plain file, at most one more than a progress file may have."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    with open(os.open(path, flags | getattr(os, "O_BINARY", 0)), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise ValueError("no plain file")
-        return file.read(progress.LARGEST + 1)
 
 
 def _student(path: Path) -> str:
@@ -215,7 +205,7 @@ class Rechecker:
 
 def serve(pipe: Connection, source: str) -> None:
     """The other process: judge what comes until nobody asks any more."""
-    bank = load(source)
+    bank = resolve_name(source)
     tell(pipe, "ready")
     while True:
         try:
@@ -238,50 +228,13 @@ def hear(pipe: Connection) -> Any:
     return json.loads(pipe.recv_bytes())
 
 
-def load(source: str) -> Mapping[str, Any]:
-    """The exercises at "module:name"."""
-    module, _, name = source.partition(":")
-    bank: Mapping[str, Any] = getattr(importlib.import_module(module), name)
-    return bank
-
-
-def try_out(out: Path) -> None:
-    """OSError that names `out` if nothing can be written there: before the work, not after it."""
-    with _naming(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        if out.exists():
-            open(out, "r+b").close()  # fails for a folder, and for a table that a spreadsheet holds open
-        part = _part(out)
-        part.touch()
-        part.unlink()
-
-
-def write(out: Path, rows: Sequence[Row]) -> None:
+def write_table(out: Path, rows: Sequence[Row]) -> None:
     """The rows as CSV that a spreadsheet opens and doesn't calculate."""
-    part = _part(out)
-    with _naming(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with open(part, "w", encoding="utf-8-sig", newline="") as file:  # Excel needs the mark for é
-                table = csv.writer(file)
-                table.writerow(Row._fields)
-                table.writerows([[cell(value) for value in row] for row in rows])
-            part.replace(out)
-        finally:
-            part.unlink(missing_ok=True)
-
-
-def _part(out: Path) -> Path:
-    return out.parent / f".{out.name}.{os.getpid()}.part"
-
-
-@contextlib.contextmanager
-def _naming(out: Path) -> Iterator[None]:
-    """An OSError in here names `out`, not a file that the reader never asked for."""
-    try:
-        yield
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(out)) from None
+    text = io.StringIO(newline="")
+    table = csv.writer(text)
+    table.writerow(Row._fields)
+    table.writerows([[cell(value) for value in row] for row in rows])
+    files.write(out, text.getvalue().encode("utf-8-sig"))  # Excel needs the mark for é
 
 
 def cell(value: object) -> str:

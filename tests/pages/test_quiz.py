@@ -48,10 +48,10 @@ def test_a_click_is_judged_told_and_noted():
     assert (q.told["n"], q.told["outcome"], q.told["head"]) == (1, "NOT_YET", "◐ Not yet")
     assert "One bar is lost" in q.told["html"]
     assert "<math " in q.told["html"]
-    assert progress.load()["97.1"].outcome == "NOT_YET"
+    assert progress.load_entries()["97.1"].outcome == "NOT_YET"
     q.asked = {"n": 2, "choice": "a"}
     assert (q.told["n"], q.told["outcome"], q.told["head"]) == (2, "PASSED", "✓ Passed")
-    assert progress.load()["97.1"].attempts == 2
+    assert progress.load_entries()["97.1"].attempts == 2
 
 
 def test_prose_is_marked_by_oneself():
@@ -61,7 +61,7 @@ def test_prose_is_marked_by_oneself():
     assert "Says what would happen otherwise." in q.told["html"]
     q.asked = {"n": 2, "text": TEXT, "marks": [True, True]}
     assert q.told["outcome"] == "PASSED"
-    assert progress.load()["97.2"].data == {"text": TEXT, "marks": [True, True]}
+    assert progress.load_entries()["97.2"].data == {"text": TEXT, "marks": [True, True]}
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_check_in_a_cell_counts_as_a_click(capsys):
     verdict = q.check("b")
     assert verdict.outcome.name == q.told["outcome"] == "NOT_YET"
     assert "One bar is lost" in capsys.readouterr().out
-    assert progress.load()["97.1"].attempts == 1
+    assert progress.load_entries()["97.1"].attempts == 1
     assert q.check().outcome.name == "NOT_ATTEMPTED"
     q.hint()
     q.solution()

@@ -1,5 +1,6 @@
 """Nothing is lost: killed, interrupted, put to sleep, out of disk, diverged."""
 
+import multiprocessing
 import os
 import random
 import signal
@@ -14,8 +15,9 @@ import torch
 from endurance import interrupted, often, soak_only
 from oracles import normal
 
-from ddpm_core import MLP, Denoiser, Eps, checkpoints, cosine, data, train
+from ddpm_core import MLP, Denoiser, Eps, checkpoints, cosine, files, train
 from ddpm_core.__main__ import main
+from ddpm_core.teach.progress import file as progress
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and limits are POSIX's")
 IMAGES = 640
@@ -54,11 +56,11 @@ def next_save(run, out):
 def seen(out):
     """Images seen at the last save, 0 where there is none; the save must be whole."""
     save = out / "run.safetensors"
-    return int(checkpoints.read(save)[0]["counts"][0]) if save.exists() else 0
+    return int(checkpoints.read_tensors(save)[0]["counts"][0]) if save.exists() else 0
 
 
 def weights(out):
-    return checkpoints.read(out / "model.safetensors")[0]
+    return checkpoints.read_tensors(out / "model.safetensors")[0]
 
 
 def same(a, b):
@@ -109,29 +111,18 @@ def die(*_):
 
 @posix
 @pytest.mark.parametrize(
-    "step", [(data.secrets, "token_hex"), (os, "fsync"), (Path, "replace")], ids=lambda s: s[1]
+    "step", [(files.secrets, "token_hex"), (os, "fsync"), (Path, "replace")], ids=lambda s: s[1]
 )
 def test_a_save_cut_before_any_of_its_steps_leaves_the_one_before(tmp_path, step):
     path = tmp_path / "run.safetensors"
-    checkpoints.write(path, {"a": torch.zeros(3)}, {})
+    checkpoints.write_tensors(path, {"a": torch.zeros(3)}, {})
     child = os.fork()
     if not child:
         setattr(*step, die)
-        checkpoints.write(path, {"a": torch.ones(3)}, {})
+        checkpoints.write_tensors(path, {"a": torch.ones(3)}, {})
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-    assert torch.equal(checkpoints.read(path)[0]["a"], torch.zeros(3))
-
-
-def test_what_killed_writers_left_behind_is_swept_away_and_what_live_ones_write_is_not(tmp_path, monkeypatch):
-    path = tmp_path / "a [1].gz"
-    old, new, other = (tmp_path / f".{name}.part" for name in ("a [1].gz.old", "a [1].gz.new", "b.gz.old"))
-    for part in (old, new, other):
-        part.write_bytes(b"half")
-    for part in (old, other):
-        os.utime(part, (time.time() - data.STALE - 5,) * 2)
-    data.store(path, b"whole")
-    assert sorted(tmp_path.iterdir()) == sorted([path, new, other])
+    assert torch.equal(checkpoints.read_tensors(path)[0]["a"], torch.zeros(3))
 
 
 @posix
@@ -200,14 +191,14 @@ def test_a_real_kernel_interrupted_keeps_its_weights(tmp_path):
 
 def cut_at_first_save(out):
     """The bytes of the first save of a run that was interrupted there."""
-    steps = checkpoints.write
+    steps = checkpoints.write_tensors
 
     def interrupted(*args):
         steps(*args)
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checkpoints, "write", interrupted)
+        patch.setattr(checkpoints, "write_tensors", interrupted)
         assert main([*WISH, "--out", str(out)]) == 130
     return (out / "run.safetensors").read_bytes()
 
@@ -252,9 +243,9 @@ def room(mount, then, *arguments):
 STORE = """
 import sys
 from pathlib import Path
-from ddpm_core.data import store
+from ddpm_core.files import write
 try:
-    store(Path(sys.argv[1]) / "run.safetensors", bytes(3_000_000))
+    write(Path(sys.argv[1]) / "run.safetensors", bytes(3_000_000))
 except OSError as error:
     print(error)
 """
@@ -303,46 +294,42 @@ def test_a_run_that_diverges_stops_with_the_step_and_what_to_try_and_its_saves_a
     assert "lower lr" in said
     assert not (tmp_path / "model.safetensors").exists()
     for save in tmp_path.glob("*.safetensors"):
-        assert all(t.isfinite().all() for t in checkpoints.read(save)[0].values())
+        assert all(t.isfinite().all() for t in checkpoints.read_tensors(save)[0].values())
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
 def test_good_weights_are_never_written_over_by_nan(tmp_path, bad):
     path = tmp_path / "run.safetensors"
-    checkpoints.write(path, {"w": torch.zeros(3), "n": torch.tensor([1])}, {})
+    checkpoints.write_tensors(path, {"w": torch.zeros(3), "n": torch.tensor([1])}, {})
     with pytest.raises(ValueError, match=r"is left as it was: w holds NaN.*lower lr"):
-        checkpoints.write(path, {"w": torch.tensor([0, bad]), "n": torch.tensor([1])}, {})
-    assert torch.equal(checkpoints.read(path)[0]["w"], torch.zeros(3))
+        checkpoints.write_tensors(path, {"w": torch.tensor([0, bad]), "n": torch.tensor([1])}, {})
+    assert torch.equal(checkpoints.read_tensors(path)[0]["w"], torch.zeros(3))
 
 
-NOTES = """
-import importlib, os, sys, types
-room = types.ModuleType("room")  # without torch, which takes seconds
-room.__path__ = [os.path.dirname(sys.argv[1])]
-sys.modules["room"] = room
-progress = importlib.import_module("room.progress")
-for k in range(int(sys.argv[2]), 10**6):
-    progress.note(f"01.{k % 50}", "NOT_YET", k)
-    print(k, flush=True)
-"""
+def keep_on(start, kept):
+    """Note one number after the other, and say in `kept` which was the last."""
+    for k in range(start, 10**6):
+        progress.note(f"01.{k % 50}", "NOT_YET", k)
+        kept.value = k
 
 
 @posix
 def test_a_notebook_killed_while_it_keeps_progress_loses_nothing_that_was_kept(tmp_path, monkeypatch):
-    from ddpm_core.teach.progress import file as progress
-
-    path, dice, kept = tmp_path / "progress.json", random.Random(0), -1
+    path, dice, last = tmp_path / "progress.json", random.Random(0), -1
     monkeypatch.setenv("DDPM_PROGRESS", str(path))
+    monkeypatch.setattr(progress, "_unkept", {})
+    fork = multiprocessing.get_context("fork")
     for _ in range(often(5, 200)):
-        command = [sys.executable, "-c", NOTES, progress.__file__, str(kept + 1)]
-        run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        said = [int(run.stdout.readline())]
-        threading.Timer(dice.uniform(0, 0.1), run.kill).start()
-        said += map(int, run.stdout.read().split())
-        run.wait()
-        kept = said[-1]
-        entries, broken = progress.parse(path.read_bytes())
+        kept = fork.RawValue("i", last)
+        run = fork.Process(target=keep_on, args=(last + 1, kept))
+        run.start()
+        while run.is_alive() and kept.value == last:
+            time.sleep(0.001)
+        time.sleep(dice.uniform(0, 0.1))
+        run.kill()
+        run.join()
+        entries, broken = progress.parse_entries(path.read_bytes())
         assert not broken
-        assert max(e.data for e in entries.values()) in (kept, kept + 1)  # the last may have died unsaid
-        kept = max(e.data for e in entries.values())
+        last = max(e.data for e in entries.values())
+        assert last in (kept.value, kept.value + 1)  # one may have been kept, and not said any more
     assert not list(tmp_path.glob("*.damaged*"))

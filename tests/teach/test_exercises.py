@@ -18,7 +18,8 @@ import sympy as sp
 import torch
 
 from ddpm_core.process import q_sample
-from ddpm_core.teach.bank import bank, exercise
+from ddpm_core.teach import course_map, exercise
+from ddpm_core.teach.bank import bank
 from ddpm_core.teach.judge import (
     Choice,
     Function,
@@ -31,6 +32,7 @@ from ddpm_core.teach.judge import (
     grammar,
 )
 from ddpm_core.teach.judge.grammar import Name, Num, Power, Product, Sum
+from ddpm_core.teach.progress.file import load_entries
 from ddpm_core.teach.text.markup import plain, typeset
 
 PASSED, NOT_YET, NOT_ATTEMPTED = Outcome.PASSED, Outcome.NOT_YET, Outcome.NOT_ATTEMPTED
@@ -223,8 +225,7 @@ def test_it_shows_its_prompt(e):
 @each
 def test_check_shows_the_verdict_and_notes_it(e, capsys, monkeypatch):
     notes = []
-    progress = type("Progress", (), {"note": lambda self, *args: notes.append(args)})()
-    monkeypatch.setattr("importlib.import_module", lambda name: progress)
+    monkeypatch.setattr(e, "note", lambda *args: notes.append(args))
     verdict = e.check(e.references[0])
     assert capsys.readouterr().out == f"Passed. {plain(verdict.message)}\n"
     ((id, outcome, data),) = notes
@@ -238,7 +239,6 @@ def test_in_a_notebook_a_verdict_is_shown_once_as_text_and_as_markdown(monkeypat
     shown = []
     monkeypatch.setattr("IPython.get_ipython", lambda: object())
     monkeypatch.setattr("IPython.display.display", lambda bundle, raw: shown.append(bundle))
-    monkeypatch.setattr("importlib.import_module", lambda name: None)
     verdict = exercise("02.1").check(0.81)
     (bundle,) = shown
     assert bundle["text/plain"] == f"Not yet. {plain(verdict.message)}"
@@ -246,12 +246,22 @@ def test_in_a_notebook_a_verdict_is_shown_once_as_text_and_as_markdown(monkeypat
     assert DisplayFormatter().format(verdict) == ({}, {})
 
 
-def test_a_failing_progress_is_no_concern_of_the_check(capsys, monkeypatch):
-    def broken(name):
-        raise OSError("disk full")
+def test_a_verdict_stands_where_it_cannot_be_kept(capsys, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("who knows")
 
-    monkeypatch.setattr("importlib.import_module", broken)
-    assert exercise("02.1").check(0.9).outcome is PASSED
+    monkeypatch.setattr(bank["02.1"], "note", broken)
+    assert bank["02.1"].check(0.9).outcome is PASSED
+    assert "Progress. This check couldn't be kept: RuntimeError: `who knows`." in capsys.readouterr().out
+
+
+def test_an_exercise_of_the_course_keeps_its_checks(tmp_path, monkeypatch):
+    monkeypatch.setenv("DDPM_PROGRESS", str(tmp_path / "progress.json"))
+    exercise("02.1").check(0.81)
+    exercise("02.1").check(0.9)
+    assert load_entries()["02.1"].attempts == 2
+    assert load_entries()["02.1"].outcome == "PASSED"
+    assert repr(course_map()).startswith("1 of ")
 
 
 def test_an_unknown_id_is_told_its_neighbours():
@@ -659,9 +669,9 @@ def test_random_rewritings_pass():
             place = dice.choice(list(positions(tree)))
             tree = changed(tree, place, rewriting(dice, e.given))
         if not np.allclose(exact(tree, e.given), exact(reference, e.given), rtol=1e-9):
-            raise AssertionError(("the rewriter is wrong", grammar.write(reference), grammar.write(tree)))
-        verdict = e.judge(grammar.write(tree))
-        assert verdict.outcome is PASSED, (e.id, grammar.write(tree), verdict.message)
+            raise AssertionError(("the rewriter is wrong", grammar.unparse(reference), grammar.unparse(tree)))
+        verdict = e.judge(grammar.unparse(tree))
+        assert verdict.outcome is PASSED, (e.id, grammar.unparse(tree), verdict.message)
         done += 1
 
 
@@ -675,8 +685,8 @@ def test_random_perturbations_never_pass_and_are_told_something():
             tree = changed(tree, dice.choice(list(positions(tree))), perturbation(dice, e.given))
         if np.allclose(exact(tree, e.given), right, rtol=1e-6):
             continue
-        verdict = e.judge(grammar.write(tree))
-        assert verdict.outcome is NOT_YET, (e.id, grammar.write(tree))
+        verdict = e.judge(grammar.unparse(tree))
+        assert verdict.outcome is NOT_YET, (e.id, grammar.unparse(tree))
         assert len(verdict.message) > 20
         assert any(c.isdigit() for c in verdict.message), verdict.message
         named += any(m.message in verdict.message for m in e.mistakes)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ddpm_core.teach.judge import grammar
-from ddpm_core.teach.judge.grammar import Unreadable, evaluate, names, parse, write
+from ddpm_core.teach.judge.grammar import Unreadable, evaluate, names, parse, unparse
 
 EXAMPLES = int(os.environ.get("DDPM_TEXTS", "1500"))  # make it 10000 for the long form
 
@@ -181,7 +181,7 @@ TEXTS = st.one_of(
 def test_any_text_is_read_or_refused(text):
     tree = attempt(text)
     if tree is not None:
-        again = parse(write(tree))
+        again = parse(unparse(tree))
         a, b = (evaluate(t, Values(VALUES)) for t in (tree, again))
         assert np.allclose(a, b, equal_nan=True) or not np.isfinite(a).all()
 

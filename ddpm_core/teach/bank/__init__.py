@@ -15,7 +15,7 @@ LESSONS = (lesson00, lesson01, lesson02, lesson03, lesson04, lesson05, lesson06,
 bank: Mapping[str, Exercise] = MappingProxyType({e.id: e for lesson in LESSONS for e in lesson.EXERCISES})
 
 
-def exercise(id: str) -> Exercise:
+def find(id: str) -> Exercise:
     """The exercise of that id, such as "03.4".  ValueError, with the ids nearest to it, if there is none."""
     if isinstance(id, str) and id in bank:
         return bank[id]

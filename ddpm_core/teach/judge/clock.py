@@ -30,7 +30,7 @@ class Failed(Exception):
         self.cause = cause
 
 
-def within(seconds: float, work: Callable[[], R]) -> R:
+def with_timeout(seconds: float, work: Callable[[], R]) -> R:
     """The result of `work`, done in a thread of its own.  TimeoutError if late, Failed if it raised."""
     box: list[R] = []
     failure: list[BaseException] = []

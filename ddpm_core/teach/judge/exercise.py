@@ -1,15 +1,14 @@
 """What all exercises share: outcomes and verdicts, likely mistakes, and what is shown to whom."""
 
 import enum
-import importlib
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 from ..text.markup import plain, typeset
-from .clock import Failed, hangs, within
+from .clock import Failed, hangs, with_timeout
 from .grammar import Unreadable, quoted
 
 READING, JUDGING = 1.0, 0.8  # seconds
@@ -61,7 +60,8 @@ class Exercise:
     """A question that judges its answers.
 
     Each kind has `read`, from an answer to plain data, and `weigh`, from data to a verdict.  worked: the
-    text of the solution; right: what is said to a right answer; also: more right answers, for the tests.
+    text of the solution; right: what is said to a right answer; also: more right answers, for the tests;
+    note: what keeps each check, given the id, the outcome's name and the data; None for nothing.
     """
 
     kind: ClassVar[str]
@@ -74,6 +74,7 @@ class Exercise:
     mistakes: Sequence[Mistake] = ()
     right: str = "Right."
     also: Sequence[object] = ()
+    note: Callable[[str, str, object], None] | None = None
     _told: int = field(default=0, init=False)
 
     def __repr__(self) -> str:
@@ -101,16 +102,21 @@ class Exercise:
         return self.recheck(self.record(answer, marks))
 
     def check(self, answer: object, marks: object = None) -> Verdict:
-        """Judge an answer, show the verdict, and note it in the student's progress."""
+        """Judge an answer, show the verdict, and note it."""
         data = self.record(answer, marks)
         verdict = self.recheck(data)
-        show(verdict.message, verdict.outcome.value.capitalize())
-        try:
-            progress: Any = importlib.import_module("ddpm_core.teach.progress.file")
-            progress.note(self.id, verdict.outcome.name, data)
-        except Exception:  # an answer is judged whether or not it can be kept
-            pass
+        display(verdict.message, verdict.outcome.value.capitalize())
+        self.keep(verdict, data)
         return verdict
+
+    def keep(self, verdict: Verdict, data: object) -> None:
+        """Note a verdict on recorded data, where there is a `note`; it stands whether or not that works."""
+        if self.note is None:
+            return
+        try:
+            self.note(self.id, verdict.outcome.name, data)
+        except Exception as error:
+            display(f"This check couldn't be kept: {named(error)}.", "Progress")
 
     def record(self, answer: object, marks: object = None) -> object:
         """An answer as JSON-able data from which `recheck` judges without running anything."""
@@ -119,7 +125,7 @@ class Exercise:
         try:
             if self.runs and callable(answer) and hangs(0.6 * READING, lambda: self.read(answer, marks)):
                 raise TimeoutError
-            return within(READING, lambda: self.read(answer, marks))
+            return with_timeout(READING, lambda: self.read(answer, marks))
         except TimeoutError:
             return {"unreadable": "Reading this answer takes longer than it should, so I stopped."}
         except Failed as failed:
@@ -135,7 +141,7 @@ class Exercise:
             why = data["unreadable"]
             return not_yet(why[:2000] if isinstance(why, str) and why else "There was no answer to read.")
         try:
-            return within(JUDGING, lambda: self.weigh(data))
+            return with_timeout(JUDGING, lambda: self.weigh(data))
         except TimeoutError:
             return not_yet(f"Judging this answer took longer than {JUDGING:g} s; write it shorter.")
         except Failed as failed:
@@ -145,20 +151,20 @@ class Exercise:
     def hint(self) -> None:
         """Show a hint; each call tells more."""
         if not self.hints:
-            return show("There is none for this one; `solution()` shows the answer.", "Hint")
+            return display("There is none for this one; `solution()` shows the answer.", "Hint")
         self._told = min(self._told + 1, len(self.hints))
-        return show(self.hints[self._told - 1], f"Hint {self._told} of {len(self.hints)}")
+        return display(self.hints[self._told - 1], f"Hint {self._told} of {len(self.hints)}")
 
     def solution(self) -> None:
         """Show the answer, and why it is the answer."""
-        show(self.worked, "Solution")
+        display(self.worked, "Solution")
 
     def mistake(self, name: str) -> Mistake:
         """The mistake of that name."""
         return next(m for m in self.mistakes if m.name == name)
 
 
-def show(text: str, head: str) -> None:
+def display(text: str, head: str) -> None:
     """Show a text in the notebook, or print it where there is none."""
     shell = sys.modules.get("IPython")
     if shell is not None and shell.get_ipython() is not None:
@@ -178,7 +184,7 @@ def named(error: BaseException) -> str:
     return type(error).__name__ + (f": {quoted(line[:200])}" if line else "")
 
 
-def number(x: Any) -> str:
+def five_digits(x: Any) -> str:
     """A number for a message: five digits, no more."""
     x = complex(x)
     if not (math.isfinite(x.real) and math.isfinite(x.imag)):

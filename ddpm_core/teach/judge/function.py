@@ -16,7 +16,18 @@ from torch import Tensor, nn
 
 from ...schedule import Level
 from .clock import Stop
-from .exercise import LONGEST_TEXT, Exercise, Mistake, Outcome, Verdict, kind_of, named, not_yet, number, show
+from .exercise import (
+    LONGEST_TEXT,
+    Exercise,
+    Mistake,
+    Outcome,
+    Verdict,
+    display,
+    five_digits,
+    kind_of,
+    named,
+    not_yet,
+)
 from .grammar import Unreadable
 
 R = TypeVar("R")
@@ -59,7 +70,7 @@ class Function(Exercise):
     def solution(self) -> None:
         """Show the library's source."""
         source = textwrap.dedent(inspect.getsource(self.reference))
-        show(f"{self.worked}\n\n```python\n{source}```", "Solution")
+        display(f"{self.worked}\n\n```python\n{source}```", "Solution")
 
     def record(self, answer: object, marks: object = None) -> object:
         """The source, for a teacher's eyes, and the outputs on the fixed inputs, or what was wrong."""
@@ -180,7 +191,7 @@ class Function(Exercise):
             return "The sign is turned round."
         if abs(ratio[0].item() - 1) < 1e-3:
             return ""
-        return f"Right but for a constant factor: yours is {number(ratio[0])} times what is expected."
+        return f"Right but for a constant factor: yours is {five_digits(ratio[0])} times what is expected."
 
     def _rounding(self, mine: Run) -> str:
         near = [
@@ -210,8 +221,8 @@ class Function(Exercise):
 
 def apart(x: Tensor, other: Tensor) -> str:
     """A number for a message, with as many digits as it takes to tell it from another."""
-    if number(x) != number(other):
-        return number(x)
+    if five_digits(x) != five_digits(other):
+        return five_digits(x)
     return next((f"{x:.{n}g}" for n in range(6, 17) if f"{x:.{n}g}" != f"{other:.{n}g}"), repr(x.item()))
 
 

@@ -190,21 +190,21 @@ def tokens(text: str) -> list[Token]:
     while at < len(text):
         match = TOKEN.match(text, at)
         if match is None:
-            raise Unreadable(ASIDE.get(text[at], f"I can't read {quoted(text[at])} in {around(text, at)}."))
+            raise Unreadable(ASIDE.get(text[at], f"I can't read {quoted(text[at])} in {excerpt(text, at)}."))
         kind = str(match.lastgroup)
         if kind == "density":
             first, *given = re.findall(AT, match["density"])
             bar = "|" * bool(given) + ",".join(f"x_{digit}" for digit in sorted(given))
             found.append(Token(kind, f"{match['density'][0]}(x_{first}{bar})", at))
         elif kind == "name":
-            found += [Token(kind, word, at) for word in words(match.group())]
+            found += [Token(kind, word, at) for word in pieces(match.group())]
         elif kind != "space":
             found.append(Token(kind, match.group(), at))
         at = match.end()
     return found
 
 
-def words(name: str) -> tuple[str, ...]:
+def pieces(name: str) -> tuple[str, ...]:
     """The pieces of a written name: several symbols if there was no space between them."""
     if name.lstrip("\\") in (*SPELLINGS, *FRACTIONS):
         return (name,)
@@ -214,7 +214,7 @@ def words(name: str) -> tuple[str, ...]:
         return (name,)
 
 
-def plain(text: str) -> str:
+def normalized(text: str) -> str:
     """The text with look-alikes, raised and lowered digits, and the commonest LaTeX made plain."""
     text = " ".join(text.partition("#")[0].split()).strip("$ ")
     text = unicodedata.normalize("NFC", text).translate(SAME)
@@ -237,7 +237,7 @@ def short(text: str, most: int = 40) -> str:
     return quoted(text if len(text) <= most else text[: most - 1] + "…")
 
 
-def around(text: str, at: int) -> str:
+def excerpt(text: str, at: int) -> str:
     """The neighbourhood of a place, quoted."""
     low, high = max(0, at - 12), at + 13
     return quoted("…" * (low > 0) + text[low:high] + "…" * (high < len(text)))
@@ -250,7 +250,7 @@ def parse(text: str, wide: bool = False) -> Tree:
     """The tree of a typed formula.  Unreadable, with the place, if it is none."""
     if len(text) > LONGEST:
         raise Unreadable(f"That is {len(text)} characters long; I read up to {LONGEST}.")
-    readable = plain(text)
+    readable = normalized(text)
     if not readable.strip():
         raise Unreadable("There is nothing to read.")
     level = 0
@@ -285,7 +285,7 @@ class _Reader:
     def lost(self) -> Unreadable:
         if self.now.kind == "end":
             return Unreadable("The formula ends too early; something is missing at its end.")
-        return Unreadable(f"I don't understand {quoted(self.now.text)} in {around(self.text, self.now.at)}.")
+        return Unreadable(f"I don't understand {quoted(self.now.text)} in {excerpt(self.text, self.now.at)}.")
 
     def deeper(self) -> None:
         self.depth += 1
@@ -306,7 +306,7 @@ class _Reader:
             elif self.now.kind in ("name", "density") or self.now.text in ("(", "[", "{", "√"):
                 factors.append((1, self.factor()))
             elif self.now.kind == "number":
-                raise Unreadable(f"A sign is missing before the number in {around(self.text, self.now.at)}.")
+                raise Unreadable(f"A sign is missing before the number in {excerpt(self.text, self.now.at)}.")
             else:
                 return factors[0][1] if len(factors) == 1 else Product(tuple(factors))
 
@@ -446,7 +446,7 @@ def _value(tree: Tree, values: Mapping[str, Any]) -> Any:
             return FUNCTIONS[function](_value(argument, values))
 
 
-def same(a: Values, b: Values, rel: float = 1e-8) -> bool:
+def values_agree(a: Values, b: Values, rel: float = 1e-8) -> bool:
     """Whether two lists of values agree at every point."""
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         return False
@@ -454,7 +454,7 @@ def same(a: Values, b: Values, rel: float = 1e-8) -> bool:
     return bool((np.abs(a - b) <= rel * scale).all())
 
 
-def write(tree: Tree) -> str:
+def unparse(tree: Tree) -> str:
     """A text that `parse` reads as this tree."""
     match tree:
         case Num(value):
@@ -471,12 +471,12 @@ def write(tree: Tree) -> str:
         case Power(base, exponent):
             return f"{_tight(base)}^{_tight(exponent)}"
         case Call(function, argument):
-            return f"{function}({write(argument)})"
+            return f"{function}({unparse(argument)})"
 
 
 def _tight(tree: Tree) -> str:
     bare = isinstance(tree, Name | Call) or (isinstance(tree, Num) and tree.value >= 0)
-    return write(tree) if bare else f"({write(tree)})"
+    return unparse(tree) if bare else f"({unparse(tree)})"
 
 
 def is_sympy(value: Any) -> bool:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from . import grammar
-from .exercise import LONGEST_TEXT, Exercise, Outcome, Verdict, kind_of, not_yet, number
+from .exercise import LONGEST_TEXT, Exercise, Outcome, Verdict, five_digits, kind_of, not_yet
 from .grammar import Unreadable
 
 GENERIC_NUMBERS: tuple[tuple[Callable[[float], float], str], ...] = (
@@ -50,46 +50,46 @@ class Number(Exercise):
         """A float where there is one, else the text."""
         if isinstance(answer, str):
             return str.strip(answer)[:LONGEST_TEXT] or None
-        value = real(answer)
+        value = to_float(answer)
         return value if math.isfinite(value) else repr(value)
 
     def weigh(self, data: Any) -> Verdict:
         """Right within the tolerance; else the mistake that it is; else how far off."""
-        value = self._typed(data) if isinstance(data, str) else real(data)
+        value = self._typed(data) if isinstance(data, str) else to_float(data)
         if not math.isfinite(value):
             return not_yet("That is no finite number.")
         if self._is(value, self.answer):
             return Verdict(Outcome.PASSED, self.right)
         for mistake in self.mistakes:
-            if self._is(value, real(mistake.example)):
+            if self._is(value, to_float(mistake.example)):
                 return not_yet(mistake.message)
         return not_yet(self._distance(value))
 
     def _is(self, value: float, target: float) -> bool:
         if abs(value - target) <= max(self.rel, 1e-9) * abs(target) + 1e-12:
             return True
-        return self.rel > 0 and digits(value) >= 3 and rounded(target, digits(value)) == value
+        return self.rel > 0 and digit_count(value) >= 3 and rounded(target, digit_count(value)) == value
 
     def _distance(self, value: float) -> str:
         a = self.answer
         for change, message in GENERIC_NUMBERS:
             if a not in (0, 1) and self._is(value, change(a)):
-                return f"{number(value)}: {message}"
+                return f"{five_digits(value)}: {message}"
         if value == 0:
             return "0 came, and the answer is not 0."
         if abs(value / a - 1) < 0.05:
             if a == int(a):
-                return f"{grammar.write(grammar.Num(value))} is close, but not it. Count once more."
-            if abs(value / a - 1) < 0.005 or rounded(a, digits(value)) == value:
+                return f"{grammar.unparse(grammar.Num(value))} is close, but not it. Count once more."
+            if abs(value / a - 1) < 0.005 or rounded(a, digit_count(value)) == value:
                 how = "Keep five digits, and round at the end."
-                return f"{number(value)} is close, but not close enough. {how}"
-            return f"{number(value)} is near, but a term or a factor differs."
+                return f"{five_digits(value)} is close, but not close enough. {how}"
+            return f"{five_digits(value)} is near, but a term or a factor differs."
         if value * a < 0:
-            return f"{number(value)} has the wrong sign."
+            return f"{five_digits(value)} has the wrong sign."
         ratio = value / a
         times = f"{rounded(max(ratio, 1 / ratio), 3):.15g}"
         how = f"{times} times too {'large' if ratio > 1 else 'small'}"
-        return f"{number(value)} is {how}. Write the step down in symbols before you put numbers in."
+        return f"{five_digits(value)} is {how}. Write the step down in symbols before you put numbers in."
 
     def _typed(self, text: str) -> float:
         text = " ".join(text.partition("#")[0].split())
@@ -119,7 +119,7 @@ class Number(Exercise):
         return value.real if value.imag == 0 else math.nan
 
 
-def digits(value: float) -> int:
+def digit_count(value: float) -> int:
     """How many digits a number was given with, zeros at its ends left out."""
     return len(f"{value:.15g}".partition("e")[0].lstrip("-0.").replace(".", "").rstrip("0"))
 
@@ -137,7 +137,7 @@ def stem(word: str) -> str:
     return word.removesuffix("es") if word.endswith("ses") else word.removesuffix("s")
 
 
-def real(value: Any) -> float:
+def to_float(value: Any) -> float:
     """A number of any of the usual types as a float.  Unreadable for anything else, a bool too."""
     if isinstance(value, Tensor):
         if value.numel() != 1:

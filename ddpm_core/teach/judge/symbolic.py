@@ -12,9 +12,9 @@ import numpy as np
 
 from ...schedule import linear
 from . import grammar
-from .exercise import LONGEST_TEXT, Exercise, Mistake, Outcome, Verdict, kind_of, not_yet, number
+from .exercise import LONGEST_TEXT, Exercise, Mistake, Outcome, Verdict, five_digits, kind_of, not_yet
 from .grammar import Unreadable
-from .number import real
+from .number import to_float
 
 POINTS = 12
 BARE_LOG = re.compile(r"(?:log|ln)\s*(?![\s(\[{_2])")
@@ -133,9 +133,9 @@ class Symbolic(Exercise):
             return str.strip(answer)[: grammar.LONGEST + 1] or None
         if grammar.is_sympy(answer):
             tree = grammar.renamed(grammar.from_sympy(answer), self._other_names)
-            return grammar.write(tree)[: grammar.LONGEST + 1]
+            return grammar.unparse(tree)[: grammar.LONGEST + 1]
         if isinstance(answer, int | float) and not isinstance(answer, bool):
-            return grammar.write(grammar.Num(real(answer)))
+            return grammar.unparse(grammar.Num(to_float(answer)))
         raise Unreadable(f"Write the formula as text, such as 'sqrt(alpha)*x_t'; {kind_of(answer)} came.")
 
     def weigh(self, data: Any) -> Verdict:
@@ -147,17 +147,17 @@ class Symbolic(Exercise):
         note = self._reading(data)
         value = grammar.evaluate(tree, WORLD)
         strangers = [name for name in sorted(names) if name not in self.given]
-        if not strangers and grammar.same(value, self._value):
+        if not strangers and grammar.values_agree(value, self._value):
             return Verdict(Outcome.PASSED, self.right)
-        if BARE_LOG.search(grammar.plain(data)):
+        if BARE_LOG.search(grammar.normalized(data)):
             wide = grammar.parse(data, wide=True)
             meant = grammar.evaluate(wide, WORLD)
-            if not strangers and grammar.same(meant, self._value):
+            if not strangers and grammar.values_agree(meant, self._value):
                 return Verdict(Outcome.PASSED, self.right)
-            if any(grammar.same(meant, wrong) for _, wrong in self._wrong):
+            if any(grammar.values_agree(meant, wrong) for _, wrong in self._wrong):
                 tree, value = wide, meant
         for mistake, wrong in self._wrong:
-            if grammar.same(value, wrong):
+            if grammar.values_agree(value, wrong):
                 return not_yet(mistake.message, self._numbers(tree))
         if strangers:
             allowed = ", ".join(SHOWN.get(name, name) for name in self.given)
@@ -193,17 +193,17 @@ class Symbolic(Exercise):
 
     def _usual(self, value: grammar.Values) -> str:
         for change, message in GENERIC_FORMULAS:
-            if grammar.same(value, change(self._value)):
+            if grammar.values_agree(value, change(self._value)):
                 return message
         for swap, message in SWAPS:
             swapped = World({**WORLD, **{old: WORLD[new] for old, new in swap.items()}})
-            if grammar.same(value, grammar.evaluate(self._tree, swapped)):
+            if grammar.values_agree(value, grammar.evaluate(self._tree, swapped)):
                 return message
         if not np.any(value):
             return "That is 0, whatever the numbers are."
         ratio = value / self._value
-        if grammar.same(ratio, np.full(POINTS, ratio[0])):
-            return f"Right but for a constant factor: yours is {number(ratio[0])} times what is asked."
+        if grammar.values_agree(ratio, np.full(POINTS, ratio[0])):
+            return f"Right but for a constant factor: yours is {five_digits(ratio[0])} times what is asked."
         return ""
 
     def _departs(self, tree: grammar.Tree) -> str:
@@ -220,13 +220,13 @@ class Symbolic(Exercise):
             if not abs(mine - right) <= 1e-6 * (abs(right) + 1e-3):
                 good = f"The part with {', '.join(fine)} is right. " if fine else ""
                 where = "" if _density(name) else f" at t = {t} of linear(1000)"
-                its = f"its {counts} counts {number(mine)}{where}, expected {number(right)}"
+                its = f"its {counts} counts {five_digits(mine)}{where}, expected {five_digits(right)}"
                 return f"{good}Look at {place}: {its}."
             fine.append(place)
         if not any(map(_density, self.given)):
             return self._numbers(tree)
         mine, right = self._both(tree, at(500))
-        its = f"at one set of densities it is {number(mine)}, expected {number(right)}"
+        its = f"at one set of densities it is {five_digits(mine)}, expected {five_digits(right)}"
         return f"It is no sum of logarithms as it should be: {its}."
 
     def _part(self, formula: grammar.Tree, name: str, t: int) -> complex | None:
@@ -263,15 +263,16 @@ class Symbolic(Exercise):
         world = at(t)
         mine, right = self._both(tree, world)
         shown = (grammar.names(tree) | set(self.given)) - {*SCHEDULE, "abar_s", "beta_tilde"}
-        values = [f"{SHOWN[n]} = {number(world[n])}" for n in SHOWN if n in shown]
+        values = [f"{SHOWN[n]} = {five_digits(world[n])}" for n in SHOWN if n in shown]
         if "abar_s" in self.given:
             values.append(f"s = {t // 2}")
         data = f" with {', '.join(values)}" if values else ""
-        return f"At t = {t} of linear(1000){data}: yours gives {number(mine)}, expected {number(right)}."
+        numbers = f"yours gives {five_digits(mine)}, expected {five_digits(right)}"
+        return f"At t = {t} of linear(1000){data}: {numbers}."
 
     def _reading(self, text: str) -> str:
         if "abar_prev" in self.given and re.search(r"_t\s*[-−]\s*1", text):
             return "I read abar_t-1 as abar_t minus 1; write abar_prev or abar_{t-1} for the time before."
-        if BARE_LOG.search(grammar.plain(text)):
+        if BARE_LOG.search(grammar.normalized(text)):
             return "I read log a b as (log a) b, and log a/b as (log a)/b; put brackets around what it is of."
         return ""

@@ -61,7 +61,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         figure = self._draw(**{name: control.value for name, control in self.controls.items()})
         if not isinstance(figure, Figure):
             raise TypeError(
-                f"draw must return a Figure, such as the first of plt.subplots(), got {checks.show(figure)}"
+                f"draw must return a Figure, such as the first of plt.subplots(), got {checks.brief(figure)}"
             )
         file = io.BytesIO()
         figure.savefig(file, format="png", dpi=100)
@@ -84,6 +84,6 @@ def explore(draw: Callable[..., Figure], **controls: widgets.ValueWidget) -> Exp
     for name, control in controls.items():
         if not isinstance(control, widgets.Widget) or not control.has_trait("value"):
             raise TypeError(
-                f"{name} must be a widget with a value, such as IntSlider(5), got {checks.show(control)}"
+                f"{name} must be a widget with a value, such as IntSlider(5), got {checks.brief(control)}"
             )
     return Explorer(draw, controls)

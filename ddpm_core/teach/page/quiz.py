@@ -49,6 +49,7 @@ class Quiz(anywidget.AnyWidget):
 
     def __init__(self, exercise: Choice | Prose) -> None:
         self.exercise = exercise
+        exercise.note = progress.note
         asked, told = _earlier(exercise)
         super().__init__(view=_view(exercise), asked=asked, told=told)
 
@@ -73,7 +74,7 @@ class Quiz(anywidget.AnyWidget):
             return
         data = self.exercise.record(wish.get("choice", wish.get("text", ...)), wish.get("marks"))
         verdict = self.exercise.recheck(data)
-        progress.note(self.exercise.id, verdict.outcome.name, data)
+        self.exercise.keep(verdict, data)
         self._tell(verdict, wish["n"])
 
     def _tell(self, verdict: Verdict, n: int) -> None:
@@ -113,7 +114,7 @@ def _view(exercise: Choice | Prose) -> dict[str, Any]:
 
 def _earlier(exercise: Choice | Prose) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the page begins with: the answer that passed, or a text that is being worked on."""
-    entry = progress.load().get(exercise.id, progress.Entry())
+    entry = progress.load_entries().get(exercise.id, progress.Entry())
     data, asked, told = entry.data, {}, {}
     if entry.outcome == progress.PASSED:
         day = html.escape((entry.passed or "")[:10])

@@ -234,7 +234,7 @@ def scrub_noise(
     TypeError or ValueError for bad input.
     """
     if not isinstance(schedule, Schedule):
-        raise TypeError(f"schedule must be a Schedule, such as linear(), got {checks.show(schedule)}")
+        raise TypeError(f"schedule must be a Schedule, such as linear(), got {checks.brief(schedule)}")
     x0 = _pictures(x0, "x0")
     if (peak := float(x0.abs().max())) > 1.001:
         raise ValueError(f"x0 must lie in [-1, 1], got pixels up to {peak:g} in size")
@@ -263,7 +263,7 @@ def scrub(frames: Iterable[Frame]) -> FrameScrubber:
     shown from -3 to 3.  TypeError or ValueError for bad input.
     """
     if isinstance(frames, Tensor) or not isinstance(frames, Iterable):
-        raise TypeError(f"frames must be Frames, such as list(sample(...)), got {checks.show(frames)}")
+        raise TypeError(f"frames must be Frames, such as list(sample(...)), got {checks.brief(frames)}")
     frames = [_checked(frame, k) for k, frame in enumerate(frames)]
     if not frames:
         raise ValueError("frames must hold at least one frame, got none; is the generator used up?")
@@ -276,7 +276,7 @@ def scrub(frames: Iterable[Frame]) -> FrameScrubber:
                     f"after {tuple(first.shape)}"
                 )
     if len({frame.t for frame in frames}) < len(frames):
-        raise ValueError(f"each frame must have a t of its own, got {checks.show([f.t for f in frames])}")
+        raise ValueError(f"each frame must have a t of its own, got {checks.brief([f.t for f in frames])}")
     for name in ("x0", "noise"):
         missing = [getattr(frame, name) is None for frame in frames]
         if missing != sorted(missing, reverse=True):
@@ -374,7 +374,7 @@ def _pictures(x: object, name: str) -> Tensor:
 
 def _checked(frame: object, k: int) -> Frame:
     if not isinstance(frame, tuple) or len(frame) != 4:
-        raise TypeError(f"frame {k} must be a Frame(t, xt, x0, noise), got {checks.show(frame)}")
+        raise TypeError(f"frame {k} must be a Frame(t, xt, x0, noise), got {checks.brief(frame)}")
     t, xt, x0, noise = frame
     return Frame(
         checks.whole(t, f"the t of frame {k}", 0),

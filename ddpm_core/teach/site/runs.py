@@ -13,6 +13,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+from ... import files
 from ...data import SHIPPED
 
 PACKAGE = Path(__file__).parents[2]
@@ -30,12 +31,9 @@ def executed(path: Path, kept: Path, timeout: int = 900) -> NotebookNode:
     if not run.exists():
         print(f"running {path.name}", file=sys.stderr, flush=True)
         _run(notebook, path, timeout)
-        kept.mkdir(parents=True, exist_ok=True)
         for old in kept.glob(f"{path.stem}-*.ipynb"):
             old.unlink()
-        part = run.with_suffix(".part")
-        nbformat.write(notebook, part)
-        part.replace(run)
+        files.write(run, nbformat.writes(notebook).encode())
     done = nbformat.read(run, as_version=4)
     for cell, ran in zip(_code(notebook), _code(done), strict=True):
         cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
@@ -72,9 +70,9 @@ def _reason(error: Exception, timeout: int) -> str:
 @cache
 def _package() -> str:
     """A sum over what a notebook may depend on: the package without this folder, and what ships with it."""
-    files = [p for p in PACKAGE.rglob("*") if p.suffix in (".py", ".js", ".css") and HERE not in p.parents]
+    sources = [p for p in PACKAGE.rglob("*") if p.suffix in (".py", ".js", ".css") and HERE not in p.parents]
     shipped = [p for p in SHIPPED.glob("*") if p.suffix in (".npz", ".safetensors")]
-    return _sum(path.read_bytes() for path in sorted(files + shipped))
+    return _sum(path.read_bytes() for path in sorted(sources + shipped))
 
 
 def _sum(parts: Iterable[bytes]) -> str:
