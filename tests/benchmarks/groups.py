@@ -8,7 +8,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -114,29 +113,19 @@ def loop(rounds: int) -> Iterator[Row]:
     T, several = 1000, 20
     ours, x = Ours(8, T), torch.randn(BATCH, 1, 8, 8)
 
-    def bare(setting: type[torch.no_grad] | type[torch.inference_mode]) -> None:
-        with setting():
-            for t in range(several, 0, -1):
-                ours.net(x, torch.full((1,), t).expand(BATCH))
+    @torch.no_grad()
+    def bare() -> None:
+        for t in range(several, 0, -1):
+            ours.net(x, torch.full((1,), t).expand(BATCH))
 
     def walks() -> Iterator[object]:
         while True:
             yield from sample(ours.denoiser, x)
 
     frames = walks()
-    works = {
-        "loop": _times(lambda: next(frames), several),
-        "bare": lambda: bare(torch.no_grad),
-        "barest": lambda: bare(torch.inference_mode),
-    }
-    slices = medians(works, rounds * T // several)
-    begun = medians({"two frames": lambda: list(islice(walks(), 2))}, rounds)["two frames"]
-    walk = (slices["loop"] / several * (T - 1) + begun) / T * several  # the first step prepares all
-    yield {
-        "what": "8x8, batch 64, 1000 steps",
-        "over_bare": walk / slices["bare"] - 1,
-        "over_bare_in_inference_mode": walk / slices["barest"] - 1,
-    }
+    works = {"loop": _times(lambda: next(frames), several), "bare": bare}
+    seconds = medians(works, rounds * T // several)
+    yield {"what": "8x8, batch 64, 1000 steps", "over_bare": seconds["loop"] / seconds["bare"] - 1}
     idle = {name: PEERS[name](8, T, _Idle()) for name in there()}
     seconds = medians({name: (lambda p=peer: p.walk(1)) for name, peer in idle.items()}, rounds)
     best = min((s for name, s in seconds.items() if name != "ddpm_core"), default=math.nan)
