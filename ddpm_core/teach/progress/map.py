@@ -65,7 +65,7 @@ class CourseMap:
         legend = "".join(f"<span>{_mark(o)} {WORDS[o]}</span>" for o in OUTCOMES)
         lessons = "".join(map(_lesson_html, self.lessons))
         return (
-            f"<style>{STYLE.read_text('utf-8')}</style>"
+            f"<style>\n{STYLE.read_text('utf-8')}</style>"
             "<section class='ddpm-map' aria-label='Map of the course'>"
             f"<header><b>{self.done} of {self.total}</b> exercises passed"
             f"<span class='legend'>{legend}</span></header><ol>{lessons}</ol></section>"
