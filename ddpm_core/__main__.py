@@ -5,6 +5,7 @@ import io
 import math
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -42,6 +43,7 @@ RECIPES = {
     ),
 }
 
+Commands = Any  # what argparse gives back for subcommands has no public name
 LARGEST_SEED = (1 << 63) - 1
 STEPS, CALIBRATION = 100, 500  # of `evaluate`: how many steps, unless told, and training pictures
 
@@ -67,60 +69,60 @@ def _train(args: argparse.Namespace) -> None:
 
 def _train_on(device: torch.device, args: argparse.Namespace) -> None:
     recipe, target = RECIPES[args.data], Path(args.out) / "model.safetensors"
-    checks.whole(args.seed, "--seed", 0, 1 << 42)
-    settings: dict[str, Any] = {
-        "images": args.images,
-        "batch": recipe.batch if args.batch is None else args.batch,
-        "lr": recipe.lr if args.lr is None else args.lr,
-        "ema": recipe.ema if args.ema is None else args.ema,
-        "seed": args.seed,
-        "bf16": args.bf16,
-    }
-    wishes = {"from": args.source, "agree": args.agree, "min_snr": args.min_snr}
+    save = target.with_name("run.safetensors")
+    settings, wishes = _settings(args, recipe)
     told = {"data": args.data, **settings} | {name: w for name, w in wishes.items() if w is not None}
-    if args.agree is not None:
-        checks.share(args.agree, "--agree")
     files.try_write(target)
     if target.is_file() and _finished(target, told | wishes, args.resume):
         return
-    save = target.with_name("run.safetensors")
     if save.is_file() and not args.resume:
         raise FileExistsError(f"{save} is of a run that has not ended; go on with --resume, or move it away")
-    if args.save_every is not None:
-        checks.whole(args.save_every, "--save-every", 1)
     images, labels, levels = recipe.read()[0]
     torch.manual_seed(args.seed)  # the network's first weights
     if args.source is None:
         denoiser = Denoiser(recipe.net(), cosine(), recipe.prediction, clip=1.0).to(device)
     else:
         denoiser = _fitting(args.source, images, device)
-    net = cast(UNet | MLP, denoiser.net)
-    y = labels if net.config["classes"] else None
+    config = cast(UNet | MLP, denoiser.net).config
+    y = labels if config["classes"] else None
     if args.agree is not None:
         y = _agreed(images, y, args.agree)
-    start = time.perf_counter()
-    whole = {**told, "net": net.config}
+    start, whole = time.perf_counter(), {**told, "net": config}
     resume = _resumed(save, whole) if args.resume and save.is_file() else None
-    steps = train(denoiser, images, y, **settings, min_snr=args.min_snr, resume=resume)
     last = int(resume["counts"][0]) if resume else 0
+    steps = train(denoiser, images, y, **settings, min_snr=args.min_snr, resume=resume)
     if not parallel.first():
-        for _ in steps:
-            pass
+        deque(steps, 0)  # the others train along, and say and save nothing
         return
-    weights, several = sum(p.numel() for p in net.parameters()), parallel.count()
-    where = f"{several} x {device.type}" if several > 1 else str(device)
-    print(f"{len(images):,} images, {weights:,} weights, on {where}", flush=True)
-    if last:
-        print(f"resumed at {last} images", flush=True)
+    _announce(denoiser, len(images), device, last)
     for step in watch(steps, args.images):
         if args.save_every and step.images // args.save_every > last // args.save_every:
             checkpoints.write_tensors(save, step.run.tensors(), whole)
         last = step.images
-    seconds = time.perf_counter() - start
-    shape = list(images.shape[1:])
+    seconds, shape = time.perf_counter() - start, list(images.shape[1:])
     checkpoints.save(denoiser, target, shape=shape, levels=levels, seconds=round(seconds, 1), **told)
     save.unlink(missing_ok=True)
     print(f"{last:,} images in {seconds:.0f} s: {target}")
+
+
+def _settings(args: argparse.Namespace, recipe: Recipe) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `train` takes, with the recipe's values where none are given; and what else was wished for."""
+    checks.whole(args.seed, "--seed", 0, 1 << 42)
+    if args.agree is not None:
+        checks.share(args.agree, "--agree")
+    if args.save_every is not None:
+        checks.whole(args.save_every, "--save-every", 1)
+    settings = {name: getattr(args, name) for name in ("images", "batch", "lr", "ema", "seed", "bf16")}
+    settings |= {n: getattr(recipe, n) for n in ("batch", "lr", "ema") if settings[n] is None}
+    return settings, {"from": args.source, "agree": args.agree, "min_snr": args.min_snr}
+
+
+def _announce(denoiser: Denoiser, images: int, device: torch.device, last: int) -> None:
+    weights, several = sum(p.numel() for p in denoiser.parameters()), parallel.count()
+    where = f"{several} x {device.type}" if several > 1 else str(device)
+    print(f"{images:,} images, {weights:,} weights, on {where}", flush=True)
+    if last:
+        print(f"resumed at {last} images", flush=True)
 
 
 def _finished(target: Path, wish: dict[str, Any], resume: bool) -> bool:
@@ -307,6 +309,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ddpm_core", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="train | sample | evaluate")
 
+    for add in (_train_parser, _sample_parser, _evaluate_parser):
+        command = add(commands)
+        command.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    return parser
+
+
+def _train_parser(commands: Commands) -> argparse.ArgumentParser:
     t = commands.add_parser("train", help="train a denoiser and leave OUT/model.safetensors")
     t.add_argument("--data", choices=sorted(RECIPES), default="digits")
     t.add_argument("--images", type=int, default=200_000, help="how many to see (default: %(default)s)")
@@ -334,7 +343,10 @@ def _parser() -> argparse.ArgumentParser:
     t.add_argument("--save-every", type=int, metavar="N", help="save the whole run every N images")
     t.add_argument("--resume", action="store_true", help="go on from the last save, if there is one")
     t.set_defaults(run=_train)
+    return t
 
+
+def _sample_parser(commands: Commands) -> argparse.ArgumentParser:
     s = commands.add_parser("sample", help="sample, and leave the array `images` in OUT (npz)")
     s.add_argument(
         "--from", dest="source", required=True, metavar="NAME", help="a folder, a file, or a model that ships"
@@ -349,7 +361,10 @@ def _parser() -> argparse.ArgumentParser:
     s.add_argument("--seed", type=int, default=0)
     s.add_argument("--out", required=True, metavar="FILE")
     s.set_defaults(run=_sample)
+    return s
 
+
+def _evaluate_parser(commands: Commands) -> argparse.ArgumentParser:
     e = commands.add_parser("evaluate", help="print the bound on -log p of test pictures, by term")
     e.add_argument(
         "--from", dest="source", required=True, metavar="NAME", help="a folder, a file, or a model that ships"
@@ -358,10 +373,7 @@ def _parser() -> argparse.ArgumentParser:
     e.add_argument("--steps", type=int, help=f"how many steps (default: {STEPS})")
     e.add_argument("--seed", type=int, default=0)
     e.set_defaults(run=_evaluate)
-
-    for command in (t, s, e):
-        command.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
-    return parser
+    return e
 
 
 if __name__ == "__main__":

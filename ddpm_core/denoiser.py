@@ -22,12 +22,12 @@ def guide(plain: Tensor, conditional: Tensor, strength: float) -> Tensor:
 
 
 class Denoiser(nn.Module):
-    """E[x_0 | x_t] as a network sees it.
+    """A network's estimate of E[x_0 | x_t].
 
     net: a module (x_t, t) -> output of x_t's shape, with t (B,) whole; a network with labels takes them
-    third, net(x_t, t, y), y (B,) whole, -1 for "no label".  What the output means is `prediction`'s word.
-    clip: data lie in [-clip, clip], so E[x_0 | x_t] does too: an estimate outside is moved to the nearest
-    end.  At the last levels a small error of the network is divided by a tiny signal; this contains it.
+    third, net(x_t, t, y), y (B,) whole, -1 for "no label".  prediction: what the output means.  clip: if the
+    data lie in [-clip, clip], so does E[x_0 | x_t], and estimates are clamped to it.  Without it, at the
+    noisiest levels a small error of the output is divided by a tiny signal, and the estimate explodes.
     """
 
     def __init__(self, net: nn.Module, schedule: Schedule, prediction: Prediction, clip: float | None = None):
@@ -74,7 +74,7 @@ class Denoiser(nn.Module):
         return self.errors(x0, t.to(x0.device), eps, y)
 
     def errors(self, x0: Tensor, t: Tensor, eps: Tensor, y: Tensor | None = None) -> Tensor:
-        """`loss`, unchecked: what a training loop calls."""
+        """`loss` without checks, for training loops."""
         s, now = self.schedule.at(t - 1, x0), self.schedule.at(t, x0)
         xt = q_sample(x0, eps, now)
         out = self._out(xt, t, *(() if y is None else (y,)))
@@ -90,11 +90,11 @@ class Denoiser(nn.Module):
         return Denoiser(Labelled(self.net, y), self.schedule, self.prediction, self.clip)
 
     def guided(self, y: Tensor, strength: float) -> "Denoiser":
-        """This denoiser pushed from what it says without a label past what it says with it: see `guide`.
+        """This denoiser with classifier-free guidance: outputs with and without a label, mixed by `guide`.
 
         y: (B,), or (1,) for all.  strength: 0 for no label, 1 for `given(y)`, both at half the cost; above 1
-        the label counts for more than it should.  The output is mixed, before `clip`; x_0's estimate is
-        affine in it with slopes that only know the level, so mixing estimates would be the same.
+        the label counts for more than in p(x | y).  Outputs are mixed before `clip`.  An estimate of x_0 is
+        affine in the output, with slopes that depend on the level alone, so mixing estimates is the same.
         ValueError for a network without labels, TypeError or ValueError for other bad input.
         """
         y = self.labels(y, len(y) if isinstance(y, Tensor) and y.ndim else 0)
@@ -145,7 +145,7 @@ class Labelled(nn.Module):
 
 
 class Guided(Labelled):
-    """A network whose labels are fixed and count `strength` times: one call, on a batch twice as large."""
+    """A network whose labels are fixed, guided: one call, on a batch twice as large."""
 
     def __init__(self, net: nn.Module, y: Tensor, strength: float):
         super().__init__(net, y)

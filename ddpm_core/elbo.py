@@ -30,11 +30,12 @@ def pixels(levels: int) -> Decoder:
 
 
 class Calibrated:
-    """p(x_s | x_t) with the variance that suits the network: the posterior's, and what x_0's estimate adds.
+    """p(x_s | x_t) with the variance that gives the best bound for this network.
 
-    The best Gaussian for x_s | x_t is wider than q(x_s | x_t, x_0) by the error of the estimate of x_0, seen
-    through the slope of the posterior's mean.  The bound wants no more than that error for each number, and
-    it can be measured on training data.  Bao et al. 2022 (Analytic-DPM), theorem 1.
+    It is the variance of q(x_s | x_t, x_0), plus the mean squared error of the estimate of x_0 times the
+    squared slope of the posterior's mean in x_0.  The error of each number is measured on training data.
+    Bao et al. 2022 (Analytic-DPM), theorem 1, has one variance and the exact score; for each number and an
+    imperfect network, Bao et al. 2022b (extended Analytic-DPM).
 
     denoiser: whose errors; x0: data to measure them on, (N, ...); times: at which, all but a final 0.  As a
     `Reverse` it answers for these times alone; `calibrated.step` is the same as a rule for `sample`.
@@ -75,7 +76,7 @@ class Calibrated:
 def error(denoiser: Estimator, x0: Tensor, t: int, eps: Tensor) -> Tensor:
     """The mean squared error of the estimate of x_0 at time t, for each number: (1, ...).
 
-    Counted as if one more example had erred by the average everywhere, so that no number is held for sure.
+    One pseudo-example with the mean error is added, so that no variance is 0.
     """
     xt = q_sample(x0, eps, denoiser.schedule.at(t))
     square = (estimate(denoiser, xt, t) - x0) ** 2
@@ -178,10 +179,11 @@ def bound(terms: Iterable[Term]) -> Bound:
 
 
 def bound_times(schedule: Schedule, levels: int, steps: int | None = None) -> list[int]:
-    """Times for the bound of pictures with `levels` greys: T .. t, 0, with t the first as noisy as a grey.
+    """Times for the bound of pictures with `levels` greys: T .. t, 0.
 
-    Noise far below the distance of two greys costs many bits and says nothing: the last step may as well jump
-    from where its standard deviation is half that distance.  steps: how many, all of them if None.
+    t is the first time at which the noise's standard deviation reaches half the distance of two greys.
+    Steps below it would cost bits for noise that the greys don't have, so the last step jumps from t to 0.
+    steps: how many, all of them if None.
     """
     half = 1 / (checks.whole(levels, "levels", 2) - 1)
     start = next((t for t in range(1, schedule.T) if schedule.at(t).noise >= half), schedule.T)

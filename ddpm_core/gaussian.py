@@ -38,7 +38,7 @@ class Gaussian(NamedTuple):
         half = 1 / (checks.whole(levels, "levels", 2) - 1)
         low = ((x - half - self.mean) / self.var**0.5).masked_fill(x < half - 1, -math.inf)  # (B, ...)
         high = ((x + half - self.mean) / self.var**0.5).masked_fill(x > 1 - half, math.inf)
-        mirror = low > 0  # the tables of Phi are exact in the lower tail
+        mirror = low > 0  # log_ndtr is accurate in the lower tail
         low, high = torch.where(mirror, -high, low), torch.where(mirror, -low, high)
         below, upto = torch.special.log_ndtr(low), torch.special.log_ndtr(high)
         return per_example(upto + torch.log(-torch.expm1(below - upto)))

@@ -38,7 +38,7 @@ class Embedding(nn.Module):
 
 
 class SiLU(nn.SiLU):
-    """In place where no backward pass will ask for what came in, which saves a tenth of a forward pass."""
+    """In place where no gradient is kept, which saves a tenth of a forward pass."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(...) -> (...)."""
@@ -173,9 +173,9 @@ class MLP(nn.Module):
 
 
 def set_memory_format(net: nn.Module, bf16: bool = False) -> None:
-    """The weights of convolutions as they are multiplied fastest; what runs through follows them.
+    """Put the weights of convolutions into the memory format that is fastest; activations follow it.
 
-    With the channels last, save in bfloat16 on a CPU: there group norm takes four times as long so.
+    Channels last, except in bfloat16 on a CPU, where group norm takes four times as long that way.
     """
     plain = bf16 and next(net.parameters()).device.type == "cpu"
     net.to(memory_format=torch.contiguous_format if plain else torch.channels_last)  # type: ignore[call-overload]
@@ -187,7 +187,7 @@ def norm(c: int) -> nn.GroupNorm:
 
 
 def zero(layer: nn.Conv2d | nn.Linear) -> nn.Module:
-    """The layer with all its weights at 0, so that what it stands in starts as the identity."""
+    """The layer with all its weights set to 0, so that a residual block starts as the identity."""
     for weights in layer.parameters():
         nn.init.zeros_(weights)
     return layer

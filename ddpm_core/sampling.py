@@ -34,7 +34,7 @@ class Frame(NamedTuple):
 
 
 class Estimator(Protocol):
-    """Anything with a schedule that answers (x_t, t) with an estimate of x_0; t is (B,)."""
+    """What can be sampled from: it has a schedule, and answers (x_t, t), t (B,), by an estimate of x_0."""
 
     @property
     def schedule(self) -> Schedule:
@@ -68,8 +68,8 @@ def keeping(known: Tensor, mask: Tensor, rule: Rule = ancestral) -> Rule:
     """A rule that fills in: where `mask` is true, x_s is a draw of q(x_s | known), elsewhere it is `rule`'s.
 
     known: x_0 where it is known, (B, ...) or (1, ...), any finite value elsewhere; mask: bool, (B, ...) or
-    (1, ...).  Numbers that are replaced have no use for their noise: it serves the draw.  This stands in
-    for p(unknown | known), at times poorly: an estimate sees what is known through the noise of x_t alone.
+    (1, ...).  Known pixels are redrawn with the step's own noise.  This approximates a sample of
+    p(unknown | known), at times poorly: the network sees what is known only through the noise of x_t.
     Song et al. 2021, app. I.2; Lugmayr et al. 2022 (RePaint), eq. 8.  TypeError or ValueError for bad input.
     """
     checks.batch(known, "known")
@@ -88,18 +88,19 @@ def keeping(known: Tensor, mask: Tensor, rule: Rule = ancestral) -> Rule:
 
 @formula
 def langevin(x: Tensor, score: Tensor, step: float, noise: Tensor) -> Tensor:
-    """One move up the slope and one of chance; many small ones sample the law that the score is of.
+    """One step of Langevin dynamics; many small ones sample the distribution whose score is given.
 
-    x_t stays at its level t, unlike with a rule.  Song et al. 2021, algorithm 4 (the corrector).
+    x, score, noise: (B, ...); step: its size.  x stays at its noise level, unlike with a rule.  Song et al.
+    2021, algorithm 5 (the corrector).
     """
     return x + step * score + (2 * step) ** 0.5 * noise
 
 
 def without_gradients(work: Callable[P, R]) -> Callable[P, R]:
-    """A function that notes nothing for gradients; an interrupt at any moment leaves them as they were.
+    """Decorator: the function runs without gradients, and afterwards they are on or off as they were before.
 
-    `torch.no_grad` can be interrupted before it switches them on again.  Here that is done twice, and one
-    Ctrl-C cuts short one of the two.
+    That holds when Ctrl-C interrupts it, too.  `torch.no_grad` can be interrupted just before it switches
+    gradients on again; here that is done twice, and one Ctrl-C can cut short only one of the two.
     """
 
     @wraps(work)

@@ -108,8 +108,10 @@ def train(
     rise and before a fall to 0; ema: how slowly the average forgets; seed: of all that is drawn here (a
     network's own dropout draws from torch's generator);
     bf16: multiply in bfloat16 where torch.autocast does (the weights, their average and the loss stay as
-    they are); min_snr: count an error in x_0 at most so often (5 is usual) by drawing t in proportion to
-    `weights`, not uniformly, so that samples are good sooner, at some cost to the bound; resume:
+    they are); min_snr: weigh an error in x_0 by min(SNR, min_snr), 5 being usual, so that samples are good
+    sooner, at some cost to the bound.  The paper multiplies the loss; here t is drawn in proportion to
+    `weights`, which has the same expected gradient up to its scale, but `step.loss` is then no longer
+    comparable with that of a run without; resume:
     `step.run.tensors()` of an earlier run with the same arguments, which then ends with the same weights,
     bit for bit, as if it had never stopped.  The first call in a program lets it keep the memory that it
     frees (`speed.keep_memory`).
@@ -170,12 +172,12 @@ def _steps(run: Run, plan: Plan, x0: Tensor, y: Tensor | None) -> Iterator[Step]
         yield Step(run.images, mine, errors, run)
 
 
-@torch.enable_grad()  # also after an interrupt that came inside somebody's no_grad, and left gradients off
+@torch.enable_grad()  # an interrupt inside somebody's no_grad may have left gradients off
 def _step(run: Run, x0: Tensor, t: Tensor, y: Tensor | None, bf16: bool) -> tuple[Tensor, Tensor]:
     g, mine = run.generator, parallel.own_slice(len(x0))
     eps = torch.randn(x0.shape, generator=g, device=g.device, dtype=x0.dtype)[mine]
     t = t[mine]
-    # no cache: where an earlier interrupt came inside an autocast, it would never be emptied again
+    # no cache: after an interrupt inside an autocast it would never be emptied again
     with torch.autocast(g.device.type, torch.bfloat16, enabled=bf16, cache_enabled=False):
         errors = run.online.errors(x0[mine], t, eps, None if y is None else y[mine]) / x0[0].numel()
     loss = errors.sum() / len(x0)
@@ -213,10 +215,10 @@ def _times(size: int, t_weights: Tensor | None, run: Run) -> Tensor:
 
 
 def weights(denoiser: Denoiser, most: float) -> Tensor:
-    """What the squared error of an output counts at the times 1..T: (T,), float64.
+    """The weight of the squared error of an output at the times 1..T: (T,), float64.
 
-    So much that the error in x_0 counts min(SNR, most) times.  Ho et al.'s loss, in the noise, counts it SNR
-    times, and so without end where hardly any noise is left.  Hang et al. 2023 (min-SNR), section 3.4.
+    It is such that the error in x_0 has the weight min(SNR, most).  In Ho et al.'s loss, which compares the
+    noise, it has the weight SNR, which grows without bound as t falls.  Hang et al. 2023, section 3.4.
     """
     schedule, one = denoiser.schedule, torch.ones(denoiser.schedule.T, dtype=torch.float64)
     times = torch.arange(1, schedule.T + 1)
@@ -237,7 +239,7 @@ def order(seen: int, size: int, n: int, seed: int) -> Tensor:
 
 
 def rate(progress: float, rise: float = 0.05) -> float:
-    """The learning rate's share of its highest at `progress` in 0..1: a linear rise, then half a cosine."""
+    """The learning rate as a fraction of its maximum, at `progress` in 0..1: linear warm-up, cosine decay."""
     if progress < rise:
         return (progress + 1e-3) / (rise + 1e-3)
     return 0.5 + 0.5 * math.cos(math.pi * (progress - rise) / (1 - rise))
