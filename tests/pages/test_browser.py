@@ -21,14 +21,7 @@ from ddpm_core.teach.judge import Prose
 from ddpm_core.teach.maths.faults import FAULTS
 from ddpm_core.teach.page.errata import watch_fault
 from ddpm_core.teach.page.quiz import quiz
-from ddpm_core.teach.page.widgets import (
-    export_html,
-    export_notebook,
-    loader,
-    mounted,
-    scrub_noise,
-    shape_schedule,
-)
+from ddpm_core.teach.page.widgets import export_html, loader, mounted, scrub_noise, shape_schedule
 
 SETUP = """
 import torch
@@ -499,22 +492,6 @@ def offline(chrome, errors):
         context.set_offline(True)
         show.asked = asked
         yield show
-
-
-def test_an_exported_notebook_lives_alone(offline, executed):
-    tab = offline(export_notebook(executed, mathjax_url="data:text/javascript,"))
-    tab.wait_for_function("document.querySelectorAll('canvas[data-t][data-ready]').length === 4")
-    _, canvas, slider = scrubber(tab, 0)
-    slider.focus()
-    for key in ("PageUp", "PageUp", "PageUp", "ArrowRight"):
-        tab.keyboard.press(key)
-    assert_drawn(canvas, 301)
-    assert_drawn(scrubber(tab, 3)[1], 301)  # the same widget, shown twice
-    _, canvas, slider = scrubber(tab, 1)
-    slider.focus()
-    tab.keyboard.press("End")
-    assert canvas.get_attribute("data-t") == "0"
-    assert not [url for url in offline.asked if not url.startswith(("data:", "blob:"))]
 
 
 def test_all_noise_levels_are_torch_s_within_one_grey_level_in_colour_too(offline):

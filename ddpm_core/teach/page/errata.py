@@ -16,7 +16,8 @@ from ...schedule import Level
 from ...study.exact import Mixture
 from ..maths.faults import FAULTS, RIGHT, Fault
 from ..text.markup import inline, plain
-from .widgets import STATIC, Scrubber, with_player
+from . import asset
+from .widgets import Scrubber
 
 
 class SideBySide:
@@ -60,8 +61,8 @@ EDGE = 3.0  # what lies beyond is said in words
 class FaultWatcher(Scrubber):
     """What `watch_fault` makes.  `fault` moves like `t`."""
 
-    _esm = with_player("errata.js")
-    _css = (STATIC / "scrub.css").read_text("utf-8") + (STATIC / "errata.css").read_text("utf-8")
+    _esm = asset("player.js", "errata.js")
+    _css = asset("scrub.css", "errata.css")
     fault = traitlets.Unicode(help="the number of the fault beside the right sampler").tag(sync=True)
     faults: traitlets.List[Any] = traitlets.List(help="[number, title, printed, right] of each").tag(
         sync=True

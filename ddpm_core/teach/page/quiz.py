@@ -5,7 +5,6 @@ The page shows them with native form controls; Python judges.
 
 import html
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -15,8 +14,7 @@ from ..bank import bank
 from ..judge import Choice, Exercise, Prose, Verdict
 from ..progress import file as progress
 from ..text.markup import inline, markup, plain
-
-STATIC = Path(__file__).parent / "static"
+from . import asset
 
 
 def quiz(exercise: Exercise | str) -> "Quiz":
@@ -40,8 +38,8 @@ def quiz(exercise: Exercise | str) -> "Quiz":
 class Quiz(anywidget.AnyWidget):
     """A question on the page.  `check` answers it from a cell, which counts as a click does."""
 
-    _esm = STATIC / "quiz.js"
-    _css = STATIC / "quiz.css"
+    _esm = asset("quiz.js")
+    _css = asset("quiz.css")
 
     view = traitlets.Dict().tag(sync=True)  # what is shown, once
     asked = traitlets.Dict().tag(sync=True)  # page to Python: {n, choice} or {n, text, marks}

@@ -5,7 +5,7 @@
     w = shape_schedule()                   pull at a schedule
 
 `w.t` is where the slider stands, and setting it moves the slider.  Each leaves a still picture behind in
-the notebook, and `export_html` and `export_notebook` keep it alive without a kernel and without a network.
+the notebook, and `export_html` keeps it alive without a kernel and without a network.
 """
 
 import base64
@@ -14,7 +14,6 @@ import io
 import json
 import math
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -29,23 +28,18 @@ from ...data import digits, to_bytes
 from ...process import q_sample
 from ...sampling import Frame, randn
 from ...schedule import Schedule, cosine, linear
+from . import asset
 
-STATIC = Path(__file__).parent / "static"
 MAX_FRAMES = 24_000_000  # bytes of pixels that a page is asked to hold
 BOUNDS = {"beta_min": (1e-6, 1e-2), "beta_max": (1e-3, 0.1), "T": (10, 2000)}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
 
-def with_player(name: str) -> str:
-    """The script of a widget: `player.js`, and then its own file."""
-    return "".join((STATIC / file).read_text("utf-8") for file in ("player.js", name))
-
-
 class Scrubber(anywidget.AnyWidget):
     """What scrubbers share: `t`, the still picture, a short repr."""
 
-    _css = (STATIC / "scrub.css").read_text("utf-8")
+    _css = asset("scrub.css")
     t = traitlets.Int(0, help="where the slider stands").tag(sync=True)
     shape = traitlets.List(traitlets.Int(), help="n, height, width, channels").tag(sync=True)
     columns = traitlets.Int(1, help="pictures in a row").tag(sync=True)
@@ -81,7 +75,7 @@ class Scrubber(anywidget.AnyWidget):
 class NoiseScrubber(Scrubber):
     """What `scrub_noise` makes."""
 
-    _esm = with_player("noise.js")
+    _esm = asset("player.js", "noise.js")
     x0 = traitlets.Bytes(help="float16 (n, h, w, c)").tag(sync=True)
     eps = traitlets.Bytes(help="float16 (n, h, w, c)").tag(sync=True)
     abar = traitlets.Bytes(help="float64 (T+1,)").tag(sync=True)
@@ -116,7 +110,7 @@ class NoiseScrubber(Scrubber):
 class FrameScrubber(Scrubber):
     """What `scrub` makes."""
 
-    _esm = with_player("frames.js")
+    _esm = asset("player.js", "frames.js")
     times = traitlets.List(traitlets.Int(), help="the t of each frame").tag(sync=True)
     xt = traitlets.Bytes(help="grey levels (frames, n, h, w, c)").tag(sync=True)
     x0 = traitlets.Bytes(help="the same, without the frames that have none").tag(sync=True)
@@ -165,7 +159,7 @@ class FrameScrubber(Scrubber):
 class ScheduleShaper(Scrubber):
     """What `shape_schedule` makes.  `kind`, `beta_min`, `beta_max` and `T` move like `t`."""
 
-    _esm = with_player("shape.js")
+    _esm = asset("player.js", "shape.js")
     kind = traitlets.Enum(("linear", "cosine"), "linear").tag(sync=True)
     beta_min = traitlets.Float(1e-4).tag(sync=True)
     beta_max = traitlets.Float(0.02).tag(sync=True)
@@ -314,36 +308,6 @@ def export_html(widget: Scrubber) -> str:
     )
 
 
-def export_notebook(path: str | Path, **options: Any) -> str:
-    """The HTML of a notebook; scrubbers whose state it stores are alive, others show their still picture.
-
-    options: those of nbconvert's HTMLExporter, such as theme or mathjax_url.
-    """
-    import nbformat
-    from nbconvert import HTMLExporter
-
-    notebook = nbformat.read(path, as_version=4)
-    stored = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
-    others = False
-    for output in (o for cell in notebook.cells for o in cell.get("outputs", [])):
-        view = output.get("data", {}).get(WIDGET_VIEW)
-        entry = stored.get(view["model_id"]) if view else None
-        if entry and entry["model_name"] == "AnyModel":
-            still = base64.b64decode(output.data.get("image/png", ""))
-            output.data = nbformat.from_dict(
-                {"text/html": mounted(view["model_id"], entry, still, output.data.get("text/plain", ""))}
-            )
-            output.metadata = nbformat.from_dict({})
-        elif view and "image/png" in output.data:
-            del output.data[WIDGET_VIEW]
-        others |= WIDGET_VIEW in output.get("data", {})
-    if not others:
-        notebook.metadata.pop("widgets", None)
-        options = {"require_js_url": "data:text/javascript,", **options}
-    text, _ = HTMLExporter(**options).from_notebook_node(notebook)
-    return str(text).replace("</body>", f"{loader()}\n</body>")
-
-
 def mounted(model_id: str, entry: dict[str, Any], still: bytes, words: str) -> str:
     """The place of one widget in a page: its state as JSON, and its still picture where no script runs."""
     hidden = {"layout", "tabbable", "tooltip"}
@@ -361,7 +325,7 @@ def mounted(model_id: str, entry: dict[str, Any], still: bytes, words: str) -> s
 
 def loader() -> str:
     """The script that brings what `mounted` made to life; one for a page."""
-    return f'<script type="module">\n{(STATIC / "mount.js").read_text("utf-8")}</script>'
+    return f'<script type="module">\n{asset("mount.js")}</script>'
 
 
 def _pictures(x: object, name: str) -> Tensor:

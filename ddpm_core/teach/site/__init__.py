@@ -16,7 +16,7 @@ from pathlib import Path
 from string import Template
 
 from ..page.widgets import loader
-from .lessons import Lesson, Section, Stage, lesson, words
+from .lessons import Page, Section, Stage, lesson, words
 from .runs import PACKAGE, executed
 from .sheet import formula_sheet
 
@@ -34,7 +34,7 @@ kept. In a copy of the course, with Python 3.11 or newer and <code>make</code>:<
 <pre class="out">make lab</pre>"""
 
 
-def build(notebooks: Path, out: Path, kept: Path) -> list[Lesson]:
+def build(notebooks: Path, out: Path, kept: Path) -> list[Page]:
     """Write the site of the notebooks in a folder to `out`; `kept` holds the runs, for the next time.
 
     Of what lies in `out`, only what an earlier `build` wrote there is replaced, and that at the very end.
@@ -104,7 +104,7 @@ def _mark(out: Path, names: set[str]) -> None:
     (out / MARK).write_text(json.dumps({"files": sorted(names)}, indent=1) + "\n", "utf-8")
 
 
-def _files(lessons: Sequence[Lesson]) -> dict[str, bytes]:
+def _files(lessons: Sequence[Page]) -> dict[str, bytes]:
     """All that a site consists of, by name."""
     pages = _pages(lessons)
     pictures = {name: content for each in lessons for name, content in each.files.items()}
@@ -114,7 +114,7 @@ def _files(lessons: Sequence[Lesson]) -> dict[str, bytes]:
     return copied | pictures | {name: text.encode() for name, text in texts.items()}
 
 
-def _pages(lessons: Sequence[Lesson]) -> dict[str, str]:
+def _pages(lessons: Sequence[Page]) -> dict[str, str]:
     """The HTML of every page, by its name."""
     pages = {"index.html": _page("index.html", COURSE, _index(lessons), lessons)}
     for k, each in enumerate(lessons):
@@ -127,7 +127,7 @@ def _pages(lessons: Sequence[Lesson]) -> dict[str, str]:
     return pages
 
 
-def _page(name: str, title: str, body: str, lessons: Sequence[Lesson]) -> str:
+def _page(name: str, title: str, body: str, lessons: Sequence[Page]) -> str:
     return Template((HERE / "page.html").read_text("utf-8")).substitute(
         kind=re.split(r"[-.]", name)[0],
         title=html.escape(title if title == COURSE else f"{title} · {COURSE}"),
@@ -136,7 +136,7 @@ def _page(name: str, title: str, body: str, lessons: Sequence[Lesson]) -> str:
     )
 
 
-def _contents(name: str, lessons: Sequence[Lesson]) -> str:
+def _contents(name: str, lessons: Sequence[Page]) -> str:
     """The list of the lessons, with the sections of the one that is open."""
     items = []
     for each in lessons:
@@ -150,7 +150,7 @@ def _contents(name: str, lessons: Sequence[Lesson]) -> str:
     return f'<ol>{"".join(items)}</ol><p><a href="formulas.html"{mark}>Formula sheet</a></p>'
 
 
-def _ends(before: Lesson | None, after: Lesson | None) -> str:
+def _ends(before: Page | None, after: Page | None) -> str:
     links = "".join(
         f'<a rel="{rel}" href="{each.name}"><small>{word}</small> '
         f"{each.number} · {html.escape(each.title)}</a>"
@@ -160,7 +160,7 @@ def _ends(before: Lesson | None, after: Lesson | None) -> str:
     return f'<nav class="ends" aria-label="Neighbouring lessons">{links}</nav>'
 
 
-def _index(lessons: Sequence[Lesson]) -> str:
+def _index(lessons: Sequence[Page]) -> str:
     rows = "".join(
         f'<li><a href="{each.name}"><b>{each.number}</b> {html.escape(each.title)}</a><p>{each.lead}</p></li>'
         for each in lessons
@@ -181,13 +181,13 @@ def _index(lessons: Sequence[Lesson]) -> str:
     )
 
 
-def _stage(each: Lesson, stage: Stage) -> str:
+def _stage(each: Page, stage: Stage) -> str:
     back = f'<a href="{each.name}#{stage.section.id}">{each.number} · {html.escape(each.title)}</a>'
     body = f"<h1>{stage.section.title}</h1><p>{back}</p>{stage.mount}{loader()}"
     return _page(stage.name, stage.title, body, [])
 
 
-def _sheet(lessons: Sequence[Lesson]) -> str:
+def _sheet(lessons: Sequence[Page]) -> str:
     """The sheet, with a link to the lesson in which the proofs are run."""
     where = next(
         (
@@ -216,10 +216,10 @@ def _linked(text: str, pages: dict[str, str]) -> str:
     return re.sub(r"""href=(["'])([^"':#]+)\.ipynb(#[^"']*)?\1""", page, text)
 
 
-def _found(lessons: Sequence[Lesson]) -> str:
+def _found(lessons: Sequence[Page]) -> str:
     """What the search looks through: page and section, the lesson, the heading, the words, as JSON."""
 
-    def entry(each: Lesson, section: Section) -> list[str]:
+    def entry(each: Page, section: Section) -> list[str]:
         return [
             f"{each.name}#{section.id}",
             f"{each.number} · {each.title}",

@@ -47,7 +47,7 @@ class Stage(NamedTuple):
 
 
 @dataclass
-class Lesson:
+class Page:
     """What `lesson` makes of a notebook."""
 
     name: str  # of the page
@@ -62,10 +62,10 @@ class Lesson:
     missing: list[str] = field(default_factory=list)  # pictures that aren't found
 
 
-def lesson(stem: str, notebook: NotebookNode, folder: Path) -> Lesson:
+def lesson(stem: str, notebook: NotebookNode, folder: Path) -> Page:
     """The page of a notebook of that name that lies in `folder`."""
     number, _, rest = stem.partition("_")
-    page = Lesson(f"{stem}.html", number, rest.replace("_", " ").capitalize() or stem)
+    page = Page(f"{stem}.html", number, rest.replace("_", " ").capitalize() or stem)
     writer = _Writer(page, notebook, folder)
     page.html = "\n".join(writer.cells())
     if first := re.search(r"<h1[^>]*>(.*?)</h1>", page.html, re.S):
@@ -89,7 +89,7 @@ def words(text: str) -> str:
 class _Writer:
     """Goes through a notebook once, and keeps in `page` what it finds."""
 
-    def __init__(self, page: Lesson, notebook: NotebookNode, folder: Path) -> None:
+    def __init__(self, page: Page, notebook: NotebookNode, folder: Path) -> None:
         self.page, self.notebook, self.folder = page, notebook, folder
         self.widgets = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
         self.renderer = _Renderer(self)
