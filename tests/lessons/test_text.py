@@ -428,7 +428,7 @@ def test_a_fault_is_seen_however_it_is_written(fault):
 
 HOSTS = {  # a new one is added once it was looked at
     "www.youtube.com", "creativecommons.org", "doi.org", "github.com", "keepachangelog.com", "pytorch.org",
-    "semver.org", "nodejs.org", "www.fatiando.org",
+    "semver.org", "nodejs.org", "www.fatiando.org", "py-filelock.readthedocs.io", "mistune.lepture.com",
 }  # fmt: skip
 LINK = re.compile(r"\[([^\[\]]*)\]\(([^()\s]*)\)|(?:href|src)=[\"']([^\"']*)[\"']")
 
