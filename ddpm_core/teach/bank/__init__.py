@@ -1,6 +1,7 @@
 """The bank: every exercise of the course, by its id, lesson.number.
 
-An author adds one to its lesson's list, with its likely mistakes; the tests find it there.
+An author adds one to its lesson's list, with its likely mistakes; the tests find it there.  A number that the
+library knows has a place in the text, such as ⟨noise_500:.3f⟩; see `words`.
 """
 
 import difflib
@@ -9,10 +10,13 @@ from types import MappingProxyType
 
 from ..judge import Exercise
 from . import lesson00, lesson01, lesson02, lesson03, lesson04, lesson05, lesson06, lesson07
+from .words import filled
 
 LESSONS = (lesson00, lesson01, lesson02, lesson03, lesson04, lesson05, lesson06, lesson07)
 
-bank: Mapping[str, Exercise] = MappingProxyType({e.id: e for lesson in LESSONS for e in lesson.EXERCISES})
+bank: Mapping[str, Exercise] = MappingProxyType(
+    {e.id: filled(e, getattr(lesson, "NUMBERS", {})) for lesson in LESSONS for e in lesson.EXERCISES}
+)
 
 
 def find(id: str) -> Exercise:

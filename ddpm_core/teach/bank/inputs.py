@@ -26,6 +26,7 @@ class TwoModes(nn.Module):
 
 
 TWO_MODES = Denoiser(TwoModes(), SCHEDULE, Eps())
+TWO_MODES_VARIANCE = 1 - (0.7 - 0.3) ** 2 + 0.01
 
 
 def one(value: float) -> Tensor:

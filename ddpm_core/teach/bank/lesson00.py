@@ -53,13 +53,13 @@ EXERCISES = [
             ),
             Mistake(
                 "difference",
-                "You subtracted something: 16 - 9 = 7 is a difference of variances, and 2.6458 its root. "
-                "Adding noise never makes less of it.",
+                "You subtracted something: 16 - 9 = 7 is a difference of variances, and ⟨example:.4f⟩ its "
+                "root. Adding noise never makes less of it.",
                 7**0.5,
             ),
         ],
-        worked="Variances of independent quantities add: $3^2 + 4^2 = 25$, and $\\sqrt{25} = 5$. This one "
-        "rule carries the whole forward process.",
+        worked=r"Variances of independent quantities add: $3^2 + 4^2 = 25$, and $\sqrt{25} = 5$. This one "
+        r"rule carries the whole forward process.",
         right="Right: variances add, 9 + 16 = 25, and the root is 5.",
     ),
     Choice(
@@ -73,9 +73,9 @@ EXERCISES = [
         },
         answer="a",
         why={
-            "b": "Pure noise stands at the other end, at the last t: with linear(1000), x_1000 keeps 0.6 % "
-            "of the picture.",
-            "c": "The first noised picture is x_1. x_0 has seen no step yet, and x_2 has seen two.",
+            "b": "Pure noise stands at the other end, at the last t: with linear(1000), $x_{1000}$ keeps "
+            "⟨signal_1000:.1%⟩ of the picture.",
+            "c": "The first noised picture is $x_1$. $x_0$ has seen no step yet, and $x_2$ has seen two.",
         },
         hints=["How many steps of noise has $x_0$ seen?"],
         worked="$x_0$ has seen no step of noise: it is the clean picture, **a**. The last state, $x_T$, has "
@@ -85,25 +85,30 @@ EXERCISES = [
     Symbolic(
         id="00.3",
         title="A formula",
-        prompt="With $\\alpha_t = 1 - \\beta_t$ and $\\bar\\alpha_t = \\bar\\alpha_{t-1}\\,\\alpha_t$: write "
-        "$\\bar\\alpha_t$ with $\\bar\\alpha_{t-1}$ and $\\beta_t$. They are typed `abar_prev` and `beta`. "
-        'The answer is text, such as `"abar_prev + beta"`; `ᾱ` and `β` are read as well.',
+        prompt=r"With $\alpha_t = 1 - \beta_t$ and $\bar\alpha_t = \bar\alpha_{t-1}\,\alpha_t$: write "
+        r"$\bar\alpha_t$ with $\bar\alpha_{t-1}$ and $\beta_t$. They are typed `abar_prev` and `beta`. The "
+        r'answer is text, such as `"abar_prev + beta"`; `ᾱ` and `β` are read as well.',
         answer="abar_prev*(1 - beta)",
         given=("abar_prev", "beta", "alpha"),
         also=["ᾱ_{t-1} - ᾱ_{t-1} β", "alpha*abar_prev", r"\bar\alpha_{t-1}(1-\beta_t)"],
         hints=[
-            "What is $\\alpha_t$ in terms of $\\beta_t$?",
-            "Put $1 - \\beta_t$ in the place of $\\alpha_t$.",
+            r"What is $\alpha_t$ in terms of $\beta_t$?",
+            r"Put $1 - \beta_t$ in the place of $\alpha_t$.",
         ],
         mistakes=[
-            Mistake("beta for alpha", "β_t stands where α_t = 1 − β_t belongs.", "abar_prev*beta"),
+            Mistake(
+                "beta for alpha",
+                r"$\beta_t$ stands where $\alpha_t$ = 1 − $\beta_t$ belongs.",
+                "abar_prev*beta",
+            ),
             Mistake(
                 "subtracted",
-                "You took β_t away from ᾱ_{t−1}. A step keeps a *share* of what is there: it multiplies.",
+                r"You took $\beta_t$ away from $\bar\alpha_{t-1}$. A step keeps a *share* of what is there: "
+                r"it multiplies.",
                 "abar_prev - beta",
             ),
         ],
-        worked="$\\bar\\alpha_t = \\bar\\alpha_{t-1}(1-\\beta_t)$, or any other way to write the same.",
+        worked=r"$\bar\alpha_t = \bar\alpha_{t-1}(1-\beta_t)$, or any other way to write the same.",
         right="Right. Any other form of the same formula would have done as well.",
     ),
     Function(

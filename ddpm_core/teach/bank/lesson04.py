@@ -6,11 +6,13 @@ import torch
 from torch import Tensor
 
 from ...denoiser import Denoiser
+from ...elbo import weight
 from ...prediction import Eps, Score, V
-from ...process import q_sample
+from ...process import posterior, q_sample
 from ...schedule import Level, Schedule
 from ..judge import SCHEDULE, Choice, Function, Mistake, Number, Prose, Symbolic
-from .inputs import steps, training
+from .inputs import SCHEDULE as LINEAR
+from .inputs import TWO_MODES_VARIANCE, one, steps, training
 
 
 def _eps_split(out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
@@ -146,6 +148,46 @@ def _square(gap: Tensor) -> Tensor:
     return (gap**2).sum(1)
 
 
+TIMES, BATCH = torch.arange(1, 1001), torch.zeros(1000, dtype=torch.float64)
+WEIGHTS = weight(Eps(), LINEAR.level(TIMES - 1, BATCH), LINEAR.level(TIMES, BATCH))  # sigma^2 = beta
+ABARS, NOISES = LINEAR.abar[1:], (1 - LINEAR.abar[1:]).sqrt()
+PRINTED = 2 * WEIGHTS * LINEAR.betas[1:] / (1 - ABARS)  # the weights as in the notes
+WIDTHS = 1 - 0.75 * ABARS  # variances of x_t for data of variance 1/4
+BEFORE, NOW = LINEAR.level(499), LINEAR.level(500)
+BETA_10, VARIANCE_10 = LINEAR.betas[10], 1 - LINEAR.abar[10]
+RATIO = float(NOW.noise / NOW.signal)
+
+NUMBERS = {
+    "hidden_100": 1 - 1 / (1 + 0.25 * LINEAR.snr[100]),  # Var(eps | x_t) for data of variance 1/4
+    "simple": NOISES.sum() / WIDTHS.sum(),
+    "bound": WEIGHTS @ NOISES / (WEIGHTS @ WIDTHS),
+    "picture": Eps().x0(one(0.5), one(1), BEFORE, NOW),
+    "barless": (1 - LINEAR.betas[500] ** 0.5 * 0.5) / LINEAR.alphas[500] ** 0.5,
+    "blind": 1 - NOISES.mean() ** 2,
+    "told": ABARS.mean(),
+    "half_noise": NOW.noise / 2,
+    "gap": NOW.signal + NOW.noise / 2 - 1,
+    "mixed": q_sample(one(1), one(0.5), BEFORE),
+    "printed": PRINTED[:10].sum() / PRINTED.sum(),
+    "first_factor": 1 / (2 * LINEAR.betas[1]),
+    "last_factor": 1 / (2 * LINEAR.betas[1000]),
+    "magnified_1": LINEAR.snr[1] ** -0.5,
+    "magnified_1000": LINEAR.snr[1000] ** -0.5,
+    "two_modes": TWO_MODES_VARIANCE,
+    "rootless": NOW.signal**4 * TWO_MODES_VARIANCE + NOW.noise**4,
+    "rooted": NOW.signal**2 * TWO_MODES_VARIANCE + NOW.noise**2,
+    "slope": 0.1**0.5 / 0.325,
+    "one_step": posterior(Eps().x0(one(0.5), one(1), BEFORE, NOW), one(1), BEFORE, NOW).mean,
+    "factor": BETA_10**2 / (LINEAR.alphas[10] * VARIANCE_10),
+    "printed_factor": BETA_10**2 / (LINEAR.alphas[10] * VARIANCE_10**2),
+    "too_large": 1 / VARIANCE_10,
+    "slip": (0.1 / 0.9) ** 0.5,
+    "slip_squared": 0.1 / 0.9,
+    "usual": WEIGHTS[0],
+    "early": WEIGHTS[:10].sum() / WEIGHTS.sum(),
+    "early_simple": 10 / 1000,
+}
+
 EXERCISES = [
     Prose(
         id="04.1",
@@ -156,9 +198,10 @@ EXERCISES = [
             "A first benefit: a target of the same scale at every t, training pairs for free at any t, a "
             "plain squared error, or the tie to the score.",
             "A second benefit, of these or better samples in practice.",
-            "Given x_t, the mean, x_0 and ε say the same: up to a weight it is the same regression.",
-            "A limit: with the weights dropped it isn't the ELBO any more, or ε is hardly predictable at "
-            "small t, or errors in x_0 grow at large t.",
+            r"Given $x_t$, the mean, $x_0$ and $\varepsilon$ say the same: up to a weight it is the same "
+            r"regression.",
+            r"A limit: with the weights dropped it isn't the ELBO any more, or $\varepsilon$ is hardly "
+            r"predictable at small t, or errors in $x_0$ grow at large t.",
         ],
         models=[
             "The noise has the same scale at every t, and pairs for training cost nothing: draw x_0, t and "
@@ -168,23 +211,25 @@ EXERCISES = [
         mistakes=[
             Mistake(
                 "exact noise",
-                "The noise can't be known exactly from x_t: in smooth data hardly any of it at t = 2. The "
-                "best network gives its mean, and at t = 100 a loss of 0.685 of 1 remains (data N(1, 0.25)).",
+                "The noise can't be known exactly from $x_t$: in smooth data hardly any of it at t = 2. The "
+                "best network gives its mean, and at t = 100 a loss of ⟨hidden_100:.3f⟩ of 1 remains (data "
+                "N(1, 0.25)).",
                 "It is better because the exact noise can be predicted and then removed.",
                 r"^(?!.*\b(targets?|trained (on|with|against)|compare[ds]?)\b).*"
                 r"(exact(ly)?\b(?! the same).{0,20}noise|noise.{0,30}\bexactly(?! the same))",
             ),
             Mistake(
                 "for conditions",
-                "Conditions don't need it: a network for x_0 can be given a label just as well. The score "
+                "Conditions don't need it: a network for $x_0$ can be given a label just as well. The score "
                 "explains guidance; no output is required for it.",
                 "We need noise prediction because it is needed for conditional generation.",
                 r"(needed|required|necessary|essential) for condition",
             ),
             Mistake(
                 "same optimum",
-                "Not with weights shared over t. For ε̂ = c · x_t on data N(0, 0.25), L_simple puts c at "
-                "1.016, the ELBO at 0.919: they care differently about t = 2 and t = 1000.",
+                r"Not with weights shared over t. For $\hat\varepsilon$ = c · $x_t$ on data N(0, 0.25), "
+                r"$L_{\text{simple}}$ puts c at ⟨simple:.3f⟩, the ELBO at ⟨bound:.3f⟩: they care "
+                r"differently about t = 2 and t = 1000.",
                 "It is simply equivalent to the ELBO so we get the same optimum.",
                 r"^(?!.*\b(weights? (is |are )?(kept|in)\b|with (its|the|their) (own )?weights?|drop)).*"
                 r"(equivalent to the elbo|same (optimum|objective) as the elbo)",
@@ -192,22 +237,22 @@ EXERCISES = [
         ],
         hints=[
             "What are mean and variance of the target, at t = 2 and at t = 1000?",
-            "What does the step from the ELBO to L_simple drop?",
+            r"What does the step from the ELBO to $L_{\text{simple}}$ drop?",
         ],
-        worked="The target is $\\mathcal N(0,I)$ at every $t$; pairs are made on the spot for any $t$; the "
-        "loss is a plain squared error; the output is the score up to a factor. Given $x_t$, the mean, "
-        "$x_0$ and $\\varepsilon$ differ by an affine map, so it is the same regression up to a weight. "
-        "Dropping the weight is a choice: $L_{\\text{simple}}$ gives better pictures and a slightly worse "
-        "likelihood. And at small $t$ the noise is hardly predictable, while at large $t$ an error in it is "
-        "magnified in $\\hat x_0$.",
+        worked=r"The target is $\mathcal N(0,I)$ at every $t$; pairs are made on the spot for any $t$; the "
+        r"loss is a plain squared error; the output is the score up to a factor. Given $x_t$, the mean, "
+        r"$x_0$ and $\varepsilon$ differ by an affine map, so it is the same regression up to a weight. "
+        r"Dropping the weight is a choice: $L_{\text{simple}}$ gives better pictures and a slightly worse "
+        r"likelihood. And at small $t$ the noise is hardly predictable, while at large $t$ an error in it "
+        r"is magnified in $\hat x_0$.",
         right="Good: what is gained, what stays the same, and what it costs.",
     ),
     Symbolic(
         id="04.2",
         title="$x_0$ from $x_t$ and the noise",
-        prompt="Given $x_t$ and the noise $\\varepsilon$ in it, what is $x_0$? (The notes pose this with "
-        "$\\sqrt{\\alpha_t}$ and $\\sqrt{1-\\alpha_t}$, without bars. That is one step of the chain, and "
-        "inverting it gives $x_{t-1}$. Start from the closed form of $x_t$, with bars.)",
+        prompt=r"Given $x_t$ and the noise $\varepsilon$ in it, what is $x_0$? (The notes pose this with "
+        r"$\sqrt{\alpha_t}$ and $\sqrt{1-\alpha_t}$, without bars. That is one step of the chain, and "
+        r"inverting it gives $x_{t-1}$. Start from the closed form of $x_t$, with bars.)",
         answer="(x_t - sqrt(1-abar)*eps)/sqrt(abar)",
         given=("x_t", "eps", *SCHEDULE),
         also=[
@@ -216,14 +261,14 @@ EXERCISES = [
             "abar^(-1/2)*(x_t - eps_theta(x_t, t)*(1-abar)^0.5)",
         ],
         hints=[
-            "Write down $x_t$ with $x_0$ and ε, and solve.",
+            r"Write down $x_t$ with $x_0$ and $\varepsilon$, and solve.",
             "First take the noise away, then undo the shrink.",
         ],
         mistakes=[
             Mistake(
                 "no bars",
-                "That inverts *one* step: it gives x_{t−1} from x_t and that step's noise. From x_0 to x_t "
-                "there are t steps, and the bars count them all.",
+                "That inverts *one* step: it gives $x_{t-1}$ from $x_t$ and that step's noise. From $x_0$ "
+                "to $x_t$ there are t steps, and the bars count them all.",
                 "(x_t - sqrt(1-alpha)*eps)/sqrt(alpha)",
             ),
             Mistake(
@@ -234,17 +279,17 @@ EXERCISES = [
             ),
             Mistake(
                 "divided by abar",
-                "You divided by ᾱ_t; the picture was multiplied by its root.",
+                r"You divided by $\bar\alpha_t$; the picture was multiplied by its root.",
                 "(x_t - sqrt(1-abar)*eps)/abar",
             ),
             Mistake(
                 "plus",
-                "The noise is in x_t with a plus, so it is taken away with a minus.",
+                "The noise is in $x_t$ with a plus, so it is taken away with a minus.",
                 "(x_t + sqrt(1-abar)*eps)/sqrt(abar)",
             ),
             Mistake(
                 "times",
-                "You multiplied by √ᾱ_t once more; the shrink is to be undone.",
+                r"You multiplied by $\sqrt{\bar\alpha_t}$ once more; the shrink is to be undone.",
                 "(x_t - sqrt(1-abar)*eps)*sqrt(abar)",
             ),
             Mistake(
@@ -254,86 +299,95 @@ EXERCISES = [
             ),
             Mistake(
                 "lost root",
-                "1 − ᾱ_t is the noise's variance; its factor in x_t is the root.",
+                r"1 − $\bar\alpha_t$ is the noise's variance; its factor in $x_t$ is the root.",
                 "(x_t - (1-abar)*eps)/sqrt(abar)",
             ),
         ],
-        worked="$x_0 = (x_t-\\sqrt{1-\\bar\\alpha_t}\\,\\varepsilon)/\\sqrt{\\bar\\alpha_t}$. At $t=500$, "
-        "$x_t=1$ and $\\varepsilon=0.5$ it is 1.8551; without the bars it would be 0.9547.",
-        right="Right. With a network's ε̂ for ε this is x̂_0, its guess at the picture.",
+        worked=r"$x_0 = (x_t-\sqrt{1-\bar\alpha_t}\,\varepsilon)/\sqrt{\bar\alpha_t}$. At $t=500$, $x_t=1$ "
+        r"and $\varepsilon=0.5$ it is ⟨picture:.4f⟩; without the bars it would be ⟨barless:.4f⟩.",
+        right=r"Right. With a network's $\hat\varepsilon$ for $\varepsilon$ this is $\hat x_0$, its guess "
+        r"at the picture.",
     ),
     Choice(
         id="04.3",
         title="One step of training",
         prompt="Which of these is a training step for a network that predicts noise?",
         options={
-            "a": "Draw x_0, a whole t in 1..T and ε; x_t = √ᾱ_t x_0 + √(1−ᾱ_t) ε; loss ‖ε − net(x_t, t)‖².",
-            "b": "Draw x_0, t and ε; noise x_0 step by step up to t; loss ‖ε_t − net(x_t, t)‖² with the "
-            "last step's noise.",
-            "c": "Draw x_0, t and ε; x_t as in a; loss ‖ε − net(x_t)‖².",
-            "d": "Draw x_0, t and ε; x_t as in a; loss ‖(x_t − x_0) − net(x_t, t)‖².",
-            "e": "Draw x_0, a real t in [1, T] and ε; x_t as in a; loss ‖ε − net(x_t, t)‖.",
-            "f": "Draw x_0, t and ε; x_t = √α_t x_0 + √(1−α_t) ε; loss ‖ε − net(x_t, t)‖².",
-            "g": "Draw x_0, t and ε; x_t as in a; loss ‖ε − net(x_t, t)‖², where the network puts out "
-            "x_{t−1}.",
+            "a": r"Draw $x_0$, a whole t in 1..T and $\varepsilon$; $x_t$ = $\sqrt{\bar\alpha_t}$ $x_0$ + "
+            r"$\sqrt{1-\bar\alpha_t}$ $\varepsilon$; loss ‖$\varepsilon$ − net($x_t$, t)‖².",
+            "b": r"Draw $x_0$, t and $\varepsilon$; noise $x_0$ step by step up to t; loss ‖$\varepsilon_t$ "
+            r"− net($x_t$, t)‖² with the last step's noise.",
+            "c": r"Draw $x_0$, t and $\varepsilon$; $x_t$ as in a; loss ‖$\varepsilon$ − net($x_t$)‖².",
+            "d": r"Draw $x_0$, t and $\varepsilon$; $x_t$ as in a; loss ‖($x_t$ − $x_0$) − net($x_t$, t)‖².",
+            "e": r"Draw $x_0$, a real t in [1, T] and $\varepsilon$; $x_t$ as in a; loss ‖$\varepsilon$ − "
+            r"net($x_t$, t)‖.",
+            "f": r"Draw $x_0$, t and $\varepsilon$; $x_t$ = $\sqrt{\alpha_t}$ $x_0$ + $\sqrt{1-\alpha_t}$ "
+            r"$\varepsilon$; loss ‖$\varepsilon$ − net($x_t$, t)‖².",
+            "g": r"Draw $x_0$, t and $\varepsilon$; $x_t$ as in a; loss ‖$\varepsilon$ − net($x_t$, t)‖², "
+            r"where the network puts out $x_{t-1}$.",
         },
         answer="a",
         why={
-            "b": "The steps are not needed, for x_t has a closed form; and the last step's noise is not the "
-            "noise in x_t. At t = 500 the last step brings a standard deviation of 0.100 of the 0.960 that "
-            "are there.",
-            "c": "The network isn't told t. One function then has to serve x_2, nearly clean, and x_1000, "
-            "pure noise: on data N(0, 1) the best t-free line has a loss of 0.351 instead of 0.276.",
-            "d": "x_t − x_0 is not the noise: x_0 has been shrunk as well. At t = 500, with x_0 = 1 and ε = "
-            "0.5, it is −0.240, where √(1−ᾱ_t) ε = 0.480.",
-            "e": "Two slips: ᾱ_t is a table over whole t, and the norm is not squared. Unsquared, the best "
-            "answer is a median: two modes with 0.3 and 0.7 come out as 0.21 and 0.79 in 100 steps.",
-            "f": "The bars are lost. At t = 500 the noise would have standard deviation 0.100 instead of "
-            "0.960: the network never sees the states that it will meet.",
-            "g": "Output and target must mean the same. x_{t−1} is near x_t: at t = 500, with x_0 = 1 and ε "
-            "= 0.5, it lies near 0.76, and the target says 0.5.",
+            "b": "The steps are not needed, for $x_t$ has a closed form; and the last step's noise is not "
+            "the noise in $x_t$. At t = 500 the last step brings a standard deviation of "
+            "⟨root_beta_500:.3f⟩ of the ⟨noise_500:.3f⟩ that are there.",
+            "c": "The network isn't told t. One function then has to serve $x_2$, nearly clean, and "
+            "$x_{1000}$, pure noise: on data N(0, 1) the best t-free line has a loss of ⟨blind:.3f⟩ instead "
+            "of ⟨told:.3f⟩.",
+            "d": r"$x_t$ − $x_0$ is not the noise: $x_0$ has been shrunk as well. At t = 500, with $x_0$ = "
+            r"1 and $\varepsilon$ = 0.5, it is ⟨gap:.3f⟩, where $\sqrt{1-\bar\alpha_t}$ $\varepsilon$ = "
+            r"⟨half_noise:.3f⟩.",
+            "e": r"Two slips: $\bar\alpha_t$ is a table over whole t, and the norm is not squared. "
+            r"Unsquared, the best answer is a median: two modes with 0.3 and 0.7 come out as 0.21 and 0.79 "
+            r"in 100 steps.",
+            "f": "The bars are lost. At t = 500 the noise would have standard deviation ⟨root_beta_500:.3f⟩ "
+            "instead of ⟨noise_500:.3f⟩: the network never sees the states that it will meet.",
+            "g": r"Output and target must mean the same. $x_{t-1}$ is near $x_t$: at t = 500, with $x_0$ = "
+            r"1 and $\varepsilon$ = 0.5, it lies near ⟨mixed:.2f⟩, and the target says 0.5.",
         },
         hints=["Check each: bars, t given to the network, same noise on both sides, a square."],
-        worked="**a**. In goes $(x_t, t)$, out comes something of $x_t$'s shape, and the loss is the "
-        "squared distance to the very $\\varepsilon$ that made $x_t$. One random $t$ for each example, one "
-        "pass of the network.",
-        right="Right: one t, one pass, and the same ε on both sides.",
+        worked=r"**a**. In goes $(x_t, t)$, out comes something of $x_t$'s shape, and the loss is the "
+        r"squared distance to the very $\varepsilon$ that made $x_t$. One random $t$ for each example, one "
+        r"pass of the network.",
+        right=r"Right: one t, one pass, and the same $\varepsilon$ on both sides.",
     ),
     Choice(
         id="04.4",
         title="Noise or picture: the same knowledge",
-        prompt="Why is predicting ε as good as predicting $x_0$?",
+        prompt=r"Why is predicting $\varepsilon$ as good as predicting $x_0$?",
         options={
-            "a": "Because the noise can be recovered exactly from x_t.",
+            "a": "Because the noise can be recovered exactly from $x_t$.",
             "b": "Because both losses are equal.",
-            "c": "Because given x_t the two are tied by one linear equation with known factors, and so are "
-            "their means given x_t.",
+            "c": "Because given $x_t$ the two are tied by one linear equation with known factors, and so "
+            "are their means given $x_t$.",
             "d": "Because at t = 1 both are the same.",
         },
         answer="c",
         why={
-            "a": "It can't: many pairs (x_0, ε) give the same x_t. At t = 100 a share of 0.685 of the "
-            "noise's variance stays open (data N(1, 0.25)). Only their means given x_t are tied.",
-            "b": "The losses differ by SNR(t): 526.8 at t = 10, 0.0853 at t = 500. The *estimates* are "
-            "equivalent, the weights over t are not.",
-            "d": "It holds at every t. At t = 500: ε = (x_t − 0.280 x_0)/0.960.",
+            "a": r"It can't: many pairs ($x_0$, $\varepsilon$) give the same $x_t$. At t = 100 a share of "
+            r"⟨hidden_100:.3f⟩ of the noise's variance stays open (data N(1, 0.25)). Only their means given "
+            r"$x_t$ are tied.",
+            "b": "The losses differ by SNR(t): ⟨snr_10:.1f⟩ at t = 10, ⟨snr_500:.4f⟩ at t = 500. The "
+            "*estimates* are equivalent, the weights over t are not.",
+            "d": r"It holds at every t. At t = 500: $\varepsilon$ = ($x_t$ − ⟨signal_500:.3f⟩ "
+            r"$x_0$)/⟨noise_500:.3f⟩.",
         },
         hints=[
-            "How many unknowns has $x_t = \\sqrt{\\bar\\alpha_t}x_0+\\sqrt{1-\\bar\\alpha_t}\\varepsilon$, "
-            "if $x_t$ is known?"
+            r"How many unknowns has $x_t = \sqrt{\bar\alpha_t}x_0+\sqrt{1-\bar\alpha_t}\varepsilon$, if "
+            r"$x_t$ is known?"
         ],
-        worked="**c**. $\\varepsilon = (x_t-\\sqrt{\\bar\\alpha_t}x_0)/\\sqrt{1-\\bar\\alpha_t}$, with "
-        "$x_t$ known. The same affine map carries $\\mathbb E[x_0\\mid x_t]$ to $\\mathbb "
-        "E[\\varepsilon\\mid x_t]$. Errors are scaled, so the losses differ by $\\mathrm{SNR}(t)$.",
+        worked=r"**c**. $\varepsilon = (x_t-\sqrt{\bar\alpha_t}x_0)/\sqrt{1-\bar\alpha_t}$, with $x_t$ "
+        r"known. The same affine map carries $\mathbb E[x_0\mid x_t]$ to $\mathbb E[\varepsilon\mid x_t]$. "
+        r"Errors are scaled, so the losses differ by $\mathrm{SNR}(t)$.",
         right="Right. The estimates are equivalent; the losses differ by SNR(t).",
     ),
     Symbolic(
         id="04.5",
         title="The weight of the noise",
-        prompt="In the bound, $L_{t-1} = \\frac{1}{2\\sigma_t^2}\\|\\tilde\\mu_t-\\mu_\\theta\\|^2 + "
-        "\\text{const}$. Written with the noise it is $w_t\\|\\varepsilon-\\hat\\varepsilon_\\theta\\|^2 + "
-        "\\text{const}$. What is $w_t$, the part that $L_{\\text{simple}}$ drops? Use `sigma`, `alpha`, "
-        "`abar`, `beta`.",
+        prompt=r"In the bound, $L_{t-1} = \frac{1}{2\sigma_t^2}\|\tilde\mu_t-\mu_\theta\|^2 + "
+        r"\text{const}$. Written with the noise it is $w_t\|\varepsilon-\hat\varepsilon_\theta\|^2 + "
+        r"\text{const}$. What is $w_t$, the part that $L_{\text{simple}}$ drops? Use `sigma`, `alpha`, "
+        r"`abar`, `beta`.",
         answer="beta^2/(2*sigma^2*alpha*(1-abar))",
         given=("sigma", *SCHEDULE),
         also=[
@@ -343,40 +397,43 @@ EXERCISES = [
         ],
         hints=[
             "Write both means with $x_t$ and their noise; $x_t$ cancels.",
-            "What stands before ε in μ? Square it.",
-            "The factor is $\\beta_t/(\\sqrt{\\alpha_t}\\sqrt{1-\\bar\\alpha_t})$.",
+            r"What stands before $\varepsilon$ in $\mu$? Square it.",
+            r"The factor is $\beta_t/(\sqrt{\alpha_t}\sqrt{1-\bar\alpha_t})$.",
         ],
         mistakes=[
             Mistake(
                 "as printed",
-                "So it is in print, with two slips: 1/(2σ_t²) is missing, and 1 − ᾱ_t, which in the mean "
-                "stands under a root, is squared.",
+                r"So it is in print, with two slips: $1/(2\sigma_t^2)$ is missing, and 1 − $\bar\alpha_t$, "
+                r"which in the mean stands under a root, is squared.",
                 "(1-alpha)^2/(alpha*(1-abar)^2)",
             ),
             Mistake(
                 "variance beta",
-                "You put σ_t² = β_t in, one of the two choices. Here σ_t is left open: write sigma.",
+                r"You put $\sigma_t^2$ = $\beta_t$ in, one of the two choices. Here $\sigma_t$ is left "
+                r"open: write sigma.",
                 "beta/(2*alpha*(1-abar))",
             ),
             Mistake(
                 "variance beta tilde",
-                "You put σ_t² = β̃_t in, the posterior's own. Here σ_t is left open: write sigma.",
+                r"You put $\sigma_t^2$ = $\tilde\beta_t$ in, the posterior's own. Here $\sigma_t$ is left "
+                r"open: write sigma.",
                 "beta/(2*alpha*(1-abar_prev))",
             ),
             Mistake(
                 "printed weight",
-                "1 − ᾱ_t is squared once too often: in the mean it stands under a root. With this slip "
-                "81 % of the whole weight lies on t ≤ 10.",
+                r"1 − $\bar\alpha_t$ is squared once too often: in the mean it stands under a root. With "
+                r"this slip ⟨printed:.0%⟩ of the whole weight lies on t ≤ 10.",
                 "beta^2/(2*sigma^2*alpha*(1-abar)^2)",
             ),
             Mistake(
                 "not squared",
-                "The factor of ε in the mean was not squared; the loss is a squared distance.",
+                r"The factor of $\varepsilon$ in the mean was not squared; the loss is a squared distance.",
                 "beta/(2*sigma^2*sqrt(alpha)*sqrt(1-abar))",
             ),
             Mistake(
                 "no variance",
-                "1/(2σ_t²) is missing. It is no constant: over t it runs from 5000 down to 25.",
+                r"$1/(2\sigma_t^2)$ is missing. It is no constant: over t it runs from ⟨first_factor:.0f⟩ "
+                r"down to ⟨last_factor:.0f⟩.",
                 "beta^2/(alpha*(1-abar))",
             ),
             Mistake(
@@ -384,19 +441,19 @@ EXERCISES = [
             ),
             Mistake(
                 "bar lost",
-                "1 − α_t stands where 1 − ᾱ_t belongs; then one β_t would simply cancel.",
+                r"1 − $\alpha_t$ stands where 1 − $\bar\alpha_t$ belongs; then one $\beta_t$ would simply "
+                r"cancel.",
                 "beta^2/(2*sigma^2*alpha*(1-alpha))",
             ),
             Mistake(
                 "sigma not squared",
-                "σ_t stands where the variance σ_t² belongs.",
+                r"$\sigma_t$ stands where the variance $\sigma_t^2$ belongs.",
                 "beta^2/(2*sigma*alpha*(1-abar))",
             ),
         ],
-        worked="$w_t = \\frac{\\beta_t^2}{2\\sigma_t^2\\,\\alpha_t(1-\\bar\\alpha_t)}$. "
-        "$L_{\\text{simple}} = "
-        "\\mathbb E_{t,x_0,\\varepsilon}\\|\\varepsilon-\\hat\\varepsilon_\\theta(x_t,t)\\|^2$ sets it to "
-        "1: another weighting of the same terms, not the bound. Its $t=1$ stands in for $L_0$.",
+        worked=r"$w_t = \frac{\beta_t^2}{2\sigma_t^2\,\alpha_t(1-\bar\alpha_t)}$. $L_{\text{simple}} = "
+        r"\mathbb E_{t,x_0,\varepsilon}\|\varepsilon-\hat\varepsilon_\theta(x_t,t)\|^2$ sets it to 1: "
+        r"another weighting of the same terms, not the bound. Its $t=1$ stands in for $L_0$.",
         right="Right. Setting it to 1 is a choice, and this lesson shows what it buys.",
     ),
     Function(
@@ -410,7 +467,7 @@ EXERCISES = [
         also=[_eps_split, _eps_abar, _eps_ratio],
         hints=[
             "It is 04.2 in code.",
-            "`t.noise` is $\\sqrt{1-\\bar\\alpha_t}$ and `t.signal` is $\\sqrt{\\bar\\alpha_t}$.",
+            r"`t.noise` is $\sqrt{1-\bar\alpha_t}$ and `t.signal` is $\sqrt{\bar\alpha_t}$.",
         ],
         mistakes=[
             Mistake("plus", "The noise is added where it is to be taken away.", _eps_plus),
@@ -422,15 +479,19 @@ EXERCISES = [
             Mistake("times", "You multiplied by t.signal; the shrink is to be undone.", _eps_times),
             Mistake(
                 "variance",
-                "You took t.noise squared. It is the standard deviation already, as it stands in x_t.",
+                "You took t.noise squared. It is the standard deviation already, as it stands in $x_t$.",
                 _eps_variance,
             ),
             Mistake(
                 "index off by one",
-                "That is the level s of t − 1; the noise in x_t is at level t.",
+                "That is the level s of t − 1; the noise in $x_t$ is at level t.",
                 _eps_before,
             ),
-            Mistake("no factors", "x_t − ε has neither factor: x_t holds only a share of each.", _eps_plain),
+            Mistake(
+                "no factors",
+                r"$x_t$ − $\varepsilon$ has neither factor: $x_t$ holds only a share of each.",
+                _eps_plain,
+            ),
         ],
         worked="The library has it as a method, beside those for the other outputs:",
         right="Right. In the library it is Eps().x0.",
@@ -438,19 +499,23 @@ EXERCISES = [
     Function(
         id="04.7",
         title="From score to picture",
-        prompt="Write `answer(out, xt, s, t)`: the estimate of $x_0$ if `out` is the score, "
-        "$\\nabla_{x_t}\\log q(x_t)$, estimated by "
-        "$-\\varepsilon/\\sqrt{1-\\bar\\alpha_t}$.",
+        prompt=r"Write `answer(out, xt, s, t)`: the estimate of $x_0$ if `out` is the score, "
+        r"$\nabla_{x_t}\log q(x_t)$, estimated by $-\varepsilon/\sqrt{1-\bar\alpha_t}$.",
         reference=Score().x0,
         cases=steps("out xt", (0.5, 1.0)),
         also=[_score_split, _score_eps, _score_abar],
-        hints=["First write the noise with the score.", "ε̂ = −t.noise · out. Then it is 04.6."],
+        hints=[
+            "First write the noise with the score.",
+            r"$\hat\varepsilon$ = −t.noise · out. Then it is 04.6.",
+        ],
         mistakes=[
             Mistake(
                 "minus", "The sign: the score points *towards* the data, against the noise.", _score_minus
             ),
             Mistake(
-                "one factor", "The score is −ε/t.noise, so a second factor t.noise is needed.", _eps_plus
+                "one factor",
+                r"The score is −$\varepsilon$/t.noise, so a second factor t.noise is needed.",
+                _eps_plus,
             ),
             Mistake(
                 "score as noise",
@@ -469,48 +534,57 @@ EXERCISES = [
     Number(
         id="04.8",
         title="How an error grows",
-        prompt="At $t=500$ of linear(1000), $\\bar\\alpha_t = 0.078587$. A network is off by 1 in "
-        "$\\hat\\varepsilon$. By how much is $\\hat x_0$ off?",
-        answer=3.4241,
+        prompt=r"At $t=500$ of linear(1000), $\bar\alpha_t = ⟨abar_500:.6f⟩$. A network is off by 1 in "
+        r"$\hat\varepsilon$. By how much is $\hat x_0$ off?",
+        answer=RATIO,
         also=["sqrt((1-0.078587)/0.078587)", "√(0.921413/0.078587)", "0.9599/0.28033"],
         hints=[
-            "Look at 04.2: which factor has ε there?",
-            "$\\sqrt{1-\\bar\\alpha_t}/\\sqrt{\\bar\\alpha_t}$.",
+            r"Look at 04.2: which factor has $\varepsilon$ there?",
+            r"$\sqrt{1-\bar\alpha_t}/\sqrt{\bar\alpha_t}$.",
         ],
         mistakes=[
             Mistake(
                 "upside down",
-                "0.292 is the other way round: the error in ε̂ for an error of 1 in x̂_0.",
-                0.29204,
+                r"⟨example:.3f⟩ is the other way round: the error in $\hat\varepsilon$ for an error of 1 in "
+                r"$\hat x_0$.",
+                1 / RATIO,
             ),
-            Mistake("squared", "11.72 is the ratio of the squared errors, 1/SNR(500).", 11.7247),
-            Mistake("snr", "0.0853 is SNR(500). The errors go with the root of its reciprocal.", 0.085290),
+            Mistake("squared", "⟨example:.2f⟩ is the ratio of the squared errors, 1/SNR(500).", RATIO**2),
+            Mistake(
+                "snr", "⟨example:.4f⟩ is SNR(500). The errors go with the root of its reciprocal.", RATIO**-2
+            ),
             Mistake(
                 "not rescaled",
-                "0.960 is the error in x_t's scale; dividing by 0.280 is still to come.",
-                0.95990,
+                "⟨example:.3f⟩ is the error in $x_t$'s scale; dividing by ⟨signal_500:.3f⟩ is still to come.",
+                NOW.noise,
             ),
             Mistake(
                 "noise's factor lost",
-                "3.567 is 1/√ᾱ_t. The error in ε̂ first counts √(1−ᾱ_t) = 0.960.",
-                0.078587**-0.5,
+                r"⟨example:.3f⟩ is 1/$\sqrt{\bar\alpha_t}$. The error in $\hat\varepsilon$ first counts "
+                r"$\sqrt{1-\bar\alpha_t}$ = ⟨noise_500:.3f⟩.",
+                1 / NOW.signal,
             ),
             Mistake(
                 "root lost",
-                "3.287 has 1 − ᾱ_t above without its root.",
-                0.921413 / 0.078587**0.5,
+                r"⟨example:.3f⟩ has 1 − $\bar\alpha_t$ above without its root.",
+                NOW.noise**2 / NOW.signal,
             ),
-            Mistake("bars lost", "0.1007 comes from α_500 = 0.98996 instead of ᾱ_500 = 0.078587.", 0.10071),
+            Mistake(
+                "bars lost",
+                r"⟨example:.4f⟩ comes from $\alpha_{500}$ = ⟨alpha_500:.5f⟩ instead of $\bar\alpha_{500}$ = "
+                r"⟨abar_500:.6f⟩.",
+                (LINEAR.betas[500] / LINEAR.alphas[500]).item() ** 0.5,
+            ),
         ],
-        worked="$\\sqrt{(1-\\bar\\alpha_t)/\\bar\\alpha_t} = \\sqrt{0.921413/0.078587} = 3.424$. At "
-        "$t=1000$ it is 157, at $t=1$ only 0.01.",
-        right="Right. At t = 1000 it is 157: there x̂_0 is a wild guess.",
+        worked=r"$\sqrt{(1-\bar\alpha_t)/\bar\alpha_t} = \sqrt{⟨variance_500:.6f⟩/⟨abar_500:.6f⟩} = "
+        r"⟨answer:.3f⟩$. At $t=1000$ it is ⟨magnified_1000:.0f⟩, at $t=1$ only ⟨magnified_1:.2f⟩.",
+        right=r"Right. At t = 1000 it is ⟨magnified_1000:.0f⟩: there $\hat x_0$ is a wild guess.",
     ),
     Symbolic(
         id="04.9",
         title="The mean, from the noise",
-        prompt="Put $x_0 = (x_t-\\sqrt{1-\\bar\\alpha_t}\\,\\varepsilon)/\\sqrt{\\bar\\alpha_t}$ into "
-        "$\\tilde\\mu_t(x_t,x_0)$ and simplify: the mean of the step back, with `x_t` and `eps`.",
+        prompt=r"Put $x_0 = (x_t-\sqrt{1-\bar\alpha_t}\,\varepsilon)/\sqrt{\bar\alpha_t}$ into "
+        r"$\tilde\mu_t(x_t,x_0)$ and simplify: the mean of the step back, with `x_t` and `eps`.",
         answer="(x_t - (1-alpha)/sqrt(1-abar)*eps)/sqrt(alpha)",
         given=("x_t", "eps", *SCHEDULE),
         also=[
@@ -520,21 +594,21 @@ EXERCISES = [
             r"\frac{1}{\sqrt{\alpha_t}}\left(x_t-\frac{\beta_t}{\sqrt{1-\bar\alpha_t}}\epsilon\right)",
         ],
         hints=[
-            "Collect the terms with $x_t$ first; $\\bar\\alpha_t = \\alpha_t\\bar\\alpha_{t-1}$ lets the "
-            "denominator cancel.",
-            "The factor of $x_t$ comes out as $1/\\sqrt{\\alpha_t}$.",
+            r"Collect the terms with $x_t$ first; $\bar\alpha_t = \alpha_t\bar\alpha_{t-1}$ lets the "
+            r"denominator cancel.",
+            r"The factor of $x_t$ comes out as $1/\sqrt{\alpha_t}$.",
         ],
         mistakes=[
             Mistake(
                 "barred prefactor",
-                "The prefactor is 1/√ᾱ_t where 1/√α_t belongs. One step back undoes one step's shrink, not "
-                "all t of them.",
+                r"The prefactor is 1/$\sqrt{\bar\alpha_t}$ where 1/$\sqrt{\alpha_t}$ belongs. One step back "
+                r"undoes one step's shrink, not all t of them.",
                 "(x_t - (1-alpha)/sqrt(1-abar)*eps)/sqrt(abar)",
             ),
             Mistake(
                 "bar lost inside",
-                "Inside, √(1 − α_t) stands where √(1 − ᾱ_t) belongs: far too much noise is taken away in "
-                "each step. The samples keep their mean and lose their spread.",
+                r"Inside, $\sqrt{1 - \alpha_t}$ stands where $\sqrt{1 - \bar\alpha_t}$ belongs: far too "
+                r"much noise is taken away in each step. The samples keep their mean and lose their spread.",
                 "(x_t - (1-alpha)/sqrt(1-alpha)*eps)/sqrt(alpha)",
             ),
             Mistake(
@@ -544,32 +618,37 @@ EXERCISES = [
             ),
             Mistake(
                 "whole noise",
-                "You took away all the noise in x_t. A step takes away only the share β_t/√(1 − ᾱ_t).",
+                r"You took away all the noise in $x_t$. A step takes away only the share $\beta_t$/$\sqrt{1 "
+                r"- \bar\alpha_t}$.",
                 "(x_t - sqrt(1-abar)*eps)/sqrt(alpha)",
             ),
             Mistake(
-                "x_0", "That is x̂_0, the whole way back in one leap.", "(x_t - sqrt(1-abar)*eps)/sqrt(abar)"
+                "x_0",
+                r"That is $\hat x_0$, the whole way back in one leap.",
+                "(x_t - sqrt(1-abar)*eps)/sqrt(abar)",
             ),
             Mistake(
-                "lost root", "1 − ᾱ_t stands without its root.", "(x_t - (1-alpha)/(1-abar)*eps)/sqrt(alpha)"
+                "lost root",
+                r"1 − $\bar\alpha_t$ stands without its root.",
+                "(x_t - (1-alpha)/(1-abar)*eps)/sqrt(alpha)",
             ),
             Mistake(
                 "not rescaled",
-                "The prefactor 1/√α_t is missing: the step's shrink is not undone.",
+                r"The prefactor 1/$\sqrt{\alpha_t}$ is missing: the step's shrink is not undone.",
                 "x_t - (1-alpha)/sqrt(1-abar)*eps",
             ),
         ],
-        worked="$\\mu = \\frac1{\\sqrt{\\alpha_t}}\\Big(x_t-\\frac{\\beta_t} "
-        "{\\sqrt{1-\\bar\\alpha_t}}\\,\\varepsilon\\Big)$. The factor of $x_t$ is "
-        "$[\\alpha_t(1-\\bar\\alpha_{t-1})+\\beta_t]/(\\sqrt{\\alpha_t}(1-\\bar\\alpha_t))$, and its "
-        "bracket is just $1-\\bar\\alpha_t$.",
+        worked=r"$\mu = \frac1{\sqrt{\alpha_t}}\Big(x_t-\frac{\beta_t} "
+        r"{\sqrt{1-\bar\alpha_t}}\,\varepsilon\Big)$. The factor of $x_t$ is "
+        r"$[\alpha_t(1-\bar\alpha_{t-1})+\beta_t]/(\sqrt{\alpha_t}(1-\bar\alpha_t))$, and its bracket is "
+        r"just $1-\bar\alpha_t$.",
         right="Right: no bar in front, a bar inside.",
     ),
     Symbolic(
         id="04.10",
         title="The noise from the picture",
-        prompt="The other way: a network has given $\\hat x_0$. Which noise does it claim is in $x_t$? Use "
-        "`x_t` and `x_0`.",
+        prompt=r"The other way: a network has given $\hat x_0$. Which noise does it claim is in $x_t$? Use "
+        r"`x_t` and `x_0`.",
         answer="(x_t - sqrt(abar)*x_0)/sqrt(1-abar)",
         given=("x_t", "x_0", *SCHEDULE),
         also=[
@@ -577,26 +656,32 @@ EXERCISES = [
             "x_t/sqrt(1-abar) - x_0*sqrt(abar/(1-abar))",
             r"\frac{x_t-\sqrt{\bar\alpha_t}\hat{x}_0}{\sqrt{1-\bar\alpha_t}}",
         ],
-        hints=["Solve the closed form of $x_t$ for ε."],
+        hints=[r"Solve the closed form of $x_t$ for $\varepsilon$."],
         mistakes=[
             Mistake(
                 "no bars",
-                "The bars are lost: that is the noise of one step that started at x_0.",
+                "The bars are lost: that is the noise of one step that started at $x_0$.",
                 "(x_t - sqrt(alpha)*x_0)/sqrt(1-alpha)",
             ),
             Mistake(
-                "difference", "x_t − x_0 is not the noise: x_0 was shrunk, and the noise scaled.", "x_t - x_0"
+                "difference",
+                "$x_t$ − $x_0$ is not the noise: $x_0$ was shrunk, and the noise scaled.",
+                "x_t - x_0",
             ),
             Mistake(
                 "not rescaled",
-                "That is the noise as it stands in x_t, still multiplied by √(1 − ᾱ_t).",
+                r"That is the noise as it stands in $x_t$, still multiplied by $\sqrt{1 - \bar\alpha_t}$.",
                 "x_t - sqrt(abar)*x_0",
             ),
-            Mistake("lost root", "1 − ᾱ_t stands without its root.", "(x_t - sqrt(abar)*x_0)/(1-abar)"),
-            Mistake("x_0 not shrunk", "x_0 wants its factor √ᾱ_t.", "(x_t - x_0)/sqrt(1-abar)"),
+            Mistake(
+                "lost root", r"1 − $\bar\alpha_t$ stands without its root.", "(x_t - sqrt(abar)*x_0)/(1-abar)"
+            ),
+            Mistake(
+                "x_0 not shrunk", r"$x_0$ wants its factor $\sqrt{\bar\alpha_t}$.", "(x_t - x_0)/sqrt(1-abar)"
+            ),
         ],
-        worked="$\\varepsilon = (x_t-\\sqrt{\\bar\\alpha_t}\\,x_0)/\\sqrt{1-\\bar\\alpha_t}$. DDIM uses it "
-        "at every step.",
+        worked=r"$\varepsilon = (x_t-\sqrt{\bar\alpha_t}\,x_0)/\sqrt{1-\bar\alpha_t}$. DDIM uses it at "
+        r"every step.",
         right="Right. DDIM uses it at every step.",
     ),
     Function(
@@ -607,36 +692,38 @@ EXERCISES = [
         "that is random is drawn already: `x0` (B, D), whole `t` (B,), `eps` (B, D). "
         "`denoiser.schedule.level(t, x0)` has the level of each example, and `denoiser.net(xt, t)` is the "
         "network. Here it is the best there is for a world of two modes: entries of −1 or 1, with chances "
-        "0.3 and 0.7, give or take 0.1, which makes a variance of 0.85.",
+        "0.3 and 0.7, give or take 0.1, which makes a variance of ⟨two_modes:.2f⟩.",
         reference=Denoiser.errors,
         names=("denoiser", "x0", "t", "eps"),
         cases=training(),
         also=[_loss, _loss_abar, _loss_norm, Denoiser.loss],
         hints=[
             "Three lines: the level and $x_t$, the network's output, the squared distance.",
-            "$x_t = \\sqrt{\\bar\\alpha_t}\\,x_0+\\sqrt{1-\\bar\\alpha_t}\\,\\varepsilon$, with "
-            "`level.signal` and `level.noise`, or with `q_sample`.",
+            r"$x_t = \sqrt{\bar\alpha_t}\,x_0+\sqrt{1-\bar\alpha_t}\,\varepsilon$, with `level.signal` and "
+            r"`level.noise`, or with `q_sample`.",
             "The target is the `eps` that is in `xt`. Square the gap, then `.sum(1)`.",
         ],
         mistakes=[
             Mistake(
                 "bar lost in the signal",
-                "x_t has √α_t x_0 where √ᾱ_t x_0 belongs: at t = 500 the picture is still there with 0.995 "
-                "instead of 0.280. A network trained so and sampled from rightly makes two modes with "
-                "variance 0.80 instead of 0.85.",
+                r"$x_t$ has $\sqrt{\alpha_t}$ $x_0$ where $\sqrt{\bar\alpha_t}$ $x_0$ belongs: at t = 500 "
+                r"the picture is still there with ⟨root_alpha_500:.3f⟩ instead of ⟨signal_500:.3f⟩. A "
+                r"network trained so and sampled from rightly makes two modes with variance 0.80 instead of "
+                r"⟨two_modes:.2f⟩.",
                 _mixed(lambda s: s.alphas**0.5, lambda s: (1 - s.abar) ** 0.5),
             ),
             Mistake(
                 "bars lost",
-                "That x_t is one step of the chain, √α_t x_0 + √(1−α_t) ε, and there are t steps up to x_t: "
-                "both bars are missing. A network trained so meets hardly any noise; sampled from, it makes "
-                "two modes with variance 1.1.",
+                r"That $x_t$ is one step of the chain, $\sqrt{\alpha_t}$ $x_0$ + $\sqrt{1-\alpha_t}$ "
+                r"$\varepsilon$, and there are t steps up to $x_t$: both bars are missing. A network "
+                r"trained so meets hardly any noise; sampled from, it makes two modes with variance 1.1.",
                 _mixed(lambda s: s.alphas**0.5, lambda s: s.betas**0.5),
             ),
             Mistake(
                 "lost roots",
-                "ᾱ_t and 1 − ᾱ_t stand without their roots. That x_500 has variance 0.85 where it should "
-                "have 0.99; a network trained so makes modes about 0.19 wide instead of 0.1.",
+                r"$\bar\alpha_t$ and 1 − $\bar\alpha_t$ stand without their roots. That $x_{500}$ has "
+                r"variance ⟨rootless:.2f⟩ where it should have ⟨rooted:.2f⟩; a network trained so makes "
+                r"modes about 0.19 wide instead of 0.1.",
                 _mixed(lambda s: s.abar, lambda s: 1 - s.abar),
             ),
             Mistake(
@@ -646,32 +733,34 @@ EXERCISES = [
             ),
             Mistake(
                 "clean input",
-                "The network was given x_0 itself. It has to see x_t, as the sampler will show it.",
+                "The network was given $x_0$ itself. It has to see $x_t$, as the sampler will show it.",
                 lambda d, x0, t, eps: _square(eps - d.net(x0, t)),
             ),
             Mistake(
                 "noise drawn anew",
-                "You drew noise inside the function. The eps that makes x_t and the eps that is the target "
-                "must be one and the same. Against fresh noise the best answer is 0 whatever x_t is, and "
-                "samples have a variance of 49,000.",
+                "You drew noise inside the function. The eps that makes $x_t$ and the eps that is the "
+                "target must be one and the same. Against fresh noise the best answer is 0 whatever $x_t$ "
+                "is, and samples have a variance of 49,000.",
                 _compared(_square, lambda x0, eps, xt, level: torch.randn_like(eps)),
             ),
             Mistake(
                 "x_0 as target",
-                "You compared with x_0. That is a fair target for a network that puts out x_0; this one puts "
-                "out ε, and what it puts out is read as ε later: samples with a variance of 19,000.",
+                r"You compared with $x_0$. That is a fair target for a network that puts out $x_0$; this "
+                r"one puts out $\varepsilon$, and what it puts out is read as $\varepsilon$ later: samples "
+                r"with a variance of 19,000.",
                 _compared(_square, lambda x0, eps, xt, level: x0),
             ),
             Mistake(
                 "difference as target",
-                "x_t − x_0 is not the noise, for x_0 has been shrunk as well. Trained so, the modes come out "
-                "0.5 wide instead of 0.1.",
+                "$x_t$ − $x_0$ is not the noise, for $x_0$ has been shrunk as well. Trained so, the modes "
+                "come out 0.5 wide instead of 0.1.",
                 _compared(_square, lambda x0, eps, xt, level: xt - x0),
             ),
             Mistake(
                 "scaled noise as target",
-                "√(1−ᾱ_t) ε is the noise as it stands in x_t; the target is ε, of variance 1 at every t. "
-                "Trained so, too little is taken away, and the samples have variance 1.3.",
+                r"$\sqrt{1-\bar\alpha_t}$ $\varepsilon$ is the noise as it stands in $x_t$; the target is "
+                r"$\varepsilon$, of variance 1 at every t. Trained so, too little is taken away, and the "
+                r"samples have variance 1.3.",
                 _compared(_square, lambda x0, eps, xt, level: level.noise * eps),
             ),
             Mistake(
@@ -693,26 +782,30 @@ EXERCISES = [
                 _compared(lambda gap: (gap**2).mean(1), lambda x0, eps, xt, level: eps),
             ),
         ],
-        worked="In the library it is a method of `Denoiser`, for every kind of target; that of `Eps()` is ε. "
-        "`per_example` sums over all but the batch.",
-        right="Right: the same ε on both sides, and the level of each example's own t.",
+        worked=r"In the library it is a method of `Denoiser`, for every kind of target; that of `Eps()` is "
+        r"$\varepsilon$. `per_example` sums over all but the batch.",
+        right=r"Right: the same $\varepsilon$ on both sides, and the level of each example's own t.",
     ),
     Function(
         id="04.12",
         title="From velocity to picture",
-        prompt="Write `answer(out, xt, s, t)`: the estimate of $x_0$ if `out` is the velocity, "
-        "$v = \\sqrt{\\bar\\alpha_t}\\,\\varepsilon - \\sqrt{1-\\bar\\alpha_t}\\,x_0$. You know $x_t$ and "
-        "$v$, "
-        "two equations for the two unknowns $x_0$ and $\\varepsilon$.",
+        prompt=r"Write `answer(out, xt, s, t)`: the estimate of $x_0$ if `out` is the velocity, $v = "
+        r"\sqrt{\bar\alpha_t}\,\varepsilon - \sqrt{1-\bar\alpha_t}\,x_0$. You know $x_t$ and $v$, two "
+        r"equations for the two unknowns $x_0$ and $\varepsilon$.",
         reference=V().x0,
         cases=steps("out xt", (0.5, 1.0)),
         also=[_v_by_eps, _v_abar, _v_turned],
         hints=[
-            "Multiply $x_t$ by `t.signal` and $v$ by `t.noise`. What happens to ε if you subtract?",
+            r"Multiply $x_t$ by `t.signal` and $v$ by `t.noise`. What happens to $\varepsilon$ if you "
+            r"subtract?",
             "t.signal² + t.noise² = 1.",
         ],
         mistakes=[
-            Mistake("plus", "The sign of v: with a plus, ε does not cancel and x_0 loses weight.", _v_plus),
+            Mistake(
+                "plus",
+                r"The sign of v: with a plus, $\varepsilon$ does not cancel and $x_0$ loses weight.",
+                _v_plus,
+            ),
             Mistake(
                 "noise",
                 "That is the noise, not the picture: the other coordinate, turned back by the same angle.",
@@ -727,58 +820,62 @@ EXERCISES = [
                 _v_divided,
             ),
         ],
-        worked="$\\sqrt{\\bar\\alpha_t}\\,x_t-\\sqrt{1-\\bar\\alpha_t}\\,v = "
-        "(\\bar\\alpha_t + 1-\\bar\\alpha_t)\\,x_0$, and ε cancels:",
+        worked=r"$\sqrt{\bar\alpha_t}\,x_t-\sqrt{1-\bar\alpha_t}\,v = (\bar\alpha_t + "
+        r"1-\bar\alpha_t)\,x_0$, and $\varepsilon$ cancels:",
         right="Right, and nothing was divided: v is never magnified on its way to the picture.",
     ),
     Number(
         id="04.13",
         title="A floor",
-        prompt="The data are one number from $\\mathcal N(0, 0.25)$, variance 0.25, and $\\bar\\alpha_t = "
-        "0.9$. "
-        "What is the smallest mean squared error that any guess at $\\varepsilon$ from $x_t$ can have?",
+        prompt=r"The data are one number from $\mathcal N(0, 0.25)$, variance 0.25, and $\bar\alpha_t = "
+        r"0.9$. What is the smallest mean squared error that any guess at $\varepsilon$ from $x_t$ can have?",
         answer=0.225 / 0.325,
         also=["0.9*0.25/(0.9*0.25+0.1)", "9/13", "1 - 0.1/0.325"],
         hints=[
-            "What is left after the best guess is the variance of ε given x_t.",
-            "For Gaussians: the variance of ε, less the square of its covariance with x_t over the variance "
-            "of x_t.",
-            "The covariance of ε and $x_t$ is $\\sqrt{1-\\bar\\alpha_t}$; the variance of $x_t$ is "
-            "$\\bar\\alpha_t\\cdot 0.25+1-\\bar\\alpha_t$.",
+            r"What is left after the best guess is the variance of $\varepsilon$ given $x_t$.",
+            r"For Gaussians: the variance of $\varepsilon$, less the square of its covariance with $x_t$ "
+            r"over the variance of $x_t$.",
+            r"The covariance of $\varepsilon$ and $x_t$ is $\sqrt{1-\bar\alpha_t}$; the variance of $x_t$ "
+            r"is $\bar\alpha_t\cdot 0.25+1-\bar\alpha_t$.",
         ],
         mistakes=[
-            Mistake("exact", "0 would mean that ε can be read off x_t. Many pairs give the same x_t.", 0.0),
+            Mistake(
+                "exact",
+                r"0 would mean that $\varepsilon$ can be read off $x_t$. Many pairs give the same $x_t$.",
+                0.0,
+            ),
             Mistake(
                 "nothing known",
-                "1 is the error of the guess 0. But x_t tells something: the best slope is 0.973, not 0.",
+                "1 is the error of the guess 0. But $x_t$ tells something: the best slope is ⟨slope:.3f⟩, "
+                "not 0.",
                 1.0,
             ),
             Mistake(
                 "explained",
-                "0.308 is the share that can be known. What stays open is 1 minus that.",
+                "⟨example:.3f⟩ is the share that can be known. What stays open is 1 minus that.",
                 0.1 / 0.325,
             ),
             Mistake(
                 "of the picture",
-                "0.0769 is what stays open of x_0. For ε, multiply by SNR(t) = 9.",
+                r"⟨example:.4f⟩ is what stays open of $x_0$. For $\varepsilon$, multiply by SNR(t) = 9.",
                 0.25 * 0.1 / 0.325,
             ),
             Mistake(
                 "standard deviation",
-                "0.818 comes from 0.5 in place of 0.25: the variance belongs into the formula.",
+                "⟨example:.3f⟩ comes from 0.5 in place of 0.25: the variance belongs into the formula.",
                 0.45 / 0.55,
             ),
             Mistake(
                 "noise level",
-                "0.1 is the noise's share of the scale, 1 − ᾱ_t, not what is unknown of ε.",
+                r"0.1 is the noise's share of the scale, 1 − $\bar\alpha_t$, not what is unknown of "
+                r"$\varepsilon$.",
                 0.1,
             ),
         ],
-        worked="With the variance $V_0 = 0.25$ of the data: "
-        "$\\frac{\\bar\\alpha_t V_0}{\\bar\\alpha_t V_0+1-\\bar\\alpha_t} = \\frac{0.225}{0.325} = "
-        "0.6923$. "
-        "The best guess is $0.973\\,x_t$, and more than two thirds of the noise stay unknown to any network.",
-        right="Right. At ᾱ = 0.9 no training brings the loss below 0.692.",
+        worked=r"With the variance $V_0 = 0.25$ of the data: $\frac{\bar\alpha_t V_0}{\bar\alpha_t "
+        r"V_0+1-\bar\alpha_t} = \frac{0.225}{0.325} = ⟨answer:.4f⟩$. The best guess is $⟨slope:.3f⟩\,x_t$, "
+        r"and more than two thirds of the noise stay unknown to any network.",
+        right=r"Right. At $\bar\alpha$ = 0.9 no training brings the loss below ⟨answer:.3f⟩.",
     ),
     Choice(
         id="04.14",
@@ -813,26 +910,25 @@ EXERCISES = [
     Symbolic(
         id="04.15",
         title="One error, in other units",
-        prompt="An estimate of the picture is off by $\\|x_0-\\hat x_0\\|^2 = 1$. Said as a velocity, the "
-        "same "
-        "estimate is off by $\\|v-\\hat v\\|^2$. How much is that? Use `abar`.",
+        prompt=r"An estimate of the picture is off by $\|x_0-\hat x_0\|^2 = 1$. Said as a velocity, the "
+        r"same estimate is off by $\|v-\hat v\|^2$. How much is that? Use `abar`.",
         answer="1/(1-abar)",
         given=SCHEDULE,
         also=["1 + abar/(1-abar)", r"\frac{1}{1-\bar\alpha_t}", "(1-abar)^(-1)", "1/sqrt(1-abar)^2"],
         hints=[
-            "$x_0 = \\sqrt{\\bar\\alpha_t}\\,x_t - \\sqrt{1-\\bar\\alpha_t}\\,v$. What moves if v moves "
-            "by 1?",
-            "The error in $x_0$ is $-\\sqrt{1-\\bar\\alpha_t}$ times that in v. Solve, then square.",
+            r"$x_0 = \sqrt{\bar\alpha_t}\,x_t - \sqrt{1-\bar\alpha_t}\,v$. What moves if v moves by 1?",
+            r"The error in $x_0$ is $-\sqrt{1-\bar\alpha_t}$ times that in v. Solve, then square.",
         ],
         mistakes=[
             Mistake(
                 "of the noise",
-                "That is the squared error of ε. Of v it is one more: 1/(1 − ᾱ_t) = 1 + SNR(t).",
+                r"That is the squared error of $\varepsilon$. Of v it is one more: 1/(1 − $\bar\alpha_t$) = "
+                r"1 + SNR(t).",
                 "abar/(1-abar)",
             ),
             Mistake(
                 "upside down",
-                "That is the error in x_0 for an error of 1 in v; the other way is asked.",
+                "That is the error in $x_0$ for an error of 1 in v; the other way is asked.",
                 "1-abar",
             ),
             Mistake(
@@ -840,7 +936,11 @@ EXERCISES = [
                 "The squared error is asked for, so the slope counts squared.",
                 "1/sqrt(1-abar)",
             ),
-            Mistake("signal", "1/ᾱ_t is the squared error of v for an error of 1 in ε.", "1/abar"),
+            Mistake(
+                "signal",
+                r"1/$\bar\alpha_t$ is the squared error of v for an error of 1 in $\varepsilon$.",
+                "1/abar",
+            ),
             Mistake(
                 "same",
                 "That is 1: the same answer, but in other units. At small t the velocity is nearly the "
@@ -849,90 +949,94 @@ EXERCISES = [
                 "1",
             ),
         ],
-        worked="The error in $v$ is $1/\\sqrt{1-\\bar\\alpha_t}$ times that in $x_0$, squared "
-        "$1/(1-\\bar\\alpha_t) = 1 + \\mathrm{SNR}(t)$. So the weight of $v$ in the bound is that of $x_0$ "
-        "divided by $1 + \\mathrm{SNR}(t)$.",
-        right="Right: 1 + SNR(t), where ε has SNR(t).",
+        worked=r"The error in $v$ is $1/\sqrt{1-\bar\alpha_t}$ times that in $x_0$, squared "
+        r"$1/(1-\bar\alpha_t) = 1 + \mathrm{SNR}(t)$. So the weight of $v$ in the bound is that of $x_0$ "
+        r"divided by $1 + \mathrm{SNR}(t)$.",
+        right=r"Right: 1 + SNR(t), where $\varepsilon$ has SNR(t).",
     ),
     Choice(
         id="04.16",
         title="Spot the fault in a line",
-        prompt="The notes derive the loss of the noise in five lines, with $\\mu_q$ for $\\tilde\\mu_t$. In "
-        "one of them a root is lost. Which?",
+        prompt=r"The notes derive the loss of the noise in five lines, with $\mu_q$ for $\tilde\mu_t$. In "
+        r"one of them a root is lost. Which?",
         options={
-            "a": "$x_0 = \\frac{1}{\\sqrt{\\bar\\alpha_t}}(x_t-\\sqrt{1-\\bar\\alpha_t}\\,\\varepsilon)$",
-            "b": "$\\mu_q = "
-            "\\frac{1}{\\sqrt{\\alpha_t}}\\Big(x_t-\\frac{1-\\alpha_t}{\\sqrt{1-\\bar\\alpha_t}}"
-            "\\,\\varepsilon\\Big)$",
-            "c": "$\\mu_\\theta = \\frac{1}{\\sqrt{\\alpha_t}}\\Big(x_t-\\frac{1-\\alpha_t}"
-            "{\\sqrt{1-\\bar\\alpha_t}}\\,\\hat\\varepsilon_\\theta\\Big)$",
-            "d": "$\\|\\mu_q-\\mu_\\theta\\|^2 = "
-            "\\Big(\\frac{1-\\alpha_t}{\\sqrt{\\alpha_t}(1-\\bar\\alpha_t)}"
-            "\\Big)^2\\|\\varepsilon-\\hat\\varepsilon_\\theta\\|^2$",
-            "e": "$L_{\\text{simple}} = \\mathbb E\\,\\|\\varepsilon-\\hat\\varepsilon_\\theta\\|^2$",
+            "a": r"$x_0 = \frac{1}{\sqrt{\bar\alpha_t}}(x_t-\sqrt{1-\bar\alpha_t}\,\varepsilon)$",
+            "b": r"$\mu_q = \frac{1}{\sqrt{\alpha_t}}\Big(x_t-\frac{1-\alpha_t}{\sqrt{1-\bar\alpha_t}}\,"
+            r"\varepsilon\Big)$",
+            "c": r"$\mu_\theta = \frac{1}{\sqrt{\alpha_t}}\Big(x_t-\frac{1-\alpha_t}{\sqrt{1-\bar\alpha_t}}"
+            r"\,\hat\varepsilon_\theta\Big)$",
+            "d": r"$\|\mu_q-\mu_\theta\|^2 = \Big(\frac{1-\alpha_t}{\sqrt{\alpha_t}(1-\bar\alpha_t)}\Big)^2"
+            r"\|\varepsilon-\hat\varepsilon_\theta\|^2$",
+            "e": r"$L_{\text{simple}} = \mathbb E\,\|\varepsilon-\hat\varepsilon_\theta\|^2$",
         },
         answer="d",
         why={
-            "a": "That is the closed form solved for x_0: at t = 500, x_t = 1 and ε = 0.5 it gives 1.855, "
-            "and "
-            "0.2803 · 1.855 + 0.9599 · 0.5 is 1 again.",
-            "b": "Right as it stands: at t = 500, x_t = 1 and ε = 0.5 it is 0.99980, and so is the "
-            "posterior's mean at x_0 = 1.8551.",
-            "c": "The same line as b with the network's noise, so it is right if b is: 0.99980 at t = "
-            "500. (It "
-            "drops the argument t, but no root.)",
-            "e": "No root is missing: the weight was dropped on purpose, at t = 10 a factor of 4.1e-5.",
+            "a": r"That is the closed form solved for $x_0$: at t = 500, $x_t$ = 1 and $\varepsilon$ = 0.5 "
+            r"it gives ⟨picture:.3f⟩, and ⟨signal_500:.4f⟩ · ⟨picture:.3f⟩ + ⟨noise_500:.4f⟩ · 0.5 is 1 "
+            r"again.",
+            "b": r"Right as it stands: at t = 500, $x_t$ = 1 and $\varepsilon$ = 0.5 it is ⟨one_step:.5f⟩, "
+            r"and so is the posterior's mean at $x_0$ = ⟨picture:.4f⟩.",
+            "c": "The same line as b with the network's noise, so it is right if b is: ⟨one_step:.5f⟩ at t "
+            "= 500. (It drops the argument t, but no root.)",
+            "e": "No root is missing: the weight was dropped on purpose, at t = 10 a factor of ⟨factor:.1e⟩.",
         },
         hints=[
             "Subtract c from b by hand, then square.",
-            "What stands under ε in b: $1-\\bar\\alpha_t$ or its root?",
+            r"What stands under $\varepsilon$ in b: $1-\bar\alpha_t$ or its root?",
         ],
-        worked="**d**. From b and c the factor of the gap is $\\frac{1-\\alpha_t}{\\sqrt{\\alpha_t}"
-        "\\sqrt{1-\\bar\\alpha_t}}$. Squared at $t=10$ it is $4.12\\cdot10^{-5}$; the printed one is "
-        "$2.17\\cdot10^{-2}$, 528 times as much. At $t=1000$ one wouldn't notice.",
-        right="Right: in b it still stands under a root. At t = 10 the printed factor is 528 times too "
-        "large.",
+        worked=r"**d**. From b and c the factor of the gap is "
+        r"$\frac{1-\alpha_t}{\sqrt{\alpha_t}\sqrt{1-\bar\alpha_t}}$. Squared at $t=10$ it is "
+        r"$⟨factor:.2e⟩$; the printed one is $⟨printed_factor:.2e⟩$, ⟨too_large:.0f⟩ times as much. At "
+        r"$t=1000$ one wouldn't notice.",
+        right="Right: in b it still stands under a root. At t = 10 the printed factor is ⟨too_large:.0f⟩ "
+        "times too large.",
     ),
     Number(
         id="04.17",
         title="The summand for $t = 1$",
-        prompt="$L_{\\text{simple}}$ also draws $t = 1$, where the bound has no divergence but $L_0 = "
-        "-\\log\\mathcal N(x_0;\\ \\mu_\\theta(x_1, 1),\\ \\sigma_1^2)$. Take $\\sigma_1^2 = \\beta_1 = "
-        "0.1$, a "
-        "coarse schedule. What is the factor of $\\|\\varepsilon-\\hat\\varepsilon_\\theta\\|^2$ in $L_0$?",
+        prompt=r"$L_{\text{simple}}$ also draws $t = 1$, where the bound has no divergence but $L_0 = "
+        r"-\log\mathcal N(x_0;\ \mu_\theta(x_1, 1),\ \sigma_1^2)$. Take $\sigma_1^2 = \beta_1 = 0.1$, a "
+        r"coarse schedule. What is the factor of $\|\varepsilon-\hat\varepsilon_\theta\|^2$ in $L_0$?",
         answer=0.5 / 0.9,
         also=["1/(2*0.9)", "5/9", "0.1^2/(2*0.1*0.9*0.1)"],
         hints=[
-            "$-\\log\\mathcal N$ holds $\\|x_0-\\mu_\\theta\\|^2/(2\\sigma_1^2)$.",
-            "By how much is $\\mu_\\theta(x_1, 1)$ off if $\\hat\\varepsilon$ is off by 1? At t = 1, ᾱ_1 "
-            "= α_1.",
-            "It is off by $\\beta_1/(\\sqrt{\\alpha_1}\\sqrt{1-\\bar\\alpha_1}) = "
-            "\\sqrt{\\beta_1}/\\sqrt{\\alpha_1}$.",
+            r"$-\log\mathcal N$ holds $\|x_0-\mu_\theta\|^2/(2\sigma_1^2)$.",
+            r"By how much is $\mu_\theta(x_1, 1)$ off if $\hat\varepsilon$ is off by 1? At t = 1, "
+            r"$\bar\alpha_1$ = $\alpha_1$.",
+            r"It is off by $\beta_1/(\sqrt{\alpha_1}\sqrt{1-\bar\alpha_1}) = "
+            r"\sqrt{\beta_1}/\sqrt{\alpha_1}$.",
         ],
         mistakes=[
             Mistake(
                 "of the mean",
-                "5 is 1/(2σ_1²), the factor of the squared gap of the *means*. An error of 1 in ε̂ moves the "
-                "mean by 0.333 only.",
+                r"5 is $1/(2\sigma_1^2)$, the factor of the squared gap of the *means*. An error of 1 in "
+                r"$\hat\varepsilon$ moves the mean by ⟨slip:.3f⟩ only.",
                 5.0,
             ),
-            Mistake("half lost", "The half of −log N is missing: 1/(2 α_1), not 1.111.", 1 / 0.9),
-            Mistake("no prefactor", "0.5 forgets the prefactor 1/√α_1 of the mean, squared 1.111.", 0.5),
+            Mistake(
+                "half lost", r"The half of −log N is missing: 1/(2 $\alpha_1$), not ⟨example:.3f⟩.", 1 / 0.9
+            ),
+            Mistake(
+                "no prefactor",
+                r"0.5 forgets the prefactor 1/$\sqrt{\alpha_1}$ of the mean, squared 1.111.",
+                0.5,
+            ),
             Mistake(
                 "score",
-                "0.0556 has the factor β_1 once too often: it is the weight of the score.",
+                r"⟨example:.4f⟩ has the factor $\beta_1$ once too often: it is the weight of the score.",
                 0.05 / 0.9,
             ),
             Mistake(
                 "not squared",
-                "1.667 has the slope 0.333 unsquared; the squared error takes it squared, 0.111.",
+                "⟨example:.3f⟩ has the slope ⟨slip:.3f⟩ unsquared; the squared error takes it squared, "
+                "⟨slip_squared:.3f⟩.",
                 5 / 3,
             ),
         ],
-        worked="$\\frac{1}{2\\beta_1}\\cdot\\frac{\\beta_1^2}{\\alpha_1(1-\\bar\\alpha_1)} = "
-        "\\frac{1}{2\\alpha_1} = 0.556$, the formula of 04.5 with $t = 1$ put in. With the usual $\\beta_1 = "
-        "10^{-4}$ it is 0.50005. So the first summand stands for $L_0$, re-weighted like the others.",
-        right="Right: 1/(2α_1), the same formula as for t ≥ 2, though the term is no divergence.",
+        worked=r"$\frac{1}{2\beta_1}\cdot\frac{\beta_1^2}{\alpha_1(1-\bar\alpha_1)} = \frac{1}{2\alpha_1} = "
+        r"⟨answer:.3f⟩$, the formula of 04.5 with $t = 1$ put in. With the usual $\beta_1 = 10^{-4}$ it is "
+        r"⟨usual:.5f⟩. So the first summand stands for $L_0$, re-weighted like the others.",
+        right=r"Right: $1/(2\alpha_1)$, the same formula as for t ≥ 2, though the term is no divergence.",
     ),
     Choice(
         id="04.18",
@@ -952,9 +1056,8 @@ EXERCISES = [
         why={
             "b": "It is: where the best can be computed, with one weight c, the bound's own c has 1.207 nats "
             "and the other 1.266.",
-            "c": "The bound has weights: 17 % of all is on t ≤ 10, where the unweighted loss has 1 %. "
-            "What was "
-            "measured is how far two short trainings got.",
+            "c": "The bound has weights: ⟨early:.0%⟩ of all is on t ≤ 10, where the unweighted loss has "
+            "⟨early_simple:.0%⟩. What was measured is how far two short trainings got.",
             "d": "It found 3.70 against 3.75 bits in favour of the bound, after a very long training of a "
             "large "
             "network.",

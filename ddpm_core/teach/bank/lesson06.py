@@ -59,6 +59,13 @@ def _case(text: str, nats: list[float], *shape: int) -> Case:
     return Case(text, (torch.tensor(nats, dtype=torch.float64), draw(0, *shape)))
 
 
+NUMBERS = {
+    "bit": math.log(2),
+    "one_step": 14 + math.log2(11),
+    "log2_11": math.log2(11),
+    "ln_11": math.log(11),
+}
+
 EXERCISES = [
     Number(
         id="06.1",
@@ -68,29 +75,31 @@ EXERCISES = [
         unit="bits per dimension",
         units=("bits", "bits/dim", "bits/dimension", "bpd"),
         also=["0.7269/ln 2", "0.7269/0.693147", 1.0487],
-        hints=["One bit is $\\log 2 = 0.693$ nats. Are there more bits or more nats in a thing?"],
+        hints=[r"One bit is $\log 2 = ⟨bit:.3f⟩$ nats. Are there more bits or more nats in a thing?"],
         mistakes=[
-            Mistake("left in nats", "0.7269 is still in nats; a bit is only 0.693 of one.", 0.7269),
+            Mistake("left in nats", "⟨example⟩ is still in nats; a bit is only ⟨bit:.3f⟩ of one.", 0.7269),
             Mistake(
                 "times",
-                "0.504 multiplies by ln 2. A bit is smaller than a nat, so there are more of them.",
+                "⟨example:.3f⟩ multiplies by ln 2. A bit is smaller than a nat, so there are more of them.",
                 0.7269 * math.log(2),
             ),
-            Mistake("decimal", "0.316 divides by ln 10: these are decimal digits.", 0.7269 / math.log(10)),
+            Mistake(
+                "decimal", "⟨example:.3f⟩ divides by ln 10: these are decimal digits.", 0.7269 / math.log(10)
+            ),
             Mistake(
                 "exponent",
-                "2.069 is e to the 0.7269. A number of nats is a logarithm already.",
+                "⟨example:.3f⟩ is e to the 0.7269. A number of nats is a logarithm already.",
                 math.exp(0.7269),
             ),
             Mistake(
                 "power of two",
-                "1.655 is 2 to the 0.7269. Nats and bits are two units of one logarithm: only a factor lies "
-                "between them.",
+                "⟨example:.3f⟩ is 2 to the 0.7269. Nats and bits are two units of one logarithm: only a "
+                "factor lies between them.",
                 2**0.7269,
             ),
         ],
-        worked="$0.7269/\\log 2 = 1.0487$ bits.",
-        right="Right: 1.0487.",
+        worked=r"$0.7269/\log 2 = ⟨answer:.4f⟩$ bits.",
+        right="Right: ⟨answer:.4f⟩.",
     ),
     Number(
         id="06.2",
@@ -101,48 +110,51 @@ EXERCISES = [
         also=["1.97/(1.78+1.97)", 0.5253, "1/(1+1.78/1.97)"],
         hints=["The whole is the sum of both.", "Distortion over whole."],
         mistakes=[
-            Mistake("the rate's", "0.475 is the share of the rate, 1.78 of 3.75.", 1.78 / 3.75),
+            Mistake("the rate's", "⟨example:.3f⟩ is the share of the rate, 1.78 of 3.75.", 1.78 / 3.75),
             Mistake(
                 "of the rate",
-                "1.107 compares the distortion with the rate, 1.78, not with the whole.",
+                "⟨example:.3f⟩ compares the distortion with the rate, 1.78, not with the whole.",
                 1.97 / 1.78,
             ),
-            Mistake("the whole", "3.75 is the whole; divide 1.97 by it.", 3.75),
-            Mistake("rate to distortion", "0.904 is the rate, 1.78, over the distortion, 1.97.", 1.78 / 1.97),
+            Mistake("the whole", "⟨example⟩ is the whole; divide 1.97 by it.", 3.75),
+            Mistake(
+                "rate to distortion",
+                "⟨example:.3f⟩ is the rate, 1.78, over the distortion, 1.97.",
+                1.78 / 1.97,
+            ),
             Mistake(
                 "of eight bits",
-                "0.246 takes 8 bits, the raw pixel, for the whole. The code has 3.75 bits.",
+                "⟨example:.3f⟩ takes 8 bits, the raw pixel, for the whole. The code has 3.75 bits.",
                 1.97 / 8,
             ),
         ],
-        worked="$1.97/(1.78+1.97) = 0.525$: over half.",
-        right="Right, 52.5 %. And the error that is left without it is 0.95 of 255 greys.",
+        worked="$1.97/(1.78+1.97) = ⟨answer:.3f⟩$: over half.",
+        right="Right, ⟨answer:.1%⟩. And the error that is left without it is 0.95 of 255 greys.",
     ),
     Choice(
         id="06.3",
         title="Rate and distortion",
         prompt="Read as a code, which terms of the bound are the rate, and which the distortion?",
         options={
-            "a": "Rate: L_1 + … + L_T, what it takes to tell x_1. Distortion: L_0, what it takes to tell x_0 "
-            "to one who has x_1.",
-            "b": "Rate: L_0. Distortion: L_1 + … + L_T.",
+            "a": "Rate: $L_1$ + … + $L_T$, what it takes to tell $x_1$. Distortion: $L_0$, what it takes to "
+            "tell $x_0$ to one who has $x_1$.",
+            "b": "Rate: $L_0$. Distortion: $L_1$ + … + $L_T$.",
             "c": "Rate: the whole sum. Distortion: the squared error of the samples.",
-            "d": "Rate: L_T. Distortion: all the rest.",
+            "d": "Rate: $L_T$. Distortion: all the rest.",
         },
         answer="a",
         why={
-            "b": "The other way round. L_0 comes last, when x_1 is there: on CIFAR-10 it is 1.97 bits, spent "
-            "on an error of 0.95 greys.",
-            "c": "The whole sum is the lossless code: 3.75 bits on CIFAR-10. A lossy code leaves L_0 away, "
-            "and needs 1.78.",
-            "d": "L_T is next to nothing, under 0.00001 bits for the digits: x_T is noise and needs no "
-            "telling. It "
-            "belongs to the rate all the same.",
+            "b": "The other way round. $L_0$ comes last, when $x_1$ is there: on CIFAR-10 it is 1.97 bits, "
+            "spent on an error of 0.95 greys.",
+            "c": "The whole sum is the lossless code: 3.75 bits on CIFAR-10. A lossy code leaves $L_0$ "
+            "away, and needs 1.78.",
+            "d": "$L_T$ is next to nothing, under 0.00001 bits for the digits: $x_T$ is noise and needs no "
+            "telling. It belongs to the rate all the same.",
         },
-        hints=["Which term is left away if one is content with x_1?"],
+        hints=["Which term is left away if one is content with $x_1$?"],
         worked="**a**. One who has $x_1$ sees the picture already; $L_0$ is the price of the last, invisible "
         "bit of exactness.",
-        right="Right. Stop before L_0, and the code is lossy.",
+        right="Right. Stop before $L_0$, and the code is lossy.",
     ),
     Choice(
         id="06.4",
@@ -159,10 +171,11 @@ EXERCISES = [
         answer="c",
         why={
             "a": "The fresh z is part of a step, but it is not what denoises: from t = 500 to 499 the noise "
-            "level falls from 0.9599 to 0.9595 although z is added. And no image is taken.",
-            "b": "They are small: a standard deviation of 0.100 at t = 500. That is not the fault.",
-            "d": "Sampling starts at x_T ~ N(0, I). Put an image in at T = 1000, and the chain forgets it: "
-            "its share in x_T is 0.0064.",
+            "level falls from ⟨noise_500:.4f⟩ to ⟨noise_499:.4f⟩ although z is added. And no image is taken.",
+            "b": "They are small: a standard deviation of ⟨root_beta_500:.3f⟩ at t = 500. That is not the "
+            "fault.",
+            "d": "Sampling starts at $x_T$ ~ N(0, I). Put an image in at T = 1000, and the chain forgets "
+            "it: its share in $x_T$ is ⟨signal_1000:.4f⟩.",
         },
         hints=["What does sampling start from?", "Which of the two processes only ever adds noise?"],
         worked="**c**. Two processes were stirred into one: the forward one adds noise and is fixed, the "
@@ -186,14 +199,15 @@ EXERCISES = [
             "log q(x_1|x_0) - log p(x_0|x_1) + log(q(x_2|x_1)/(p(x_2) p(x_1|x_2)))",
         ],
         hints=[
-            "To write down a thing of probability p takes $-\\log p$.",
-            "To pick a thing of probability q uses up $-\\log q$ of random bits. They come back, with a "
-            "minus.",
+            r"To write down a thing of probability p takes $-\log p$.",
+            r"To pick a thing of probability q uses up $-\log q$ of random bits. They come back, with a "
+            r"minus.",
         ],
         mistakes=[
             Mistake(
                 "nothing back",
-                "That is what is written. The random bits for x_1 and x_2 come back: minus −log q, twice.",
+                "That is what is written. The random bits for $x_1$ and $x_2$ come back: minus −log q, "
+                "twice.",
                 "-log p(x_2) - log p(x_1|x_2) - log p(x_0|x_1)",
             ),
             Mistake(
@@ -208,26 +222,26 @@ EXERCISES = [
             ),
             Mistake(
                 "one back",
-                "Both latents were picked: x_1 from q(x_1|x_0) and x_2 from q(x_2|x_1).",
+                "Both latents were picked: $x_1$ from q($x_1$|$x_0$) and $x_2$ from q($x_2$|$x_1$).",
                 "-log p(x_2) - log p(x_1|x_2) - log p(x_0|x_1) + log q(x_1|x_0)",
             ),
             Mistake(
                 "no prior",
-                "x_2 has to be written as well, with the code of the prior, −log p(x_2).",
+                "$x_2$ has to be written as well, with the code of the prior, −log p($x_2$).",
                 "-log p(x_1|x_2) - log p(x_0|x_1) + log q(x_1|x_0) + log q(x_2|x_1)",
             ),
         ],
-        worked="Written: $-\\log\\big(p(x_2)\\,p(x_1\\mid x_2)\\,p(x_0\\mid x_1)\\big)$. Back: "
-        "$-\\log\\big(q(x_1\\mid x_0)\\,q(x_2\\mid x_1)\\big)$. The difference, averaged over $q$ "
-        "(not over the model), is $-$ELBO.",
+        worked=r"Written: $-\log\big(p(x_2)\,p(x_1\mid x_2)\,p(x_0\mid x_1)\big)$. Back: "
+        r"$-\log\big(q(x_1\mid x_0)\,q(x_2\mid x_1)\big)$. The difference, averaged over $q$ (not over the "
+        r"model), is $-$ELBO.",
         right="Right. Averaged over q it is the bound.",
     ),
     Symbolic(
         id="06.6",
         title="What a calibrated step costs",
-        prompt="A step goes from $t$ to $s$. The model's estimate of a number $x_0$ is off by 1 on average "
-        "(squared), and $p(x_s\\mid x_t)$ has the calibrated variance. How many nats does the step cost, on "
-        "average, for this number? Use `abar` ($\\bar\\alpha_t$), `abar_s` and `log`.",
+        prompt=r"A step goes from $t$ to $s$. The model's estimate of a number $x_0$ is off by 1 on average "
+        r"(squared), and $p(x_s\mid x_t)$ has the calibrated variance. How many nats does the step cost, on "
+        r"average, for this number? Use `abar` ($\bar\alpha_t$), `abar_s` and `log`.",
         answer="0.5*log(1 + abar_s/(1-abar_s) - abar/(1-abar))",
         given=("abar", "abar_s"),
         also=[
@@ -237,7 +251,7 @@ EXERCISES = [
         ],
         hints=[
             "With the calibrated variance the divergence is half the logarithm of the two variances' ratio.",
-            "The ratio is $1 + e\\,(\\mathrm{SNR}(s)-\\mathrm{SNR}(t))$ for an error $e$.",
+            r"The ratio is $1 + e\,(\mathrm{SNR}(s)-\mathrm{SNR}(t))$ for an error $e$.",
         ],
         mistakes=[
             Mistake(
@@ -270,13 +284,13 @@ EXERCISES = [
             Mistake(
                 "ratio of SNRs",
                 "You divide one signal-to-noise ratio by the other. What counts is their difference: how "
-                "much is learned of x_0.",
+                "much is learned of $x_0$.",
                 "0.5*log(abar_s*(1-abar)/((1-abar_s)*abar))",
             ),
             Mistake(
                 "signals alone",
-                "ᾱ_s − ᾱ_t is the drop of the signal. The drop of the signal-to-noise *ratio* is asked, each "
-                "ᾱ over its 1 − ᾱ.",
+                r"$\bar\alpha_s$ − $\bar\alpha_t$ is the drop of the signal. The drop of the "
+                r"signal-to-noise *ratio* is asked, each $\bar\alpha$ over its 1 − $\bar\alpha$.",
                 "0.5*log(1 + abar_s - abar)",
             ),
             Mistake(
@@ -285,11 +299,9 @@ EXERCISES = [
                 "0.5*log((1-abar)/(1-abar_s))",
             ),
         ],
-        worked="The posterior's variance $\\tilde\\beta$ and its slope $k$ in $x_0$ obey "
-        "$k^2/\\tilde\\beta = "
-        "\\mathrm{SNR}(s)-\\mathrm{SNR}(t)$. With variance $\\tilde\\beta + k^2 e$ the averaged divergence "
-        "is "
-        "$\\frac12\\log(1 + e\\,(\\mathrm{SNR}(s)-\\mathrm{SNR}(t)))$.",
+        worked=r"The posterior's variance $\tilde\beta$ and its slope $k$ in $x_0$ obey $k^2/\tilde\beta = "
+        r"\mathrm{SNR}(s)-\mathrm{SNR}(t)$. With variance $\tilde\beta + k^2 e$ the averaged divergence is "
+        r"$\frac12\log(1 + e\,(\mathrm{SNR}(s)-\mathrm{SNR}(t)))$.",
         right="Right. For small steps it is half the drop of the SNR, for large ones far less.",
     ),
     Function(
@@ -304,7 +316,7 @@ EXERCISES = [
             _case("three points in the plane", [0.5, 3.0, -2.0], 3, 2),
         ],
         also=[_log2, _flat, _by_shape],
-        hints=["How many numbers are in one example, `x0[0]`?", "And a nat is $1/\\log 2$ bits."],
+        hints=["How many numbers are in one example, `x0[0]`?", r"And a nat is $1/\log 2$ bits."],
         mistakes=[
             Mistake("left in nats", "That is nats for each number: divide by ln 2 for bits.", _nats),
             Mistake(
@@ -354,7 +366,9 @@ EXERCISES = [
         ],
         mistakes=[
             Mistake(
-                "not rounded", "6.125 steps there are not; what 6 steps can't carry needs a seventh.", 6.125
+                "not rounded",
+                "⟨example⟩ steps there are not; what 6 steps can't carry needs a seventh.",
+                6.125,
             ),
             Mistake("rounded down", "6 steps carry 96 bits at most.", 6),
             Mistake(
@@ -379,22 +393,24 @@ EXERCISES = [
     Number(
         id="06.9",
         title="Ten small steps or a large one",
-        prompt="By a theorem of Li and El Gamal, to tell a candidate with divergence $D$ bits takes, on "
-        "average, at most $D + "
-        "\\log_2(D+1) + 4$ bits. Compare ten steps of 1 bit with one step of 10 bits: by how many bits is "
-        "the "
-        "sum of the ten guarantees larger?",
+        prompt=r"By a theorem of Li and El Gamal, to tell a candidate with divergence $D$ bits takes, on "
+        r"average, at most $D + \log_2(D+1) + 4$ bits. Compare ten steps of 1 bit with one step of 10 bits: "
+        r"by how many bits is the sum of the ten guarantees larger?",
         answer=60 - (14 + math.log2(11)),
         unit="bits",
         also=["10*(1+1+4) - (10 + log(11)/log(2) + 4)", "46 - log(11)/log(2)", 42.5406],
         hints=[
-            "One step of 10: $10 + \\log_2 11 + 4$.",
-            "One step of 1: $1 + \\log_2 2 + 4 = 6$. There are ten.",
+            r"One step of 10: $10 + \log_2 11 + 4$.",
+            r"One step of 1: $1 + \log_2 2 + 4 = 6$. There are ten.",
         ],
         mistakes=[
-            Mistake("the ten alone", "60 is what the ten may take; subtract the 17.46 of the one.", 60),
             Mistake(
-                "the one alone", "17.46 is what the one may take; the ten may take 60.", 14 + math.log2(11)
+                "the ten alone", "60 is what the ten may take; subtract the ⟨one_step:.2f⟩ of the one.", 60
+            ),
+            Mistake(
+                "the one alone",
+                "⟨one_step:.2f⟩ is what the one may take; the ten may take 60.",
+                14 + math.log2(11),
             ),
             Mistake(
                 "one of ten",
@@ -403,29 +419,28 @@ EXERCISES = [
             ),
             Mistake(
                 "natural",
-                "With the natural logarithm: log₂ 11 is 3.459, ln 11 is 2.398.",
+                "With the natural logarithm: log₂ 11 is ⟨log2_11:.3f⟩, ln 11 is ⟨ln_11:.3f⟩.",
                 10 * (5 + math.log(2)) - (14 + math.log(11)),
             ),
             Mistake(
                 "natural at the large one",
-                "43.60 has ln 11 = 2.398 for log₂ 11 = 3.459.",
+                "⟨example:.2f⟩ has ln 11 = ⟨ln_11:.3f⟩ for log₂ 11 = ⟨log2_11:.3f⟩.",
                 60 - (14 + math.log(11)),
             ),
             Mistake(
                 "one lost",
-                "42.68 has log₂ 10 for log₂ (10 + 1).",
+                "⟨example:.2f⟩ has log₂ 10 for log₂ (10 + 1).",
                 60 - (14 + math.log2(10)),
             ),
             Mistake(
                 "without logarithm",
-                "36 leaves out the logarithm: it adds 1 for each small step, 3.459 for the large.",
+                "36 leaves out the logarithm: it adds 1 for each small step, ⟨log2_11:.3f⟩ for the large.",
                 36,
             ),
         ],
-        worked="$10\\cdot(1+\\log_2 2+4) = 60$ against $10+\\log_2 11+4 = 17.46$: 42.54 bits more. The "
-        "overhead "
-        "comes with each step, nearly whatever it tells. So steps should be as large as the candidates "
-        "allow.",
+        worked=r"$10\cdot(1+\log_2 2+4) = 60$ against $10+\log_2 11+4 = ⟨one_step:.2f⟩$: ⟨answer:.2f⟩ bits "
+        r"more. The overhead comes with each step, nearly whatever it tells. So steps should be as large as "
+        r"the candidates allow.",
         right="Right. Few large steps have less overhead; the number of candidates sets the limit.",
     ),
     Choice(
@@ -435,15 +450,15 @@ EXERCISES = [
         options={
             "a": "Nothing: a file must stand for itself.",
             "b": "The weights, the times, the variances, the code words and the seed of the noise.",
-            "c": "All of b, and the noise ε with which the sender noised the picture.",
+            "c": r"All of b, and the noise $\varepsilon$ with which the sender noised the picture.",
             "d": "All of b, and the sender's Poisson times.",
         },
         answer="b",
         why={
             "a": "Like every decoder, this one brings along what it knows: a browser comes with a "
             "program that reads JPEG, here it is 424,753 weights. They count once, not for each picture.",
-            "c": "The sender draws no ε at all: x_s is a shared candidate, row 1,234, say. If it needed the "
-            "receiver to know a private noise, the noise would have to be sent.",
+            "c": r"The sender draws no $\varepsilon$ at all: $x_s$ is a shared candidate, row 1,234, say. "
+            r"If it needed the receiver to know a private noise, the noise would have to be sent.",
             "d": "They serve to find the row; the receiver is told the row, and needs 0 of them.",
         },
         hints=["What does `Coder.show` use?"],
@@ -455,26 +470,25 @@ EXERCISES = [
     Choice(
         id="06.11",
         title="Show the mean or finish the walk?",
-        prompt="Both sides stop at a $t$. The receiver can show $\\hat x_0 = \\mathbb E[x_0\\mid x_t]$, or "
-        "walk on "
-        "alone to a sample from $p(x_0\\mid x_t)$. With a perfect network, how do their mean squared errors "
-        "compare?",
+        prompt=r"Both sides stop at a $t$. The receiver can show $\hat x_0 = \mathbb E[x_0\mid x_t]$, or "
+        r"walk on alone to a sample from $p(x_0\mid x_t)$. With a perfect network, how do their mean "
+        r"squared errors compare?",
         options={
             "a": "The sample's is smaller, for it is sharper.",
             "b": "They are equal: both know the same.",
             "c": "The sample's is twice that of the mean.",
-            "d": "The sample's is larger by the variance of x_t.",
+            "d": "The sample's is larger by the variance of $x_t$.",
         },
         answer="c",
         why={
-            "a": "Sharper, but with details that were made up. For x_0 = −1 or 1 with equal chances and "
+            "a": "Sharper, but with details that were made up. For $x_0$ = −1 or 1 with equal chances and "
             "nothing known: the mean 0 errs by 1, a sample by 0 or 4, on average by 2.",
             "b": "They know the same, but squared error likes the middle: with two equal chances −1 and 1, "
             "the mean errs by 1, a sample by 2 on average.",
-            "d": "x_t is known to both and adds nothing. What adds is the spread of x_0 given x_t, once "
-            "more: 1 becomes 2.",
+            "d": "$x_t$ is known to both and adds nothing. What adds is the spread of $x_0$ given $x_t$, "
+            "once more: 1 becomes 2.",
         },
-        hints=["Try $x_0 = \\pm1$, with nothing known.", "Truth and sample are two independent draws."],
+        hints=[r"Try $x_0 = \pm1$, with nothing known.", "Truth and sample are two independent draws."],
         worked="**c**. Given $x_t$, truth and sample are independent draws from one law with variance $v$. "
         "The "
         "mean errs by $v$, the sample by $v + v$. The mean is blurred, the sample looks real: distortion and "
@@ -492,7 +506,8 @@ EXERCISES = [
             "Over half of it (1.97 of 3.75 bits on CIFAR-10) is distortion: details too fine to see.",
             "Samples are judged by what is seen: the large structure, which costs few bits and is "
             "decided at large t.",
-            "L_simple puts the network's strength on the large structure, away from the invisible details.",
+            r"$L_{\text{simple}}$ puts the network's strength on the large structure, away from the "
+            r"invisible details.",
         ],
         models=[
             "The code length counts all bits alike, and more than half of them, 1.97 of 3.75, describe "
@@ -521,11 +536,9 @@ EXERCISES = [
             "What do the 1.97 bits of distortion describe?",
             "At which t is the class of a digit settled?",
         ],
-        worked="All bits count alike in a lossless code. On CIFAR-10 1.97 of 3.75 bits per dimension "
-        "describe what "
-        "is left at $t=1$, an error of 0.95 of 255 greys. Samples are judged by the rest, which is cheap "
-        "in bits "
-        "and is what $L_{\\text{simple}}$ cares for.",
+        worked=r"All bits count alike in a lossless code. On CIFAR-10 1.97 of 3.75 bits per dimension "
+        r"describe what is left at $t=1$, an error of 0.95 of 255 greys. Samples are judged by the rest, "
+        r"which is cheap in bits and is what $L_{\text{simple}}$ cares for.",
         right="Good: bits and looks are two currencies.",
     ),
 ]

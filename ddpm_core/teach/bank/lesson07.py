@@ -1,5 +1,6 @@
 """Conditions and scores: the slope of the noised data, guidance, and filling in."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -55,6 +56,10 @@ def _mix(
     return mix
 
 
+PULL = 2 / (1 + math.exp(2))  # the derivative of log p(y=1 | x_t) at x_t = 1
+
+NUMBERS = {"pull": PULL, "root": 0.75**0.5}
+
 EXERCISES = [
     Choice(
         id="07.1",
@@ -63,10 +68,11 @@ EXERCISES = [
         "diffusion model has several densities and several things to differentiate by. Which gradient is "
         "meant?",
         options={
-            "a": "Of log p_θ(x_0) with respect to the network's weights θ.",
-            "b": "Of log q(x_0), the law of clean data, with respect to x_0.",
-            "c": "Of log q(x_t | x_0), with x_0 the picture that x_t was made of, with respect to x_t.",
-            "d": "Of log q(x_t), the law of all data noised to level t, with respect to x_t.",
+            "a": r"Of log $p_\theta$($x_0$) with respect to the network's weights $\theta$.",
+            "b": "Of log q($x_0$), the law of clean data, with respect to $x_0$.",
+            "c": "Of log q($x_t$ | $x_0$), with $x_0$ the picture that $x_t$ was made of, with respect to "
+            "$x_t$.",
+            "d": "Of log q($x_t$), the law of all data noised to level t, with respect to $x_t$.",
         },
         answer="d",
         why={
@@ -74,101 +80,115 @@ EXERCISES = [
             "score has as many as the picture: 64 for an 8×8 digit.",
             "b": "That is the limit t → 0, where nothing was noised. For points, such as 1,437 training "
             "digits, there isn't even a density there.",
-            "c": "That is the *target* of a training pair, −ε/√(1−ᾱ_t), and it needs an x_0 that a sampler "
-            "doesn't have. Its mean over all x_0 that fit x_t is the score.",
+            "c": r"That is the *target* of a training pair, −$\varepsilon$/$\sqrt{1-\bar\alpha_t}$, and it "
+            r"needs an $x_0$ that a sampler doesn't have. Its mean over all $x_0$ that fit $x_t$ is the "
+            r"score.",
         },
         hints=[
             "What does the sampler hold in its hands, and what could it move?",
-            "Noised by how much? And is x_0 known?",
+            "Noised by how much? And is $x_0$ known?",
         ],
-        worked="**d**: $\\nabla_{x_t}\\log q(x_t)$, with $q(x_t) = \\mathbb E\\,q(x_t\\mid x_0)$, the "
-        "*noised marginal*. With it comes the tie to the best noise: $\\mathbb E[\\varepsilon\\mid x_t] = "
-        "-\\sqrt{1-\\bar\\alpha_t}\\,\\nabla\\log q(x_t)$.",
-        right="Right: by x_t, of the noised data as a whole, one field for each t.",
+        worked=r"**d**: $\nabla_{x_t}\log q(x_t)$, with $q(x_t) = \mathbb E\,q(x_t\mid x_0)$, the *noised "
+        r"marginal*. With it comes the tie to the best noise: $\mathbb E[\varepsilon\mid x_t] = "
+        r"-\sqrt{1-\bar\alpha_t}\,\nabla\log q(x_t)$.",
+        right="Right: by $x_t$, of the noised data as a whole, one field for each t.",
     ),
     Number(
         id="07.2",
         title="Tweedie's formula with numbers",
-        prompt="At a level with $\\bar\\alpha_t = 0.64$ a state is $x_t = 1.2$, and the score there is "
-        "$-1.5$. What is $\\mathbb E[x_0\\mid x_t]$?",
+        prompt=r"At a level with $\bar\alpha_t = 0.64$ a state is $x_t = 1.2$, and the score there is "
+        r"$-1.5$. What is $\mathbb E[x_0\mid x_t]$?",
         answer=0.825,
         also=["(1.2 - 0.36*1.5)/0.8", "0.66/0.8", "33/40"],
         hints=[
             "Go up the slope by the *variance* of the noise, then undo the shrink.",
-            "$(x_t + (1-\\bar\\alpha_t)\\,\\text{score})/\\sqrt{\\bar\\alpha_t}$.",
+            r"$(x_t + (1-\bar\alpha_t)\,\text{score})/\sqrt{\bar\alpha_t}$.",
         ],
         mistakes=[
             Mistake(
                 "against the slope",
-                "2.175 goes down the slope. The score points to where more data are: 0.54 back, not on.",
+                "⟨example⟩ goes down the slope. The score points to where more data are: 0.54 back, not on.",
                 2.175,
             ),
-            Mistake("not rescaled", "0.66 is √ᾱ_t E[x_0 | x_t]: the shrink by 0.8 is still in it.", 0.66),
+            Mistake(
+                "not rescaled",
+                r"⟨example⟩ is $\sqrt{\bar\alpha_t}$ E[$x_0$ | $x_t$]: the shrink by 0.8 is still in it.",
+                0.66,
+            ),
             Mistake(
                 "deviation",
-                "0.375 goes up by 0.6, the noise's standard deviation; its variance, 0.36, belongs there.",
+                "⟨example⟩ goes up by 0.6, the noise's standard deviation; its variance, 0.36, belongs "
+                "there.",
                 0.375,
             ),
             Mistake(
                 "as noise",
-                "2.625 treats the score as if it were the noise. The noise is −0.6 times it, 0.9.",
+                "⟨example⟩ treats the score as if it were the noise. The noise is −0.6 times it, 0.9.",
                 2.625,
             ),
-            Mistake("multiplied", "0.528 multiplies by 0.8. x_0 was multiplied by it, so now divide.", 0.528),
             Mistake(
-                "divided by abar", "1.031 divides by 0.64; x_0 was multiplied by its root, 0.8.", 1.03125
+                "multiplied", "⟨example⟩ multiplies by 0.8. $x_0$ was multiplied by it, so now divide.", 0.528
+            ),
+            Mistake(
+                "divided by abar",
+                "⟨example:.3f⟩ divides by 0.64; $x_0$ was multiplied by its root, 0.8.",
+                1.03125,
             ),
         ],
-        worked="$(1.2 - 0.36\\cdot 1.5)/0.8 = 0.66/0.8 = 0.825$. The same by way of the noise: "
-        "$\\hat\\varepsilon = 0.6\\cdot 1.5 = 0.9$, and $(1.2 - 0.6\\cdot 0.9)/0.8$.",
+        worked=r"$(1.2 - 0.36\cdot 1.5)/0.8 = 0.66/0.8 = ⟨answer⟩$. The same by way of the noise: "
+        r"$\hat\varepsilon = 0.6\cdot 1.5 = 0.9$, and $(1.2 - 0.6\cdot 0.9)/0.8$.",
         right="Right: the variance times the score, added, then the shrink undone.",
     ),
     Symbolic(
         id="07.3",
         title="The score of a network for noise",
-        prompt="A network puts out $\\hat\\varepsilon$. Which score does it claim? Write `eps` for its "
-        "output.",
+        prompt=r"A network puts out $\hat\varepsilon$. Which score does it claim? Write `eps` for its "
+        r"output.",
         answer="-eps/sqrt(1-abar)",
         given=("eps", *SCHEDULE),
         also=["−ε/√(1−ᾱ_t)", r"-\frac{\epsilon}{\sqrt{1-\bar\alpha_t}}", "-(1-abar)^(-1/2)*eps"],
         hints=[
             "Towards the data is against the noise.",
-            "Differentiate $-\\|x_t-\\sqrt{\\bar\\alpha_t}\\,x_0\\|^2/(2(1-\\bar\\alpha_t))$ by $x_t$, then "
-            "write the bracket with ε.",
+            r"Differentiate $-\|x_t-\sqrt{\bar\alpha_t}\,x_0\|^2/(2(1-\bar\alpha_t))$ by $x_t$, then write "
+            r"the bracket with $\varepsilon$.",
         ],
         mistakes=[
             Mistake("sign", "Up the slope is away from the noise: the sign.", "eps/sqrt(1-abar)"),
             Mistake(
                 "variance",
-                "You divided by the noise's variance. One root of it cancels: x_t − √ᾱ_t x_0 is already "
-                "√(1−ᾱ_t) ε.",
+                r"You divided by the noise's variance. One root of it cancels: $x_t$ − "
+                r"$\sqrt{\bar\alpha_t}$ $x_0$ is already $\sqrt{1-\bar\alpha_t}$ $\varepsilon$.",
                 "-eps/(1-abar)",
             ),
             Mistake("no scale", "That is the direction. The length is still missing.", "-eps"),
             Mistake(
                 "times",
-                "You multiplied by √(1−ᾱ_t). Little noise makes a narrow hill, and a narrow hill is steep.",
+                r"You multiplied by $\sqrt{1-\bar\alpha_t}$. Little noise makes a narrow hill, and a narrow "
+                r"hill is steep.",
                 "-sqrt(1-abar)*eps",
             ),
             Mistake(
-                "bar lost", "1 − α_t is one step's noise; in x_t is that of t steps.", "-eps/sqrt(1-alpha)"
+                "bar lost",
+                r"1 − $\alpha_t$ is one step's noise; in $x_t$ is that of t steps.",
+                "-eps/sqrt(1-alpha)",
             ),
-            Mistake("signal", "You divided by the signal's root, √ᾱ_t.", "-eps/sqrt(abar)"),
+            Mistake("signal", r"You divided by the signal's root, $\sqrt{\bar\alpha_t}$.", "-eps/sqrt(abar)"),
             Mistake(
                 "by x_0",
-                "With the factor √ᾱ_t it is the slope by x_0, turned round. The score is the slope by x_t.",
+                r"With the factor $\sqrt{\bar\alpha_t}$ it is the slope by $x_0$, turned round. The score "
+                r"is the slope by $x_t$.",
                 "-sqrt(abar)*eps/sqrt(1-abar)",
             ),
         ],
-        worked="$-\\hat\\varepsilon/\\sqrt{1-\\bar\\alpha_t}$: the same field in units that grow as the "
-        "noise gets small.",
+        worked=r"$-\hat\varepsilon/\sqrt{1-\bar\alpha_t}$: the same field in units that grow as the noise "
+        r"gets small.",
         right="Right: turned round, and steep where there is little noise.",
     ),
     Symbolic(
         id="07.4",
         title="The target of denoising score matching",
-        prompt="The score of all noised data is unknown, so a network is trained on one that is known: "
-        "$\\nabla_{x_t}\\log q(x_t\\mid x_0)$. Write it with `x_t` and `x_0`.",
+        prompt=r"The score of all noised data is unknown, so a network is trained on one that is known: "
+        r"$\nabla_{x_t}\log q(x_t\mid x_0)$. Write it with `x_t` and `x_0`.",
         answer="(sqrt(abar)*x_0 - x_t)/(1-abar)",
         given=("x_t", "x_0", *SCHEDULE),
         also=[
@@ -177,14 +197,14 @@ EXERCISES = [
             "x_0*sqrt(abar)/(1-abar) - x_t/(1-abar)",
         ],
         hints=[
-            "$q(x_t\\mid x_0)$ is a Gaussian: which mean, which variance?",
+            r"$q(x_t\mid x_0)$ is a Gaussian: which mean, which variance?",
             "The gradient of $-(x-m)^2/(2v)$ is $(m-x)/v$.",
         ],
         mistakes=[
             Mistake("sign", "That points away from the mean: downhill.", "(x_t - sqrt(abar)*x_0)/(1-abar)"),
             Mistake(
                 "not shrunk",
-                "The hill stands at √ᾱ_t x_0, not at x_0: the forward process shrinks.",
+                r"The hill stands at $\sqrt{\bar\alpha_t}$ $x_0$, not at $x_0$: the forward process shrinks.",
                 "(x_0 - x_t)/(1-abar)",
             ),
             Mistake(
@@ -194,7 +214,7 @@ EXERCISES = [
             ),
             Mistake(
                 "bars lost",
-                "Without bars this is the score of one step from x_0, q(x_1 | x_0) with β_t.",
+                r"Without bars this is the score of one step from $x_0$, q($x_1$ | $x_0$) with $\beta_t$.",
                 "(sqrt(alpha)*x_0 - x_t)/(1-alpha)",
             ),
             Mistake(
@@ -202,26 +222,31 @@ EXERCISES = [
                 "That is the gap to the mean. Its variance has to divide it.",
                 "sqrt(abar)*x_0 - x_t",
             ),
-            Mistake("lost root", "x_0 is multiplied by the root of ᾱ_t.", "(abar*x_0 - x_t)/(1-abar)"),
+            Mistake(
+                "lost root",
+                r"$x_0$ is multiplied by the root of $\bar\alpha_t$.",
+                "(abar*x_0 - x_t)/(1-abar)",
+            ),
             Mistake(
                 "not differentiated",
-                "That is the exponent itself, log q(x_t | x_0) but for a constant. Differentiate it by x_t.",
+                "That is the exponent itself, log q($x_t$ | $x_0$) but for a constant. Differentiate it by "
+                "$x_t$.",
                 "-(x_t - sqrt(abar)*x_0)^2/(2*(1-abar))",
             ),
             Mistake(
                 "exponent without its half",
-                "That is twice the exponent of q(x_t | x_0), and not yet differentiated.",
+                "That is twice the exponent of q($x_t$ | $x_0$), and not yet differentiated.",
                 "-(x_t - sqrt(abar)*x_0)^2/(1-abar)",
             ),
             Mistake(
                 "by x_0",
-                "You differentiated by x_0. The score is the slope by x_t.",
+                "You differentiated by $x_0$. The score is the slope by $x_t$.",
                 "sqrt(abar)*(x_t - sqrt(abar)*x_0)/(1-abar)",
             ),
         ],
-        worked="$(\\sqrt{\\bar\\alpha_t}\\,x_0 - x_t)/(1-\\bar\\alpha_t) = "
-        "-\\varepsilon/\\sqrt{1-\\bar\\alpha_t}$, `Score().target` in the library. Its mean given $x_t$ is "
-        "the score, and a mean is what a squared error finds.",
+        worked=r"$(\sqrt{\bar\alpha_t}\,x_0 - x_t)/(1-\bar\alpha_t) = -\varepsilon/\sqrt{1-\bar\alpha_t}$, "
+        r"`Score().target` in the library. Its mean given $x_t$ is the score, and a mean is what a squared "
+        r"error finds.",
         right="Right: a target for each pair, whose mean is the score.",
     ),
     Function(
@@ -238,8 +263,8 @@ EXERCISES = [
             _move(lambda h: h, lambda h: 2**0.5 * h**0.5),
         ],
         hints=[
-            "Try it on $\\mathcal N(0, 1)$, whose score is $-x$: one move is $(1-h)x + c\\,z$.",
-            "At rest the variance V fulfils $V = (1-h)^2V + c^2$, so $V \\approx c^2/(2h)$.",
+            r"Try it on $\mathcal N(0, 1)$, whose score is $-x$: one move is $(1-h)x + c\,z$.",
+            r"At rest the variance V fulfils $V = (1-h)^2V + c^2$, so $V \approx c^2/(2h)$.",
         ],
         mistakes=[
             Mistake(
@@ -301,19 +326,23 @@ EXERCISES = [
     Number(
         id="07.6",
         title="What a large step costs",
-        prompt="Langevin's moves with $h = 0.5$ on $\\mathcal N(0, 1)$, with the right noise "
-        "$\\sqrt{2h}\\,z$. At which variance does the chain rest?",
+        prompt=r"Langevin's moves with $h = 0.5$ on $\mathcal N(0, 1)$, with the right noise "
+        r"$\sqrt{2h}\,z$. At which variance does the chain rest?",
         answer=4 / 3,
         also=["1/(1 - 0.25)", "1/(1 - 0.5/2)", "4/3"],
         hints=[
-            "One move is $(1-h)\\,x + \\sqrt{2h}\\,z$. At rest the variance doesn't change.",
+            r"One move is $(1-h)\,x + \sqrt{2h}\,z$. At rest the variance doesn't change.",
             "$V = (1-h)^2V + 2h$.",
         ],
         mistakes=[
             Mistake("the limit", "1 is reached as h goes to 0. A step of 0.5 is no small one.", 1.0),
             Mistake("noise alone", "2 forgets the square: 2h/h instead of 2h/(1 − (1 − h)²) = 1/0.75.", 2.0),
             Mistake("upside down", "0.75 is 1 − h/2; the variance is its reciprocal.", 0.75),
-            Mistake("deviation", "1.155 is the standard deviation; the variance is its square.", 1.154701),
+            Mistake(
+                "deviation",
+                "⟨example:.3f⟩ is the standard deviation; the variance is its square.",
+                (4 / 3) ** 0.5,
+            ),
         ],
         worked="$V = 2h/(1-(1-h)^2) = 1/(1-h/2) = 4/3$. So a finite step overshoots, and at $h = 2$ it "
         "flies off. Wide steps are for wide laws: the noisier the level, the larger they may be.",
@@ -322,35 +351,36 @@ EXERCISES = [
     Number(
         id="07.7",
         title="Bayes for scores",
-        prompt="At some level two classes are equally frequent, $\\mathcal N(-1, 1)$ and $\\mathcal N(1, "
-        "1)$, so that $p(y{=}1\\mid x_t) = 1/(1+e^{-2x_t})$. At $x_t = 1$ the score of class 1 is 0. What "
-        "is the score guided to class 1 with strength 3?",
-        answer=0.476812,
+        prompt=r"At some level two classes are equally frequent, $\mathcal N(-1, 1)$ and $\mathcal N(1, "
+        r"1)$, so that $p(y{=}1\mid x_t) = 1/(1+e^{-2x_t})$. At $x_t = 1$ the score of class 1 is 0. What "
+        r"is the score guided to class 1 with strength 3?",
+        answer=2 * PULL,
         rel=2e-3,
         also=["-0.238406 + 3*0.238406", "2*0.238406", "3*0.238406 - 0.238406"],
         hints=[
-            "$\\nabla\\log p(y\\mid x_t) = \\nabla\\log p(x_t\\mid y) - \\nabla\\log p(x_t)$.",
-            "The derivative of $\\log p(y{=}1\\mid x_t)$ is $2\\,(1 - p(y{=}1\\mid x_t))$: at 1 it is "
-            "0.2384.",
-            "So the score without a label is −0.2384. Add 3 times the other.",
+            r"$\nabla\log p(y\mid x_t) = \nabla\log p(x_t\mid y) - \nabla\log p(x_t)$.",
+            r"The derivative of $\log p(y{=}1\mid x_t)$ is $2\,(1 - p(y{=}1\mid x_t))$: at 1 it is "
+            r"⟨pull:.4f⟩.",
+            "So the score without a label is −⟨pull:.4f⟩. Add 3 times the other.",
         ],
         mistakes=[
             Mistake("strength 1", "0 is the score of the class itself, strength 1.", 0.0),
-            Mistake("no label", "−0.238 is the score without a label, strength 0.", -0.238406),
+            Mistake("no label", "⟨example:.3f⟩ is the score without a label, strength 0.", -PULL),
             Mistake(
                 "one too many",
-                "0.715 is 3 × 0.238 on top of the *class*, or without the score −0.238 of all data: "
-                "strength 4.",
-                0.715217,
+                "⟨example:.3f⟩ is 3 × ⟨pull:.3f⟩ on top of the *class*, or without the score −⟨pull:.3f⟩ of "
+                "all data: strength 4.",
+                3 * PULL,
             ),
             Mistake(
                 "once",
-                "0.238 is the pull of the label counted once, or the derivative without its factor 2.",
-                0.238406,
+                "⟨example:.3f⟩ is the pull of the label counted once, or the derivative without its factor "
+                "2.",
+                PULL,
             ),
         ],
-        worked="$-0.2384 + 3\\cdot 0.2384 = 0.4768$. At $x_t = 1$, the very centre of its class, the guided "
-        "state is still pushed outwards, away from the other class.",
+        worked=r"$-⟨pull:.4f⟩ + 3\cdot ⟨pull:.4f⟩ = ⟨answer:.4f⟩$. At $x_t = 1$, the very centre of its "
+        r"class, the guided state is still pushed outwards, away from the other class.",
         right="Right. The guided field pushes outwards even at the centre of its class.",
     ),
     Function(
@@ -359,6 +389,7 @@ EXERCISES = [
         prompt="Write `answer(plain, told, strength)`: the network's output without a label and with it, "
         "mixed so that strength 0 is `plain`, 1 is `told`, and 2 is as far again.",
         reference=guide,
+        names=("plain", "told", "strength"),
         cases=_mixes(),
         also=[
             _mix(lambda w: 1 - w, lambda w: w),
@@ -404,28 +435,29 @@ EXERCISES = [
             ),
         ],
         worked="A straight line through the two outputs:",
-        right="Right. It holds for ε̂, x̂_0, v̂ and the score alike, since each is affine in the others.",
+        right=r"Right. It holds for $\hat\varepsilon$, $\hat x_0$, $\hat v$ and the score alike, since each "
+        r"is affine in the others.",
     ),
     Number(
         id="07.9",
         title="Two conventions",
-        prompt="Ho & Salimans write $\\tilde\\varepsilon = (1+w)\\,\\varepsilon(x_t, y) - "
-        "w\\,\\varepsilon(x_t)$. Without a label a network says 0.2, with it 0.6. What is "
-        "$\\tilde\\varepsilon$ for $w = 0.5$?",
+        prompt=r"Ho & Salimans write $\tilde\varepsilon = (1+w)\,\varepsilon(x_t, y) - "
+        r"w\,\varepsilon(x_t)$. Without a label a network says 0.2, with it 0.6. What is "
+        r"$\tilde\varepsilon$ for $w = 0.5$?",
         answer=0.8,
         also=["1.5*0.6 - 0.5*0.2", "0.2 + 1.5*(0.6-0.2)", "4/5"],
         hints=["Put the numbers in.", "In this lesson's words the strength is 1 + w."],
         mistakes=[
-            Mistake("w as strength", "0.4 takes w for the strength: half way from 0.2 to 0.6.", 0.4),
-            Mistake("not subtracted", "0.9 is 1.5 × 0.6; the other output, 0.5 × 0.2, goes off.", 0.9),
+            Mistake("w as strength", "⟨example⟩ takes w for the strength: half way from 0.2 to 0.6.", 0.4),
+            Mistake("not subtracted", "⟨example⟩ is 1.5 × 0.6; the other output, 0.5 × 0.2, goes off.", 0.9),
             Mistake("added", "1 adds 0.5 × 0.2 where it is to be taken off.", 1.0),
             Mistake(
                 "pull alone", "0.6 is the output with the label, w = 0; or 1.5 × 0.4, without the 0.2.", 0.6
             ),
             Mistake("no label", "0.2 is the output without the label.", 0.2),
         ],
-        worked="$1.5\\cdot 0.6 - 0.5\\cdot 0.2 = 0.8$, the same as strength 1.5 from 0.2: $0.2 + 1.5\\cdot "
-        "0.4$. A strength without its formula says nothing; both conventions are in use.",
+        worked=r"$1.5\cdot 0.6 - 0.5\cdot 0.2 = ⟨answer⟩$, the same as strength 1.5 from 0.2: $0.2 + "
+        r"1.5\cdot 0.4$. A strength without its formula says nothing; both conventions are in use.",
         right="Right: w = 0.5 is strength 1.5.",
     ),
     Choice(
@@ -454,61 +486,67 @@ EXERCISES = [
             "For strengths 0 and 1 put the number into the formula.",
             "Is the guided field at t the score of anything noised to t?",
         ],
-        worked="**b**. 0 and 1 are exact by construction. Past 1 the field is the score of "
-        "$q(x_t)\\,q(y\\mid x_t)^w$ at each $t$, and these are not the noised versions of one another, so "
-        "no sampler that follows them ends at $p(x)\\,p(y\\mid x)^w$.",
+        worked=r"**b**. 0 and 1 are exact by construction. Past 1 the field is the score of "
+        r"$q(x_t)\,q(y\mid x_t)^w$ at each $t$, and these are not the noised versions of one another, so no "
+        r"sampler that follows them ends at $p(x)\,p(y\mid x)^w$.",
         right="Right: 0 and 1 are laws, 2 is a recipe.",
     ),
     Number(
         id="07.11",
         title="A known number on the way",
-        prompt="A pixel is known to be $x_0 = 0.9$. A step arrives at a level with $\\bar\\alpha_s = 0.25$, "
-        "and the noise drawn for the pixel is $-0.4$. Which value does `keeping` put there?",
+        prompt=r"A pixel is known to be $x_0 = 0.9$. A step arrives at a level with $\bar\alpha_s = 0.25$, "
+        r"and the noise drawn for the pixel is $-0.4$. Which value does `keeping` put there?",
         answer=0.45 - 0.4 * 0.75**0.5,
         also=["0.5*0.9 - 0.4*sqrt(0.75)", "0.45 - 0.34641", "√0.25*0.9 − √0.75*0.4"],
         hints=[
-            "A draw of $q(x_s\\mid x_0)$.",
-            "$\\sqrt{\\bar\\alpha_s}\\,x_0 + \\sqrt{1-\\bar\\alpha_s}\\,z$.",
+            r"A draw of $q(x_s\mid x_0)$.",
+            r"$\sqrt{\bar\alpha_s}\,x_0 + \sqrt{1-\bar\alpha_s}\,z$.",
         ],
         mistakes=[
             Mistake(
                 "clean",
                 "0.9 is the clean pixel. At this level the network expects pixels with noise of standard "
-                "deviation 0.866.",
+                "deviation ⟨root:.3f⟩.",
                 0.9,
             ),
             Mistake(
                 "no noise",
-                "0.45 is the mean. A state without noise in some pixels is none that the network knows.",
+                "⟨example⟩ is the mean. A state without noise in some pixels is none that the network knows.",
                 0.45,
             ),
             Mistake(
                 "noise not scaled",
-                "0.05 adds the noise as it was drawn; at this level it counts 0.866.",
+                "⟨example⟩ adds the noise as it was drawn; at this level it counts ⟨root:.3f⟩.",
                 0.05,
             ),
-            Mistake("nothing scaled", "0.5 adds the two as they are: both have a factor at this level.", 0.5),
+            Mistake(
+                "nothing scaled", "⟨example⟩ adds the two as they are: both have a factor at this level.", 0.5
+            ),
             Mistake(
                 "sign",
-                "0.796 takes the noise off. It is −0.4 itself: add it, scaled.",
+                "⟨example:.3f⟩ takes the noise off. It is −0.4 itself: add it, scaled.",
                 0.45 + 0.4 * 0.75**0.5,
             ),
             Mistake(
-                "variance", "0.15 multiplies by the variance 0.75; its root, 0.866, belongs there.", 0.15
+                "variance",
+                "⟨example⟩ multiplies by the variance 0.75; its root, ⟨root:.3f⟩, belongs there.",
+                0.15,
             ),
             Mistake(
-                "lost root", "−0.121 shrinks by 0.25; its root, 0.5, belongs there.", 0.225 - 0.4 * 0.75**0.5
+                "lost root",
+                "⟨example:.3f⟩ shrinks by 0.25; its root, 0.5, belongs there.",
+                0.225 - 0.4 * 0.75**0.5,
             ),
         ],
-        worked="$0.5\\cdot 0.9 - 0.866\\cdot 0.4 = 0.1036$. So the network sees a state as noisy in the "
-        "known places as anywhere else.",
+        worked=r"$0.5\cdot 0.9 - ⟨root:.3f⟩\cdot 0.4 = ⟨answer:.4f⟩$. So the network sees a state as noisy "
+        r"in the known places as anywhere else.",
         right="Right: noised to the level of the step, like all the rest.",
     ),
     Choice(
         id="07.12",
         title="What replacement leaves out",
-        prompt="Even with a perfect network, filling in by replacement is no sample of "
-        "$p(\\text{unknown}\\mid\\text{known})$. Why?",
+        prompt=r"Even with a perfect network, filling in by replacement is no sample of "
+        r"$p(\text{unknown}\mid\text{known})$. Why?",
         options={
             "a": "The known numbers come out slightly wrong at the end.",
             "b": "The network was never trained on pictures with a part cut out.",
@@ -519,45 +557,45 @@ EXERCISES = [
         answer="c",
         why={
             "a": "At s = 0 the level's noise is 0, and they are put in as they are, to the last digit.",
-            "b": "It needn't be: it never sees a hole. All of x_t is there, noised to the same level, as in "
-            "any of the 1,000 tasks that it was trained for.",
+            "b": "It needn't be: it never sees a hole. All of $x_t$ is there, noised to the same level, as "
+            "in any of the 1,000 tasks that it was trained for.",
             "d": "In the exact world 1,000 steps give the lower cloud a share of 0.58 where Bayes gives it "
             "0.965; 100 steps give the same.",
         },
-        hints=["What does x̂_0 depend on, and what would the right estimate depend on?"],
-        worked="**c**. The step uses $\\mathbb E[x_0\\mid x_t]$, where $\\mathbb E[x_0\\mid x_t, "
-        "\\text{known}]$ is wanted. The two differ by the gradient of $\\log p(\\text{known}\\mid x_t)$, "
-        "which replacement leaves out. Going back and forth lets early choices be revised and makes the "
-        "error smaller.",
-        right="Right: it uses E[x_0 | x_t] where E[x_0 | x_t, known] is wanted.",
+        hints=[r"What does $\hat x_0$ depend on, and what would the right estimate depend on?"],
+        worked=r"**c**. The step uses $\mathbb E[x_0\mid x_t]$, where $\mathbb E[x_0\mid x_t, "
+        r"\text{known}]$ is wanted. The two differ by the gradient of $\log p(\text{known}\mid x_t)$, which "
+        r"replacement leaves out. Going back and forth lets early choices be revised and makes the error "
+        r"smaller.",
+        right="Right: it uses E[$x_0$ | $x_t$] where E[$x_0$ | $x_t$, known] is wanted.",
     ),
     Choice(
         id="07.13",
         title="The step in the limit",
-        prompt="Let $\\beta_t$ be small. To first order, what is the step back, $x_{t-1}$, with $s$ the "
-        "score at $x_t$?",
+        prompt=r"Let $\beta_t$ be small. To first order, what is the step back, $x_{t-1}$, with $s$ the "
+        r"score at $x_t$?",
         options={
-            "a": "$x_t - \\frac{\\beta_t}2x_t + \\sqrt{\\beta_t}\\,z$",
-            "b": "$x_t + \\frac{\\beta_t}2x_t + \\beta_t\\,s + \\sqrt{\\beta_t}\\,z$",
-            "c": "$x_t + \\frac{\\beta_t}2x_t + \\frac{\\beta_t}2\\,s + \\sqrt{\\beta_t}\\,z$",
-            "d": "$x_t + \\frac{\\beta_t}2x_t + \\beta_t\\,s$",
+            "a": r"$x_t - \frac{\beta_t}2x_t + \sqrt{\beta_t}\,z$",
+            "b": r"$x_t + \frac{\beta_t}2x_t + \beta_t\,s + \sqrt{\beta_t}\,z$",
+            "c": r"$x_t + \frac{\beta_t}2x_t + \frac{\beta_t}2\,s + \sqrt{\beta_t}\,z$",
+            "d": r"$x_t + \frac{\beta_t}2x_t + \beta_t\,s$",
         },
         answer="b",
         why={
-            "a": "That is a step *forward*: it shrinks and adds noise. From x_T it leads nowhere but to "
+            "a": "That is a step *forward*: it shrinks and adds noise. From $x_T$ it leads nowhere but to "
             "N(0, 1).",
-            "c": "Half the score goes with no noise at all: that is DDIM's step, the flow. With noise as "
-            "well, data N(0, 1), whose score is −x, would gain a variance of β_t in each step.",
-            "d": "The noise is missing. The whole score without noise contracts: data N(0, 1) lose a "
-            "variance of β_t in each step.",
+            "c": r"Half the score goes with no noise at all: that is DDIM's step, the flow. With noise as "
+            r"well, data N(0, 1), whose score is −x, would gain a variance of $\beta_t$ in each step.",
+            "d": r"The noise is missing. The whole score without noise contracts: data N(0, 1) lose a "
+            r"variance of $\beta_t$ in each step.",
         },
         hints=[
-            "$\\mu = (x_t + \\beta_t s)/\\sqrt{\\alpha_t}$, from lesson 04 with the score for the noise.",
-            "$1/\\sqrt{1-\\beta} \\approx 1 + \\beta/2$. Test each on $\\mathcal N(0, 1)$, where $s = -x$.",
+            r"$\mu = (x_t + \beta_t s)/\sqrt{\alpha_t}$, from lesson 04 with the score for the noise.",
+            r"$1/\sqrt{1-\beta} \approx 1 + \beta/2$. Test each on $\mathcal N(0, 1)$, where $s = -x$.",
         ],
-        worked="**b**. Test it on $\\mathcal N(0, 1)$, $s = -x$: the variance goes to $(1-\\beta_t/2)^2 + "
-        "\\beta_t \\approx 1$. In the limit it is the reverse stochastic differential equation; c without "
-        "its noise is the flow.",
+        worked=r"**b**. Test it on $\mathcal N(0, 1)$, $s = -x$: the variance goes to $(1-\beta_t/2)^2 + "
+        r"\beta_t \approx 1$. In the limit it is the reverse stochastic differential equation; c without "
+        r"its noise is the flow.",
         right="Right: the whole score with noise, or half of it without.",
     ),
     Prose(

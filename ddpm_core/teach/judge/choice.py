@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..text.markup import typeset
+from ..text.markup import plain
 from . import grammar
 from .exercise import LONGEST_TEXT, Exercise, Mistake, Outcome, Verdict, kind_of, not_yet
 from .grammar import Unreadable
@@ -25,7 +25,7 @@ class Choice(Exercise):
         self.mistakes = [Mistake(key, message, key) for key, message in self.why.items()]
 
     def _repr_markdown_(self) -> str:
-        options = "".join(f"\n- **{key}** {typeset(text)}" for key, text in self.options.items())
+        options = "".join(f"\n- **{key}** {text}" for key, text in self.options.items())
         return f"{super()._repr_markdown_()}\n{options}"
 
     @property
@@ -60,5 +60,10 @@ class Choice(Exercise):
         short = re.sub(r"^(option|answer)\s+", "", text.strip().lower()).strip(" ().:'\"")
         if short in self.options:
             return short
-        words = " ".join(text.split()).casefold()
-        return next((k for k, o in self.options.items() if " ".join(o.split()).casefold() == words), None)
+        words = folded(text)
+        return next((k for k, option in self.options.items() if folded(option) == words), None)
+
+
+def folded(text: str) -> str:
+    """A text as it is shown where nothing is typeset, so that an option may be copied from there."""
+    return " ".join(plain(text).split()).casefold()

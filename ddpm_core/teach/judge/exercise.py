@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
-from ..text.markup import plain, typeset
+from ..text.markup import plain
 from .clock import Failed, hangs, with_timeout
 from .grammar import Unreadable, quoted
 
@@ -82,7 +82,7 @@ class Exercise:
 
     def _repr_markdown_(self) -> str:
         stop = "" if self.title.endswith("?") else "."
-        return typeset(f"**{self.id} · {self.title}{stop}** {self.prompt}")
+        return f"**{self.id} · {self.title}{stop}** {self.prompt}"
 
     @property
     def references(self) -> Sequence[object]:
@@ -168,7 +168,7 @@ def display(text: str, head: str) -> None:
     """Show a text in the notebook, or print it where there is none."""
     shell = sys.modules.get("IPython")
     if shell is not None and shell.get_ipython() is not None:
-        bundle = {"text/plain": f"{head}. {plain(text)}", "text/markdown": f"**{head}.** {typeset(text)}"}
+        bundle = {"text/plain": f"{head}. {plain(text)}", "text/markdown": f"**{head}.** {text}"}
         shell.display.display(bundle, raw=True)
     else:
         print(f"{head}. {plain(text)}")

@@ -119,6 +119,27 @@ SPELLED |= dict.fromkeys(("xt-1", "xprev", "xtm1"), "x_prev")
 
 NETWORKS = {"eps", "mu"}  # may carry their arguments: eps_theta(x_t, t)
 
+SHOWN = {
+    "x_t": "$x_t$",
+    "x_0": "$x_0$",
+    "eps": r"$\varepsilon$",
+    "z": "z",
+    "sigma": r"$\sigma_t$",
+    "mu": r"$\mu$",
+    "x_prev": "$x_{t-1}$",
+    "alpha": r"$\alpha_t$",
+    "abar": r"$\bar\alpha_t$",
+    "abar_prev": r"$\bar\alpha_{t-1}$",
+    "abar_s": r"$\bar\alpha_s$",
+    "beta": r"$\beta_t$",
+    "beta_tilde": r"$\tilde\beta_t$",
+}
+
+
+def shown(name: str) -> str:
+    """A symbol or a density for a message."""
+    return SHOWN.get(name) or re.sub(r"x_\d", r"$\g<0>$", name)
+
 
 @lru_cache(1000)
 def spelled(name: str) -> tuple[str, ...]:
@@ -171,7 +192,7 @@ LATEX = [
 PAIRS = {"(": ")", "[": "]", "{": "}"}
 ASIDE = {
     "=": "Leave out the left side and the “=”: the formula alone is asked for.",
-    "|": "I read densities of one state given others, such as p(x_1|x_2). Write a joint density as the "
+    "|": "I read densities of one state given others, such as `p(x_1|x_2)`. Write a joint density as the "
     "product of its factors, and a divergence as logarithms.",
 }
 

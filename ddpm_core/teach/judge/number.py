@@ -114,7 +114,8 @@ class Number(Exercise):
     def _value(self, text: str) -> float:
         tree = grammar.parse(text)
         if found := grammar.names(tree):
-            raise Unreadable(f"A number is asked for; {sorted(found)[0]} is a symbol. Put its value in.")
+            symbol = grammar.shown(min(found))
+            raise Unreadable(f"A number is asked for; {symbol} is a symbol. Put its value in.")
         value = complex(grammar.evaluate(tree, {}))
         return value.real if value.imag == 0 else math.nan
 

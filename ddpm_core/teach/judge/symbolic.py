@@ -13,26 +13,11 @@ import numpy as np
 from ...schedule import linear
 from . import grammar
 from .exercise import LONGEST_TEXT, Exercise, Mistake, Outcome, Verdict, five_digits, kind_of, not_yet
-from .grammar import Unreadable
+from .grammar import SHOWN, Unreadable, shown
 from .number import to_float
 
 POINTS = 12
 BARE_LOG = re.compile(r"(?:log|ln)\s*(?![\s(\[{_2])")
-SHOWN = {
-    "x_t": "x_t",
-    "x_0": "x_0",
-    "eps": "ε",
-    "z": "z",
-    "sigma": "σ_t",
-    "mu": "μ",
-    "x_prev": "x_{t−1}",
-    "alpha": "α_t",
-    "abar": "ᾱ_t",
-    "abar_prev": "ᾱ_{t−1}",
-    "abar_s": "ᾱ_s",
-    "beta": "β_t",
-    "beta_tilde": "β̃_t",
-}
 EXAMPLE = {"x_t": 1.0, "x_0": 0.6, "eps": 0.5, "z": -0.8, "mu": 0.9, "x_prev": 0.7}
 ABAR = linear().abar
 LINEAR = ("x_t", "x_0", "x_prev", "eps", "z", "mu")
@@ -76,12 +61,15 @@ WORLD = World()
 for _name in SHOWN:
     WORLD[_name]
 SWAPS: tuple[tuple[dict[str, str], str], ...] = (
-    ({"abar": "alpha", "abar_prev": "alpha"}, "Every ᾱ stands as α: the bars are lost."),
-    ({"abar": "alpha"}, "α_t stands where ᾱ_t, the product of all steps so far, belongs."),
-    ({"alpha": "abar"}, "ᾱ_t stands where α_t, the factor of one step, belongs."),
-    ({"abar": "abar_prev"}, "The index is off by one: ᾱ_{t−1} where ᾱ_t belongs."),
-    ({"abar_prev": "abar"}, "The index is off by one: ᾱ_t where ᾱ_{t−1} belongs."),
-    ({"abar_prev": "abar", "abar": "abar_prev"}, "ᾱ_t and ᾱ_{t−1} have changed places."),
+    ({"abar": "alpha", "abar_prev": "alpha"}, r"Every $\bar\alpha$ stands as $\alpha$: the bars are lost."),
+    ({"abar": "alpha"}, r"$\alpha_t$ stands where $\bar\alpha_t$, the product of all steps so far, belongs."),
+    ({"alpha": "abar"}, r"$\bar\alpha_t$ stands where $\alpha_t$, the factor of one step, belongs."),
+    ({"abar": "abar_prev"}, r"The index is off by one: $\bar\alpha_{t-1}$ where $\bar\alpha_t$ belongs."),
+    ({"abar_prev": "abar"}, r"The index is off by one: $\bar\alpha_t$ where $\bar\alpha_{t-1}$ belongs."),
+    (
+        {"abar_prev": "abar", "abar": "abar_prev"},
+        r"$\bar\alpha_t$ and $\bar\alpha_{t-1}$ have changed places.",
+    ),
 )
 GENERIC_FORMULAS: tuple[tuple[Callable[[Any], Any], str], ...] = (
     (lambda v: -v, "The sign is turned round."),
@@ -136,7 +124,7 @@ class Symbolic(Exercise):
             return grammar.unparse(tree)[: grammar.LONGEST + 1]
         if isinstance(answer, int | float) and not isinstance(answer, bool):
             return grammar.unparse(grammar.Num(to_float(answer)))
-        raise Unreadable(f"Write the formula as text, such as 'sqrt(alpha)*x_t'; {kind_of(answer)} came.")
+        raise Unreadable(f"Write the formula as text, such as `sqrt(alpha)*x_t`; {kind_of(answer)} came.")
 
     def weigh(self, data: Any) -> Verdict:
         """Equal to the reference at all points; else the mistake that it is; else where it departs."""
@@ -160,10 +148,8 @@ class Symbolic(Exercise):
             if grammar.values_agree(value, wrong):
                 return not_yet(mistake.message, self._numbers(tree))
         if strangers:
-            allowed = ", ".join(SHOWN.get(name, name) for name in self.given)
-            return not_yet(
-                f"{SHOWN.get(strangers[0], strangers[0])} is not among what you have here: {allowed}.", note
-            )
+            allowed = ", ".join(map(shown, self.given))
+            return not_yet(f"{shown(strangers[0])} is not among what you have here: {allowed}.", note)
         if not np.isfinite(value).all():
             return not_yet(
                 "That has no finite value at ordinary numbers: a division by 0, or a huge power.", note
@@ -213,7 +199,7 @@ class Symbolic(Exercise):
         for name in [*self.given, *sorted(grammar.names(tree) - set(self.given))]:
             if not (_density(name) or name in LINEAR):
                 continue
-            place, counts = SHOWN.get(name, name), "logarithm" if _density(name) else "factor"
+            place, counts = shown(name), "logarithm" if _density(name) else "factor"
             mine, right = (self._part(formula, name, t) for formula in (tree, self._tree))
             if mine is None or right is None:
                 break
@@ -262,8 +248,8 @@ class Symbolic(Exercise):
         t = self._time(tree)
         world = at(t)
         mine, right = self._both(tree, world)
-        shown = (grammar.names(tree) | set(self.given)) - {*SCHEDULE, "abar_s", "beta_tilde"}
-        values = [f"{SHOWN[n]} = {five_digits(world[n])}" for n in SHOWN if n in shown]
+        met = (grammar.names(tree) | set(self.given)) - {*SCHEDULE, "abar_s", "beta_tilde"}
+        values = [f"{SHOWN[n]} = {five_digits(world[n])}" for n in SHOWN if n in met]
         if "abar_s" in self.given:
             values.append(f"s = {t // 2}")
         data = f" with {', '.join(values)}" if values else ""

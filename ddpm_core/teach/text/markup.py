@@ -11,10 +11,9 @@ from typing import Any
 
 from mistune import BlockParser, BlockState, HTMLRenderer, InlineParser, InlineState, Markdown
 
-from .latex import GREEK, mathml, parsed
+from .latex import mathml, parsed
 
 FORMULAS = re.compile(r"\$\$.+?\$\$|\$[^$\n]+?\$", re.S)
-_SPANS = re.compile(rf"(```.*?```|{FORMULAS.pattern}|`[^`\n]+`)", re.S)
 _BLOCKS = ["fenced_code", "list", "blank_line"]  # of mistune's; what is none of them is a paragraph
 _KEPT = {
     "formula": f"(?s:{FORMULAS.pattern})",
@@ -22,40 +21,10 @@ _KEPT = {
     "sign": r"(?<=\w)[*_](?=\w)",  # itself, as in a*b*c
 }
 
-# a symbol as one types it in a sentence: x_0, ᾱ_t, σ_t², √ᾱ_t, x_{t−1}; a Latin letter needs its index
-_SYMBOL = re.compile(
-    r"(?<![A-Za-z0-9_\\])(√?)(?:([A-Za-z])([\u0302\u0303\u0304]?)(?=_)|([α-ω\u1fb1])([\u0302\u0303\u0304]?))"
-    r"(?:_(\{[^{}$]*\}|\d+|[A-Za-zθ]))?(²?)(?![\w_])"
-)
-_ROOT = re.compile(r"√\(([^()$]*)\)")
-_HATS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar"}
-_NAMES = {letter: name for name, letter in GREEK.items()}
-
-
-def typeset(text: str) -> str:
-    """The same Markdown with the symbols that stand bare in it, as √ᾱ_t does, put into formulas."""
-    spans = _SPANS.split(text)
-    for i in range(0, len(spans), 2):
-        bare = _ROOT.sub(lambda m: f"$\\sqrt{{{_SYMBOL.sub(_latex, m[1])}}}$", spans[i])
-        parts = re.split(r"(\$[^$]*\$)", bare)
-        parts[::2] = [_SYMBOL.sub(lambda m: f"${_latex(m).strip()}$", part) for part in parts[::2]]
-        spans[i] = "".join(parts)
-    return "".join(spans)
-
-
-def _latex(symbol: re.Match[str]) -> str:
-    root, latin, hat, greek, hat_too, index, square = (part or "" for part in symbol.groups())
-    letter = "\\bar\\alpha" if greek == "\u1fb1" else latin or f"\\{_NAMES.get(greek, greek)}"
-    if mark := _HATS.get(hat or hat_too):
-        letter = f"\\{mark}{{{letter}}}"
-    below = "_{" + index.strip("{}").replace("−", "-").replace("θ", "\\theta") + "}" if index else ""
-    whole = letter + below + ("^2" if square else "")
-    return f"\\sqrt{{{whole}}}" if root else f"{whole} "
-
 
 def markup(text: str) -> str:
     """A little Markdown as HTML: paragraphs, lists, fenced code, and what `inline` knows."""
-    return str(_page()(typeset(text.strip())))
+    return str(_page()(text.strip()))
 
 
 def inline(text: str, math: Callable[[str], str] | None = None) -> str:

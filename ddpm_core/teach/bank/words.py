@@ -1,0 +1,80 @@
+"""Numbers in the bank's words: ⟨noise_500:.3f⟩ stands for what the library computes, with three decimals.
+
+A name is one of the lesson's NUMBERS, or a quantity of linear(1000) at a time, with root_ before it its root.
+`answer` is the answer of an exercise that asks for a number, `example` that of a mistake.  Digits are as in
+Python's formats.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ...elbo import prior
+from ...process import posterior
+from ..judge import Exercise, Mistake
+from .inputs import SCHEDULE, one
+
+PLACE = re.compile(r"⟨(\w+)(?::([^⟩]+))?⟩")
+TEXTS = ("title", "prompt", "worked", "right", "hints", "mistakes", "options", "why", "rubric")
+
+QUANTITIES: Mapping[str, Callable[[int], Any]] = {
+    "signal": lambda t: SCHEDULE.level(t).signal,
+    "noise": lambda t: SCHEDULE.level(t).noise,
+    "abar": lambda t: SCHEDULE.abar[t],
+    "variance": lambda t: 1 - SCHEDULE.abar[t],  # of the noise in x_t
+    "snr": lambda t: SCHEDULE.snr[t],
+    "alpha": lambda t: SCHEDULE.alphas[t],
+    "beta": lambda t: SCHEDULE.betas[t],
+    "beta_tilde": lambda t: posterior(one(0), one(0), SCHEDULE.level(t - 1), SCHEDULE.level(t)).var,
+    "open": lambda t: 0.25 / (1 + 0.25 * SCHEDULE.snr[t]),  # Var(x_0 | x_t) for data of variance 1/4
+    "prior": lambda t: prior(one(1), SCHEDULE.level(t)),  # L_T of a pixel at 1, if T = t
+}
+
+
+def filled(exercise: Exercise, numbers: Mapping[str, Any]) -> Exercise:
+    """The exercise with its numbers in their places.  KeyError for a name that means none."""
+    known = {"answer": getattr(exercise, "answer", None), **numbers}
+
+    def worded(part: Any) -> Any:
+        if isinstance(part, str):
+            return fill(part, known)
+        if isinstance(part, Mistake):
+            return part._replace(message=fill(part.message, {"example": part.example, **known}))
+        if isinstance(part, Mapping):
+            return {key: worded(text) for key, text in part.items()}
+        return [worded(text) for text in part]
+
+    return replace(
+        exercise, **{name: worded(getattr(exercise, name)) for name in TEXTS if hasattr(exercise, name)}
+    )
+
+
+def fill(text: str, numbers: Mapping[str, Any]) -> str:
+    """The text with its numbers in their places."""
+
+    def written(place: re.Match[str]) -> str:
+        digits = format(float(looked_up(place[1], numbers)), place[2] or "g")
+        return in_formula(digits) if text[: place.start()].count("$") % 2 else in_prose(digits)
+
+    return PLACE.sub(written, text)
+
+
+def looked_up(name: str, numbers: Mapping[str, Any]) -> Any:
+    """The number of that name."""
+    if name in numbers:
+        return numbers[name]
+    if name.startswith("root_"):
+        return looked_up(name.removeprefix("root_"), numbers) ** 0.5
+    quantity, _, t = name.rpartition("_")
+    return QUANTITIES[quantity](int(t))
+
+
+def in_prose(digits: str) -> str:
+    """A formatted number as one writes it: −0.5, 3e-5, 60 %, 49 554."""
+    return re.sub("e([+-])0*", r"e\1", re.sub("^-", "−", digits)).replace("%", " %").replace("_", " ")
+
+
+def in_formula(digits: str) -> str:
+    r"""A formatted number in LaTeX: -0.5, 3\cdot10^{-5}, 99\,100."""
+    return re.sub(r"e\+?(-?)0*(\d+)", r"\\cdot10^{\1\2}", digits).replace("_", r"\,")
