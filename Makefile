@@ -3,7 +3,7 @@
 #   make lab PORT=9000 FLAGS="--no-browser"     another port, any flags of JupyterLab
 #   make test FLAGS="-k schedule"               any flags of pytest
 #   make quick                                  what changes most often, for the minutes between two edits
-#   make notebooks                              run every lesson and keep its outputs
+#   make notebooks                              run every lesson and keep its outputs, but those tagged live
 #   make soak                                   the long tests of tests/README.md: hours
 #   make site                                   the course as pages, in build/site; open index.html
 #   make bench                                  how fast, next to three other packages
@@ -46,7 +46,10 @@ lab: setup
 notebooks: setup
 	export DDPM_PROGRESS="$$(mktemp -d)/progress.json"; \
 	$(PY) -m jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \
-	  --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+	  --ExecutePreprocessor.record_timing=False \
+	  --NotebookExporter.preprocessors=nbconvert.preprocessors.TagRemovePreprocessor \
+	  --TagRemovePreprocessor.remove_all_outputs_tags=live notebooks/*.ipynb
+	$(PY) tests/minutes.py read
 
 site: setup
 	$(PY) -m ddpm_core.teach site build/site

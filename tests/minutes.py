@@ -1,7 +1,7 @@
 """What each lesson takes, written into the README's map of the lessons.
 
 python tests/minutes.py              run every lesson, some minutes on two cores
-python tests/minutes.py read         only the words and the exercises; the seconds stay as they are
+python tests/minutes.py read         count the words only; the seconds stay as they are
 """
 
 import math
@@ -16,7 +16,7 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[1]
 PACE = 150  # words a minute, with formulas among them
-ROW = re.compile(r"^(\| \w+ \| \[.*\]\(notebooks/(.+)\) \| .* )\| (\d+) \| (\d+) \| (\d+) \|$", re.M)
+ROW = re.compile(r"^(\| \w+ \| \[.*\]\(notebooks/(.+)\) \| .* )\| (\d+) \| (\d+) \|$", re.M)
 
 
 def reading(path: Path) -> int:
@@ -24,12 +24,6 @@ def reading(path: Path) -> int:
     cells = nbformat.read(path, as_version=4).cells
     words = sum(len(cell.source.split()) for cell in cells if cell.cell_type == "markdown")
     return 5 * math.ceil(words / PACE / 5)
-
-
-def exercises(path: Path) -> int:
-    """How many exercises a lesson asks."""
-    code = (c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code")
-    return len(re.findall(r'\b(?:exercise|quiz)\("[\w.]+"\)', "\n".join(code)))
 
 
 def running(path: Path) -> int:
@@ -50,8 +44,8 @@ def told(readme: str, run: bool) -> str:
 
     def row(old: re.Match[str]) -> str:
         path = ROOT / "notebooks" / old[2]
-        seconds = running(path) if run else old[5]
-        new = f"{old[1]}| {reading(path)} | {exercises(path)} | {seconds} |"
+        seconds = running(path) if run else old[4]
+        new = f"{old[1]}| {reading(path)} | {seconds} |"
         print(new, flush=True)
         return new
 
