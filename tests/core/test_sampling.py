@@ -397,3 +397,15 @@ def test_the_noise_of_torchs_own_generator_is_that_of_one_with_its_seed(like):
     assert own.dtype == given.dtype == like.dtype
     assert own.is_contiguous()
     assert abs(own.var() - 1) < 5 * (2 / own.numel()) ** 0.5
+
+
+def test_a_network_that_marks_its_input_for_gradients_does_not_mark_x_T():
+    class Slope(torch.nn.Module):
+        def forward(self, xt, t):
+            with torch.enable_grad():
+                return torch.autograd.grad((xt.requires_grad_() ** 2).sum(), xt)[0]
+
+    x = normal(3, 2)
+    *_, last = sample(Denoiser(Slope(), linear(9), X0()), x)
+    assert not x.requires_grad
+    assert not last.xt.requires_grad
