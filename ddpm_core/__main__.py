@@ -26,7 +26,7 @@ from .training import train, watch
 
 
 class Recipe(NamedTuple):
-    """What suits a data set: how to read it, how large a network, how to train it."""
+    """The defaults for a data set: how to read it, which network, how to train it."""
 
     read: Callable[[], tuple[data.Dataset, data.Dataset]]
     net: Callable[[], UNet]
@@ -43,13 +43,13 @@ RECIPES = {
     ),
 }
 
-Commands = Any  # what argparse gives back for subcommands has no public name
+Commands = Any  # argparse has no public name for what add_subparsers returns
 LARGEST_SEED = (1 << 63) - 1
-STEPS, CALIBRATION = 100, 500  # of `evaluate`: how many steps, unless told, and training pictures
+STEPS, CALIBRATION = 100, 500  # of `evaluate`: default number of steps; training pictures for the variances
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; 0 if it went well, 2 with a line on stderr if not."""
+    """Run one command; the exit status is 0, 2 after an error (one line on stderr), or 130 after Ctrl-C."""
     args = _parser().parse_args(argv)
     try:
         args.run(args)
@@ -92,7 +92,7 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
     last = int(resume["counts"][0]) if resume else 0
     steps = train(denoiser, images, y, **settings, min_snr=args.min_snr, resume=resume)
     if not parallel.first():
-        deque(steps, 0)  # the others train along, and say and save nothing
+        deque(steps, 0)  # the other processes train, but print and save nothing
         return
     _announce(denoiser, len(images), device, last)
     for step in watch(steps, args.images):
@@ -106,7 +106,7 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
 
 
 def _settings(args: argparse.Namespace, recipe: Recipe) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What `train` takes, with the recipe's values where none are given; and what else was wished for."""
+    """The arguments of `train`, by default the recipe's; and the options that are None unless given."""
     checks.whole(args.seed, "--seed", 0, 1 << 42)
     if args.agree is not None:
         checks.share(args.agree, "--agree")
@@ -126,7 +126,7 @@ def _announce(denoiser: Denoiser, images: int, device: torch.device, last: int) 
 
 
 def _finished(target: Path, wish: dict[str, Any], resume: bool) -> bool:
-    """Whether `target` holds the very run that is to be resumed; FileExistsError if it holds another."""
+    """True if `target` is the result of the run that is to be resumed; FileExistsError otherwise."""
     card = checkpoints.card(target) if resume else {}
     if resume and all(card.get(name) == value for name, value in wish.items()):
         if parallel.first():
@@ -136,7 +136,7 @@ def _finished(target: Path, wish: dict[str, Any], resume: bool) -> bool:
 
 
 def _fitting(name: str, images: Tensor, device: torch.device) -> Denoiser:
-    """The denoiser that training is to start from, or ValueError if it was made for other pictures."""
+    """The denoiser to start training from, or ValueError if it was trained on pictures of another shape."""
     card, denoiser = _model(name, device)
     if card["shape"] != (shape := list(images.shape[1:])):
         raise ValueError(f"{name} was trained on pictures of {card['shape']}, these are {shape}")
@@ -144,7 +144,7 @@ def _fitting(name: str, images: Tensor, device: torch.device) -> Denoiser:
 
 
 def _agreed(images: Tensor, y: Tensor | None, least: float) -> Tensor:
-    """Labels, -1 for those that less than this share of a picture's nearest neighbours have."""
+    """The labels, -1 where less than the share `least` of a picture's nearest neighbours have the same."""
     if y is None:
         raise ValueError("--agree: this network is trained without labels")
     withheld = agreement(images, y) < least
@@ -154,7 +154,7 @@ def _agreed(images: Tensor, y: Tensor | None, least: float) -> Tensor:
 
 
 def _resumed(save: Path, told: dict[str, Any]) -> dict[str, Tensor]:
-    """The tensors of a save, or ValueError if it was made with other settings."""
+    """The tensors of a saved run, or ValueError if it was made with other settings."""
     tensors, made = checkpoints.read_tensors(save)
     if not isinstance(made, dict) or "counts" not in tensors:
         raise ValueError(f"{save} is no save of a run; move it away")
@@ -248,7 +248,7 @@ def _some(images: Tensor, n: int, generator: torch.Generator) -> Tensor:
 
 
 def _model(name: str, device: torch.device) -> tuple[dict[str, Any], Denoiser]:
-    """The card and the weights of a run's folder, of a file, or of a model that ships."""
+    """The card and the denoiser of a run's folder, a file, or a model that ships; or ValueError."""
     source = _file(name)
     card, denoiser = checkpoints.card(source), checkpoints.load(source)
     sizes = [*card["shape"], card.get("levels", 2)] if isinstance(card.get("shape"), list) else [None]
@@ -261,7 +261,7 @@ def _model(name: str, device: torch.device) -> tuple[dict[str, Any], Denoiser]:
 
 
 def _file(name: str) -> Path:
-    """The file of weights that a folder's, a file's or a shipped model's name stands for."""
+    """The file of weights that `name` means: that of a run's folder, a file itself, or a model that ships."""
     source = Path(name)
     if source.is_dir():
         return source / "model.safetensors"
@@ -273,7 +273,7 @@ def _file(name: str) -> Path:
 
 
 def _labels(wish: str | None, n: int, classes: int | None) -> Tensor | None:
-    """Labels for n samples: "balanced", or one class for all; None for none."""
+    """Labels (n,) for "balanced" or for one class, None for None.  ValueError for anything else."""
     if wish is None:
         return None
     if classes is None:
@@ -286,7 +286,7 @@ def _labels(wish: str | None, n: int, classes: int | None) -> Tensor | None:
 
 
 def pick(name: str) -> torch.device:
-    """The device of that name; "auto" for the best there is.  ValueError if it isn't there."""
+    """The device of that name; "auto" picks the best there is.  ValueError if torch doesn't see it."""
     there: dict[str, Callable[[], bool]] = {
         "cuda": torch.cuda.is_available,
         "mps": torch.backends.mps.is_available,
@@ -301,7 +301,8 @@ def pick(name: str) -> torch.device:
 
 def _write_npz(target: Path, arrays: dict[str, np.ndarray]) -> None:
     file = io.BytesIO()
-    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy 2.0 would keep allow_pickle too
+    # no allow_pickle=False here: numpy 2.0 would save it as an array
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     files.write(target, file.getvalue())
 
 

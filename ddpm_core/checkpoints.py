@@ -1,7 +1,7 @@
-"""Weights on disk: one safetensors file with all that is needed to build the model again, and no pickle.
+"""Weights on disk: one safetensors file, without pickle, with all that is needed to rebuild the model.
 
-The header carries the configuration and a sha256 of the whole file (its own 64 digits read as zeros); a
-file is refused before any tensor is built from it unless that sum is right.
+Its header carries the configuration and a sha256 checksum of the whole file, taken with zeros in place of the
+checksum's own 64 digits.  The checksum is verified before any tensor is built; it detects damage, not malice.
 """
 
 import hashlib
@@ -29,10 +29,10 @@ N = TypeVar("N", bound=nn.Module)
 
 
 def save(denoiser: Denoiser, path: str | Path, **card: Any) -> None:
-    """Write a denoiser to `path`, all or nothing; `card` is kept beside the weights as JSON.
+    """Write a denoiser to `path`, atomically; `card` is stored with the weights as JSON.
 
-    The network must be a UNet or an MLP, the prediction one of the five.  TypeError otherwise; OSError if the
-    file can't be written.
+    The network must be one of NETS and the prediction one of PREDICTIONS, TypeError otherwise.  OSError if
+    the file can't be written.
     """
     for part, known in ((denoiser.net, NETS), (denoiser.prediction, PREDICTIONS)):
         if type(part) not in known.values():
@@ -50,12 +50,12 @@ def save(denoiser: Denoiser, path: str | Path, **card: Any) -> None:
 def load(path: str | Path) -> Denoiser:
     """The denoiser in a file that `save` wrote, in float32, on the CPU, in eval mode.
 
-    ValueError if the file is not what was saved, FileNotFoundError.
+    ValueError if the file is damaged or holds no denoiser, FileNotFoundError if it is missing.
     """
     tensors, config = read_tensors(path)
     try:
         schedule = Schedule(tensors.pop("abar"))
-        before = {"lean": False} if config["net"] == "UNet" else {}  # in files from before there was a choice
+        before = {"lean": False} if config["net"] == "UNet" else {}  # older files don't say
         net = rebuild(NETS[config["net"]], before | config["args"], tensors)
         denoiser = Denoiser(net, schedule, PREDICTIONS[config["prediction"]](), config["clip"])
     except (KeyError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
@@ -64,9 +64,9 @@ def load(path: str | Path) -> Denoiser:
 
 
 def rebuild(kind: type[N], args: dict[str, Any], tensors: dict[str, Tensor]) -> N:
-    """The network that holds `tensors`, in float32.  It draws no first weights of its own.
+    """The network kind(**args) with `tensors` as its weights, in float32; no initial weights are drawn.
 
-    ValueError, TypeError, RuntimeError or ArithmeticError if the tensors are of another network.
+    ValueError, TypeError, RuntimeError or ArithmeticError if the tensors belong to another network.
     """
     with torch.device("meta"):
         net = kind(**args)
@@ -76,12 +76,12 @@ def rebuild(kind: type[N], args: dict[str, Any], tensors: dict[str, Tensor]) -> 
 
 
 def pretrained(name: str) -> Denoiser:
-    """The denoiser that ships under `name` in data/, "digits" among them.  ValueError names the others."""
+    """The denoiser that ships as `name`, such as "digits".  ValueError for another name lists them all."""
     return load(shipped(name))
 
 
 def card(path: str | Path) -> dict[str, Any]:
-    """What was written about a model when it was saved; or ValueError, FileNotFoundError."""
+    """The card that a model was saved with.  ValueError if it has none, FileNotFoundError."""
     config = read_tensors(path)[1]
     if not isinstance(config, dict) or not isinstance(told := config.get("card"), dict):
         raise ValueError(f"{path} holds no model with a card, such as model.safetensors of a run")
@@ -89,7 +89,7 @@ def card(path: str | Path) -> dict[str, Any]:
 
 
 def shipped(name: str, kind: str = "denoiser") -> Path:
-    """The file in data/ with the weights of that name, or ValueError with the names there are."""
+    """The file of weights that ships as `name`.  ValueError for another name lists them all."""
     names = sorted(p.name.removesuffix(f"-{kind}.safetensors") for p in SHIPPED.glob(f"*-{kind}.safetensors"))
     if name not in names:
         there = ", ".join(names) or f"none: {RESTORE}"
@@ -98,9 +98,10 @@ def shipped(name: str, kind: str = "denoiser") -> Path:
 
 
 def write_tensors(path: str | Path, tensors: dict[str, Tensor], config: dict[str, Any]) -> None:
-    """Tensors and a JSON configuration with their sum, all or nothing.
+    """Write tensors and a JSON configuration with their checksum, atomically.
 
-    ValueError rather than good weights written over by NaN; OSError if the file can't be written.
+    ValueError if a tensor holds NaN or infinities, so that they never replace good weights; OSError if the
+    file can't be written.
     """
     tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     if lost := [name for name, t in tensors.items() if not bool(t.isfinite().all())]:
@@ -109,13 +110,16 @@ def write_tensors(path: str | Path, tensors: dict[str, Tensor], config: dict[str
             "try a lower lr"
         )
     raw = safetensors.torch.save(tensors, {"config": json.dumps(config, sort_keys=True), "sha256": BLANK})
-    field = '"sha256":"{}"'  # in the configuration every quote is escaped
+    field = '"sha256":"{}"'  # can't match in the configuration, where every quote is escaped
     raw = raw.replace(field.format(BLANK).encode(), field.format(hashlib.sha256(raw).hexdigest()).encode(), 1)
     files.write(Path(path), raw)
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `write_tensors` wrote, or FileNotFoundError / ValueError before any tensor is built."""
+    """The tensors and the configuration that `write_tensors` wrote.
+
+    FileNotFoundError, or ValueError if the file is damaged, before any tensor is built.
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing")

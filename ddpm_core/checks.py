@@ -1,4 +1,4 @@
-"""Checks of arguments.  An error says what came, what was expected, what to do.
+"""Checks of arguments.  An error says what was received, what was expected, and what to do.
 
 Public functions validate; inner loops don't.
 """
@@ -10,11 +10,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-UNSCALED = 8.0  # no image in [-1, 1], however noised, holds a pixel beyond this
+UNSCALED = 8.0  # a pixel as large as this was never scaled to [-1, 1]; added noise doesn't reach it
 
 
 def whole(value: object, name: str, lowest: int, highest: int | None = None) -> int:
-    """`value` as an int in lowest..highest, or TypeError / ValueError.  A bool is no number."""
+    """`value` as an int in lowest..highest, or TypeError / ValueError.  A bool is refused."""
     try:
         if isinstance(value, (bool, torch.Tensor)):
             raise TypeError
@@ -42,14 +42,17 @@ def share(value: object, name: str, below: bool = False) -> float:
 
 
 def number(value: object, name: str) -> float:
-    """`value` as a float, or TypeError.  A bool is no number."""
+    """`value` as a float, or TypeError.  A bool is refused."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name} must be a number, got {brief(value)}")
     return float(value)
 
 
 def times(t: object, T: int, lowest: int, batch: int) -> Tensor:
-    """A tensor of whole times in lowest..T, shape (batch,) or (1,), or TypeError / ValueError."""
+    """Times as an int64 tensor in lowest..T, or TypeError / ValueError.
+
+    t: an integer tensor (batch,) or (1,); for a batch of one, (B,).
+    """
     if not isinstance(t, Tensor):
         raise TypeError(f"times must be an integer tensor of shape (B,) or (1,), got {brief(t)}")
     if t.dtype == torch.bool or t.is_floating_point() or t.is_complex():
@@ -61,7 +64,7 @@ def times(t: object, T: int, lowest: int, batch: int) -> Tensor:
         if low < lowest or high > T:
             why = " (t = 0 is the clean image: nothing to predict there)" if lowest == 1 and low == 0 else ""
             raise ValueError(f"times must lie in {lowest}..{T}, got {low}..{high}{why}")
-    return t.long()  # torch takes int16 for no index, and uint8 for a mask
+    return t.long()  # torch can't index with int16, and reads uint8 as a mask
 
 
 def descending(path: Sequence[int] | Tensor, T: int) -> list[int]:
@@ -87,7 +90,7 @@ def floating(x: object, name: str) -> Tensor:
 
 
 def batch(x: object, name: str) -> Tensor:
-    """Floating-point data (B, ...) with finite entries, or TypeError / ValueError."""
+    """Floating-point data (B, ...) without NaN or infinities, or TypeError / ValueError."""
     x = floating(x, name)
     if x.ndim < 2:
         raise ValueError(f"{name} must have shape (B, ...) with a batch axis first, got {tuple(x.shape)}")
@@ -97,7 +100,7 @@ def batch(x: object, name: str) -> Tensor:
 
 
 def data(x: object, name: str) -> Tensor:
-    """As `batch`; pictures (B, C, H, W) must have been scaled to [-1, 1]."""
+    """As `batch`, and ValueError for pictures (B, C, H, W) that aren't scaled to [-1, 1]."""
     x = batch(x, name)
     if x.ndim == 4 and x.numel() and (peak := float(x.abs().max())) >= UNSCALED:
         raise ValueError(f"{name} looks unscaled: pixels reach {peak:g}, expected [-1, 1]; scale them first")
@@ -121,7 +124,7 @@ def labels(y: object, batch: int, classes: int | None = None) -> Tensor:
 
 
 def same_shape(x: Tensor, like: Tensor, name: str, other: str) -> None:
-    """ValueError unless x has the shape of `like`: torch would broadcast without a word."""
+    """ValueError unless x has the shape of `like`: torch would silently broadcast them."""
     if x.shape != like.shape:
         raise ValueError(
             f"{name} must have the shape of {other}, {tuple(like.shape)}, got {tuple(x.shape)}; "
@@ -130,7 +133,7 @@ def same_shape(x: Tensor, like: Tensor, name: str, other: str) -> None:
 
 
 def brief(value: object) -> str:
-    """Any value in a few words, for an error message."""
+    """A short description of any value, for an error message."""
     if isinstance(value, Tensor):
         return f"a tensor of {value.dtype} and shape {tuple(value.shape)}"
     text = repr(value)

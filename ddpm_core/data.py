@@ -1,4 +1,4 @@
-"""The data of the course: what ships with it, and MNIST from a folder or by a download with checksums."""
+"""The data of the course: what ships with it, and MNIST, from a folder or downloaded with checksums."""
 
 import gzip
 import hashlib
@@ -23,9 +23,9 @@ MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
-TIMEOUT = 30.0  # seconds without a byte after which the next mirror is asked
-LARGEST = 1 << 26  # bytes that are read of a file; MNIST's largest has 47 million
-MNIST = {  # sha256 of each file as the mirrors have it
+TIMEOUT = 30.0  # seconds without data before the next mirror is tried
+LARGEST = 1 << 26  # bytes to read from a file at most; MNIST's largest has 47 million
+MNIST = {  # sha256 of each file on the mirrors
     "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
     "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
     "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
@@ -42,12 +42,15 @@ class Dataset(NamedTuple):
 
 
 def from_bytes(grey: Tensor, levels: int = 256) -> Tensor:
-    """Whole grey levels 0..levels-1 -> [-1, 1], float32."""
+    """Integer grey levels 0..levels-1 -> [-1, 1], float32."""
     return grey.float() * (2 / (levels - 1)) - 1
 
 
 def to_bytes(images: Tensor, levels: int = 256) -> Tensor:
-    """[-1, 1] -> the nearest grey level 0..levels-1, uint8; what lies outside goes to the nearest end."""
+    """[-1, 1] -> the nearest grey level 0..levels-1, uint8; values outside [-1, 1] are clamped.
+
+    ValueError unless levels is in 2..256.
+    """
     if not 2 <= levels <= 256:
         raise ValueError(f"a byte holds 2 to 256 grey levels, got {levels}")
     return ((images + 1) * ((levels - 1) / 2)).round().clamp(0, levels - 1).to(torch.uint8)
@@ -56,7 +59,7 @@ def to_bytes(images: Tensor, levels: int = 256) -> Tensor:
 def digits() -> tuple[Dataset, Dataset]:
     """1,437 scanned digits to train on and 360 to test with: (N, 1, 8, 8), 17 grey levels.
 
-    The UCI test set of optical recognition of handwritten digits; digits.md beside the file is its card.
+    The test set of UCI's "Optical Recognition of Handwritten Digits"; digits.md in that folder is its card.
     FileNotFoundError or ValueError if the file is missing or damaged.
     """
     path = SHIPPED / "digits.npz"
@@ -77,9 +80,10 @@ def digits() -> tuple[Dataset, Dataset]:
 def mnist() -> tuple[Dataset, Dataset]:
     """60,000 handwritten digits to train on and 10,000 to test with: (N, 1, 28, 28), 256 grey levels.
 
-    Read from the folder that DDPM_DATA names.  Without it they are downloaded once (11 MB) to data/mnist in
-    a checkout, or to the user's cache folder if the package was installed.  FileNotFoundError, ValueError or
-    ConnectionError say what to do.
+    They are read from the folder named in the environment variable DDPM_DATA.  If it isn't set, they are
+    downloaded once (11 MB), to data/mnist in a checkout, or to the user's cache folder if the package was
+    installed.  FileNotFoundError if that folder lacks a file, ValueError if a file is damaged,
+    ConnectionError if the download fails.
     """
     return _read("train"), _read("t10k")
 
@@ -95,7 +99,7 @@ def _read(part: str) -> Dataset:
 
 
 def _find(name: str) -> Path:
-    """Where that file of MNIST is, packed or not; without DDPM_DATA a missing one is downloaded."""
+    """The path of a file of MNIST, compressed or not; if DDPM_DATA isn't set, a missing one is downloaded."""
     own = os.environ.get("DDPM_DATA")
     folder = Path(own).expanduser() if own else _downloads()
     for path in (f / n for f in (folder, folder / "mnist") for n in (name, name.removesuffix(".gz"))):
@@ -118,10 +122,10 @@ def _downloads() -> Path:
 
 
 def download(name: str, folder: Path) -> Path:
-    """Download a file of MNIST into `folder`, from the first mirror that sends it; its path there.
+    """Download a file of MNIST into `folder`, from the first mirror that sends it, and return its path.
 
-    It is written under a temporary name, and moved when its checksum is right.  ConnectionError says what
-    came from each mirror, and what else to do.
+    It is written under a temporary name, and renamed once its checksum is verified.  ConnectionError says
+    what went wrong with each mirror, and what to do instead.
     """
     import pooch
 
@@ -129,9 +133,9 @@ def download(name: str, folder: Path) -> Path:
     for mirror in MIRRORS:
         try:
             path = Path(pooch.retrieve(mirror + name, MNIST[name], name, folder, downloader=fetch))
-            path.chmod(0o644)  # pooch leaves it readable for its owner alone
+            path.chmod(0o644)  # pooch leaves it readable by its owner only
             return path
-        except OSError as error:  # of the network, or of the folder
+        except OSError as error:  # from the network, or from the folder
             failures.append(f"{mirror}: {_origin(error, earlier)}")
         except ValueError:  # the checksum differs
             failures.append(f"{mirror} sent another file, perhaps a login page: its sha256 differs")
@@ -142,14 +146,18 @@ def download(name: str, folder: Path) -> Path:
 
 
 def _origin(error: BaseException, earlier: BaseException | None) -> BaseException:
-    """The error that led to the others, such as the system's "Name or service not known", after `earlier`."""
+    """The first error of a chain, such as the system's "Name or service not known".
+
+    earlier: an exception that was already being handled, which isn't part of this chain; None if there is
+    none.
+    """
     while error.__context__ not in (None, earlier):
         error = error.__context__
     return error
 
 
 def read_idx(path: Path) -> Tensor:
-    """The uint8 array in an idx file, which gzip has packed if its name ends in .gz.  ValueError, OSError."""
+    """The uint8 array in an idx file, compressed if its name ends in .gz.  ValueError if it is damaged."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
             return parse_idx(file.read(LARGEST))

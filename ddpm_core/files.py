@@ -1,4 +1,4 @@
-"""The one way in which the package writes a file: whole or not at all."""
+"""Atomic writes: every file that the package writes is written whole or not at all."""
 
 import contextlib
 import glob
@@ -8,11 +8,14 @@ import shutil
 import time
 from pathlib import Path
 
-STALE = 60.0  # seconds after which a half-written file is nobody's: its writer was killed
+STALE = 60.0  # seconds after which a temporary file counts as abandoned: its writer was killed
 
 
 def try_write(path: Path) -> None:
-    """Find out before time is spent whether `path` can be written: OSError if not."""
+    """Check that `path` can be written, before time is spent on what goes there.  OSError if it can't.
+
+    Its folder is made if it is missing.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
@@ -22,14 +25,14 @@ def try_write(path: Path) -> None:
     if not os.access(path.parent, os.W_OK):
         raise PermissionError(f"{path.parent} can't be written to")
     if path.exists():
-        open(path, "r+b").close()  # fails for one that is read-only, or that another program holds open
+        open(path, "r+b").close()  # fails if it is read-only, or another program has locked it
 
 
 def write(path: Path, raw: bytes, aside: Path | None = None) -> None:
     """Write a file atomically: under a temporary name in its folder, which is made if missing, then renamed.
 
-    What is replaced passes on its mode, and is renamed to `aside` if that is given.  OSError says that the
-    file can't be written, from the error that says why, and leaves what was there.
+    A file that is replaced passes on its permissions; it is kept as `aside` if that is given.  OSError if the
+    file can't be written, chained from the error that says why; the old file is then as it was.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
@@ -53,7 +56,7 @@ def write(path: Path, raw: bytes, aside: Path | None = None) -> None:
 
 
 def _sweep(path: Path) -> None:
-    """Remove what writers of this file left behind when they were killed."""
+    """Remove temporary files that killed writers of this path left behind."""
     for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         with contextlib.suppress(OSError):
             if time.time() - part.stat().st_mtime > STALE:

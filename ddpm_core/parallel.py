@@ -1,8 +1,8 @@
-"""Several processes that train one network: each takes its share of every batch, all take the same step.
+"""Data-parallel training: each process computes its share of every batch, and all take the same step.
 
-What is drawn for a batch (which images, their times, their noise) is drawn whole by every process from the
-same seed, and each keeps its own rows; so a run doesn't depend on how many processes there are, and a save
-can be resumed by another number of them.  Without `processes` around it, all of this is one process.
+Every process draws what the whole batch needs (which images, their times, their noise) from the same seed,
+and keeps its own rows.  So a run doesn't depend on how many processes there are, and can be resumed by
+another number of them.  Outside `processes` there is one process, which has all rows.
 """
 
 import os
@@ -16,7 +16,10 @@ from torch import Tensor
 
 @contextmanager
 def processes(device: torch.device) -> Iterator[torch.device]:
-    """Join the others that `torchrun` has started, and get this process's own device; alone, do nothing."""
+    """Context manager: join the processes that `torchrun` has started; gives this process's own device.
+
+    Without torchrun it gives `device` and does nothing.
+    """
     if "WORLD_SIZE" not in os.environ:
         yield device
         return
@@ -36,12 +39,12 @@ def count() -> int:
 
 
 def first() -> bool:
-    """Whether this process is the one that prints and saves."""
+    """Whether this process is the first, which prints and saves."""
     return not dist.is_initialized() or dist.get_rank() == 0
 
 
 def own_slice(n: int) -> slice:
-    """The rows of a batch of n that are this process's."""
+    """The rows of a batch of n that belong to this process."""
     if not dist.is_initialized():
         return slice(0, n)
     rank, world = dist.get_rank(), dist.get_world_size()
@@ -50,7 +53,7 @@ def own_slice(n: int) -> slice:
 
 @torch.no_grad()
 def same(tensors: Iterable[Tensor]) -> None:
-    """The first process's values, for all."""
+    """Broadcast the first process's values to all processes, in place."""
     if dist.is_initialized():
         for t in tensors:
             dist.broadcast(t, 0)
@@ -58,7 +61,7 @@ def same(tensors: Iterable[Tensor]) -> None:
 
 @torch.no_grad()
 def total(tensors: list[Tensor]) -> None:
-    """Each tensor's sum over the processes, in place, in one exchange."""
+    """Sum each tensor over the processes, in place, with one all-reduce."""
     if not dist.is_initialized():
         return
     parts = [_as_stored(t) for t in tensors]
@@ -69,5 +72,5 @@ def total(tensors: list[Tensor]) -> None:
 
 
 def _as_stored(t: Tensor) -> Tensor:
-    """A view with the axes in the order in which they lie in memory: to be copied as one piece."""
+    """A view whose axes are in memory order, so that a dense tensor is copied as one block."""
     return t.permute(sorted(range(t.ndim), key=t.stride, reverse=True))

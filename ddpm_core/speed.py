@@ -1,4 +1,4 @@
-"""What makes the same work faster: bfloat16, compiled kernels, memory that is not handed back."""
+"""Faster execution: bfloat16, compiled kernels, and keeping freed memory in the process."""
 
 import copy
 from collections.abc import Callable
@@ -13,12 +13,12 @@ from .nets import set_memory_format
 
 
 def fast(denoiser: Denoiser, compiled: bool = False) -> Denoiser:
-    """A copy of `denoiser` for sampling many pictures: convolutions in bfloat16, the mathematics as before.
+    """A copy of `denoiser` for sampling many pictures: its network in bfloat16, everything else as before.
 
     Worth it on a GPU, and on a CPU for pictures of 28x28 and more; at 8x8 a CPU is faster without.  Estimates
-    of x_0 differ by about 1 % of a grey scale from -1 to 1.  compiled: let torch.compile write the kernels
-    first (minutes on a CPU, and it needs a C++ compiler there; on a GPU the loop's small launches become one
-    CUDA graph).  Not for training, which has a switch of its own: `train(..., bf16=True)`.
+    of x_0 differ by about 1 % of the range from -1 to 1.  compiled: compile the network with torch.compile at
+    its first pass (takes minutes on a CPU, and needs a C++ compiler there; on a GPU its many small kernel
+    launches become one CUDA graph).  For training, use `train(..., bf16=True)` instead.
     """
     net: nn.Module = copy.deepcopy(denoiser.net).eval().requires_grad_(False)
     set_memory_format(net, bf16=True)
@@ -29,7 +29,7 @@ def fast(denoiser: Denoiser, compiled: bool = False) -> Denoiser:
 
 
 class BFloat16(nn.Module):
-    """A network whose products are taken in bfloat16, with inputs and outputs as they were."""
+    """A network that runs under autocast to bfloat16; its input and output keep their dtype."""
 
     def __init__(self, net: nn.Module, compiled: bool):
         super().__init__()
@@ -41,7 +41,7 @@ class BFloat16(nn.Module):
             self.run = torch.compile(net, dynamic=False, options=options)
 
     def forward(self, xt: Tensor, t: Tensor, *y: Tensor) -> Tensor:
-        """(B, ...), (B,), and (B,) where there are labels -> (B, ...), of xt's type."""
+        """(B, ...), (B,), and (B,) where there are labels -> (B, ...), of xt's dtype."""
         with torch.autocast(xt.device.type, torch.bfloat16):
             out = self.run(xt, t, *y)
         return out.to(xt.dtype)
@@ -49,11 +49,12 @@ class BFloat16(nn.Module):
 
 @cache
 def keep_memory() -> None:
-    """Let this process keep the memory that it frees for its next allocation, where the C library is glibc.
+    """Make glibc keep freed memory for the next allocation, instead of returning it to the system.
 
-    Left to itself glibc gives the pages of a pass through a network back to the system, and asks for them
-    again at the next pass: up to a fifth of a small network's time on a CPU.  It stops that once it has seen
-    a block of nearly 32 MiB freed (mallopt(3), M_MMAP_THRESHOLD).  This is one, which nobody writes to, so it
-    costs half a millisecond; elsewhere it changes nothing.  The first call of `train` or `sample` does it.
+    By default, glibc returns the memory of each pass through a network, and requests it again for the next
+    pass: up to a fifth of a small network's time on a CPU.  It stops doing so once a block of nearly 32 MiB
+    has been freed (mallopt(3), M_MMAP_THRESHOLD).  This allocates and frees one, which takes half a
+    millisecond because nothing is written to it.  `train` and `sample` call it first.  With another C library
+    it changes nothing.
     """
     torch.empty(31 << 20, dtype=torch.uint8, device="cpu")
