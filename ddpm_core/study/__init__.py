@@ -1,1 +1,1 @@
-"""What lessons study with the heart: worlds with closed forms, VAE and HVAE, a coder, judges of samples."""
+"""What lessons study with the heart: data with closed forms, VAE and HVAE, a coder, metrics of samples."""

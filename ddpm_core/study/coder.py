@@ -1,9 +1,10 @@
-"""A lossy coder for pictures: a diffusion model, noise that both sides can draw, and numbers of chosen rows.
+"""A lossy coder for pictures, built on a diffusion model and noise that sender and receiver share.
 
-Sender and receiver draw the same candidates for x_s from p(x_s | x_t).  The sender, who has the picture,
-names one of them so that it is as good as drawn from q(x_s | x_t, x_0), which takes about KL(q || p) bits.
-Both go on from it; where they stop, the receiver shows the estimate of x_0.  Ho et al. 2020, section 4.3 and
-algorithms 3 and 4; the choice is that of Li & El Gamal 2018, its use here that of Theis et al. 2022 (DiffC).
+Both draw the same candidates for x_s from p(x_s | x_t), numbered as the rows of a table.  The sender, who
+has the picture, sends the number of one row, chosen so that it is nearly a sample of q(x_s | x_t, x_0); that
+takes about KL(q || p) bits.  Both continue from it; after the last step, the receiver shows the estimate of
+x_0.  Ho et al. 2020, section 4.3 and algorithms 3 and 4; the row is chosen as in Li & El Gamal 2018, and used
+as in Theis et al. 2022 (DiffC).
 """
 
 import copy
@@ -31,30 +32,30 @@ from ..process import posterior, q_sample
 from ..sampling import estimate, randn
 
 MAGIC = b"DDPM\x01"
-HEAD, TAIL = struct.Struct(">5s8sBH"), struct.Struct(">I")  # magic, codebook, steps, pictures; crc32
-BLOCK = 1024  # rows that one call of the hash makes
-BATCH = 256  # pictures that walk together
-DEEPEST = 20  # no step has more than 2**DEEPEST candidates
+HEAD, TAIL = struct.Struct(">5s8sBH"), struct.Struct(">I")  # magic, codebook's sum, steps, pictures; crc32
+BLOCK = 1024  # rows of noise that one call of the hash makes
+BATCH = 256  # pictures coded at once
+DEEPEST = 20  # a step has at most 2**DEEPEST candidates
 
 
 class Choices(NamedTuple):
-    """What the sender found: the candidate of each step, and what the bound asks for it, KL(q || p)."""
+    """The sender's choices: the row of each step's candidate, and KL(q || p), the term of the bound."""
 
     rows: Tensor  # (B, steps), whole
     nats: Tensor  # (B, steps)
 
 
 class Coder:
-    """Pictures (B, C, H, W) in [-1, 1] <-> bytes, with all that both sides must share: the codebook.
+    """Pictures (B, C, H, W) in [-1, 1] <-> bytes.  It holds the codebook: all that both sides must share.
 
-    denoiser: the model; times: T > .. > t, the states to go through; var: of p(x_s | x_t), a picture for each
-    step; lengths: in each step, of the code words that say how many binary digits the number of the chosen
-    row has, 0 to depth, where 2**depth is the number of candidates; seed: of the noise.  `Coder.fit` finds
-    them on training pictures.  ValueError for what doesn't fit together.
+    denoiser: the model; times: T > .. > t >= 1, the states to go through; var: the variance of p(x_s | x_t),
+    (steps, C, H, W); lengths: the lengths of each step's code words, (steps, depth + 1), where word n says
+    that the chosen row's number has n binary digits and 2**depth is the number of candidates; seed: of the
+    noise.  `Coder.fit` finds all these on training pictures.  ValueError if they don't fit together.
 
     The walk is in float64 and its noise comes from a hash, so a file decodes to the same picture whatever the
-    batch and the number of threads.  On another machine the network's last digits may differ, and with them
-    a grey level in 256 now and then; no length in the file depends on them, so nothing falls out of step.
+    batch and the number of threads.  On another machine the network's last digits may differ, and with them a
+    grey level in 256 now and then; the lengths of code words don't depend on them, so decoding stays in step.
     """
 
     def __init__(
@@ -92,8 +93,8 @@ class Coder:
     ) -> "Coder":
         """A coder whose steps cost about `bits` bits each, down to time `end`, fitted to pictures x0.
 
-        x0: training pictures (N, C, H, W); the code words are those that suit the first 200 of them.  depth:
-        a step has 2**depth candidates; leave it several bits above `bits`, for some pictures need more.
+        x0: training pictures (N, C, H, W); the code words are fitted to the first 200 of them.  depth: a step
+        has 2**depth candidates; choose it several bits above `bits`, because some pictures need more.
         """
         x0, generator = checks.data(x0, "x0"), torch.Generator().manual_seed(checks.whole(seed, "seed", 0))
         checks.whole(depth, "depth", 1, DEEPEST)
@@ -104,15 +105,15 @@ class Coder:
         return cls(*how, [code_lengths(step) for step in counts], seed)
 
     def encode(self, x0: Tensor, steps: int | None = None) -> bytes:
-        """Pictures as a file.  x0: (B, C, H, W); steps: after how many to stop, None for all of them."""
+        """Encode pictures x0 (B, C, H, W) as a file.  steps: after how many to stop, None for all of them."""
         return self.pack(self.choose(x0, steps).rows)
 
     def decode(self, file: bytes) -> Tensor:
-        """The pictures in a file, (B, C, H, W), on 256 greys.  ValueError unless it is whole and for us."""
+        """The pictures in a file: (B, C, H, W), on 256 greys.  ValueError if `unpack` refuses the file."""
         return self.show(self.unpack(file))
 
     def choose(self, x0: Tensor, steps: int | None = None) -> Choices:
-        """The sender's side: which candidates lead to x0 (B, C, H, W).  Fewer steps choose the same."""
+        """The sender's side: the rows that lead to x0 (B, C, H, W).  Fewer steps give the first of them."""
         x0 = checks.data(x0, "x0")
         if x0.shape[1:] != self.var.shape[1:] or not 0 < len(x0) < 1 << 16:
             raise ValueError(
@@ -137,11 +138,11 @@ class Coder:
         return Choices(torch.stack(rows, 1), torch.stack(nats, 1))
 
     def show(self, rows: Tensor) -> Tensor:
-        """The receiver's side: the pictures that the choices (B, steps) lead to, on 256 greys."""
+        """The receiver's side: the pictures that rows (B, steps) lead to, (B, C, H, W), on 256 greys."""
         return self.progress(rows)[-1]
 
     def progress(self, rows: Tensor) -> list[Tensor]:
-        """What the receiver can show after 0, 1, .. of the steps: so many times (B, C, H, W)."""
+        """What the receiver can show after 0, 1, .. of the steps of rows (B, steps): each (B, C, H, W)."""
 
         def pictures(part: Tensor) -> list[Tensor]:
             return list(self._walk(len(part), part.shape[1], lambda k, xt, p: part[:, k]))
@@ -150,7 +151,7 @@ class Coder:
         return [from_bytes(to_bytes(torch.cat(x0))) for x0 in zip(*parts, strict=True)]
 
     def _walk(self, n: int, steps: int, name: Callable[[int, Tensor, Gaussian], Tensor]) -> Iterator[Tensor]:
-        """From the x_T that all share through the candidates that `name` picks: every estimate of x_0."""
+        """Yield the estimate of x_0 at each state, from the shared x_T through the rows that `name` picks."""
         shape, at = self.var.shape[1:], self.denoiser.schedule.at
         xt = normals(self.seed, -1, torch.zeros(1), shape).expand(n, *shape)
         yield (x0 := estimate(self.denoiser, xt, self.times[0]))
@@ -160,13 +161,13 @@ class Coder:
             yield (x0 := estimate(self.denoiser, xt, s))
 
     def sizes(self, rows: Tensor) -> Tensor:
-        """The bits that each choice takes in a file: (B, steps), whole."""
+        """The number of bits that each row takes in a file: (B, steps), whole."""
         words = torch.tensor(self.lengths)[: rows.shape[1]]  # (steps, depth + 1)
         n = size(rows)
         return words.gather(1, n.T).T + (n - 1).clamp(min=0)
 
     def pack(self, rows: Tensor) -> bytes:
-        """Choices (B, steps) as a file: a head, the code words one after the other, a checksum."""
+        """Rows (B, steps) as a file: a header, the code words one after the other, a checksum."""
         text = "".join(
             words[row.bit_length()] + f"{row:b}"[1:]
             for picture in rows.tolist()
@@ -178,7 +179,7 @@ class Coder:
         return file + TAIL.pack(zlib.crc32(file))
 
     def unpack(self, file: bytes) -> Tensor:
-        """The choices (B, steps) in a file, or ValueError."""
+        """The rows (B, steps) in a file.  ValueError if it is damaged or made with another codebook."""
         body = file[: -TAIL.size]
         if len(body) < HEAD.size or TAIL.pack(zlib.crc32(body)) != file[-TAIL.size :]:
             raise ValueError("this is not what was packed: the file is cut, changed, or no file of a Coder")
@@ -199,7 +200,7 @@ class Coder:
         return rows
 
     def _row(self, k: int, text: str, at: int) -> tuple[int, int]:
-        """The row that is told from place `at` on, and the place behind it."""
+        """Step k's row, read from the binary digits `text` at position `at`, and the position after it."""
         end = at + 1
         while (n := self._numbers[k].get(text[at:end])) is None and end < len(text):
             end += 1
@@ -228,7 +229,7 @@ class Coder:
         return coder
 
     def _sum(self) -> bytes:
-        """The first eight bytes of a sha256 of all that both sides must share."""
+        """The codebook's checksum: the first eight bytes of a sha256 of all that both sides must share."""
         d = self.denoiser
         sha = hashlib.sha256(repr((type(d.prediction).__name__, d.clip, self.times, self.lengths)).encode())
         sha.update(str(self.seed).encode())
@@ -241,22 +242,22 @@ class Coder:
 
 
 def choose(q: Gaussian, p: Gaussian, seed: int, step: int, count: int) -> Tensor:
-    """For each example the row of a candidate from p that is as good as drawn from q: (B,), whole.
+    """For each example, the row of a candidate from p that is nearly a sample of q: (B,), whole.
 
-    q, p: (B, ...), p.var the same for all examples.  Of candidates x_1, x_2, .. it is the one with the
-    smallest tau_i p(x_i) / q(x_i), where tau_1 < tau_2 < .. are the points of a Poisson process: with as many
-    candidates as one likes its law is q, and log2 of its number is about KL(q || p) / log 2.  Li & El Gamal
-    2018.  With `count` of them it is still nearly so, as long as KL(q || p) is well below log(count).
+    q, p: (B, ...), p.var the same for all examples.  Of the candidates x_1, x_2, .. it is the one with the
+    smallest tau_i p(x_i) / q(x_i), where tau_1 < tau_2 < .. are the arrival times of a Poisson process.  With
+    infinitely many candidates its distribution is q, and log2 of its number is about KL(q || p) / log 2.
+    With `count` of them this nearly holds, as long as KL(q || p) is well below log(count).  Li & El Gamal 2018.
     """
     wide = (torch.as_tensor(p.var / q.var) ** 0.5).expand_as(p.mean[:1]).flatten()  # (D,)
     shift = ((p.mean - q.mean) / torch.as_tensor(q.var) ** 0.5).flatten(1)  # (B, D)
     on_square, on_z = (0.5 * (1 - wide**2)).float(), (-wide * shift).float()
-    gaps = np.random.default_rng((seed, step)).exponential(size=count)  # the sender's own: no one else asks
+    gaps = np.random.default_rng((seed, step)).exponential(size=count)  # only the sender needs these
     log_tau = torch.from_numpy(np.log(gaps.cumsum())).float()
     best, found = torch.full((len(shift),), math.inf), torch.zeros(len(shift), dtype=torch.long)
     for block in range(-(-count // BLOCK)):
         z, first = _block(seed, step, block, len(wide)), block * BLOCK  # (BLOCK, D)
-        log_ratio = (z**2 @ on_square)[:, None] + z @ on_z.T  # (BLOCK, B), log q/p but for a constant
+        log_ratio = (z**2 @ on_square)[:, None] + z @ on_z.T  # (BLOCK, B), log q/p up to a constant
         low, at = (log_tau[first : first + BLOCK, None] - log_ratio[: count - first]).min(0)
         found = torch.where(low < best, first + at, found)
         best = torch.minimum(low, best)
@@ -264,9 +265,9 @@ def choose(q: Gaussian, p: Gaussian, seed: int, step: int, count: int) -> Tensor
 
 
 def normals(seed: int, step: int, rows: Tensor, shape: torch.Size) -> Tensor:
-    """Rows of a step's endless table of standard normal noise: (len(rows), *shape), float64.
+    """The given rows of a step's unlimited table of standard normal noise: (len(rows), *shape), float64.
 
-    Bytes of a hash, two for each number, looked up among 65,536 quantiles: the same on every machine.
+    Two bytes of a hash select each number among 65,536 quantiles, so it is the same on every machine.
     """
     d = math.prod(shape)
     wanted, place = torch.div(rows.long(), BLOCK, rounding_mode="floor").unique(return_inverse=True)
@@ -281,7 +282,7 @@ def _block(seed: int, step: int, block: int, d: int) -> Tensor:
 
 @cache
 def quantiles() -> np.ndarray:
-    """65,536 equally likely values of a standard normal, rounded so that all machines have the same."""
+    """65,536 equally likely values of a standard normal, rounded so that they are the same everywhere."""
     middle = (torch.arange(1 << 16, dtype=torch.float64) + 0.5) / (1 << 16)
     return ((torch.special.ndtri(middle) * 2**14).round() / 2**14).float().numpy()
 
@@ -291,8 +292,8 @@ def paced(
 ) -> Iterator[tuple[int, Tensor]]:
     """The longest steps from T to `end` that cost at most `bits` bits each, on average over pictures x0.
 
-    Yields for each step its end s and the variance of p(x_s | x_t), calibrated on x0: (1, C, H, W).
-    ValueError where even t -> t-1 costs more.
+    Yields each step's end s and the variance of p(x_s | x_t), calibrated on x0: (1, C, H, W).  ValueError if
+    even a step from t to t - 1 costs more.
     """
     schedule, budget = denoiser.schedule, checks.real(bits, "bits", 0, DEEPEST) * math.log(2)
     t = schedule.T
@@ -313,12 +314,12 @@ def paced(
 
 
 def size(rows: Tensor) -> Tensor:
-    """The binary digits of whole numbers; 0 has none."""
+    """How many binary digits whole numbers have; 0 has none."""
     return torch.frexp(rows.double())[1].long()
 
 
 def code_lengths(counts: Sequence[int]) -> list[int]:
-    """The lengths of the shortest code words, on average, for symbols with such counts.  Huffman 1952."""
+    """The lengths of the words of a shortest prefix code, for symbols with these counts.  Huffman 1952."""
     heap: list[tuple[int, int, tuple[int, ...]]] = [
         (count, symbol, (symbol,)) for symbol, count in enumerate(counts)
     ]
@@ -333,7 +334,7 @@ def code_lengths(counts: Sequence[int]) -> list[int]:
 
 
 def code_words(lengths: Sequence[int]) -> list[str]:
-    """Words of these lengths, none the beginning of another, that leave no bit string unread.  ValueError."""
+    """A prefix code with words of these lengths.  ValueError unless it is complete (sum of 2**-n is 1)."""
     if sum(2.0**-n for n in lengths) != 1:
         raise ValueError(f"{lengths} are not the lengths of a full code")
     words, code, last = [""] * len(lengths), 0, 0

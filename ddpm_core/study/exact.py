@@ -1,8 +1,8 @@
-"""Worlds where everything is known: data that are a mixture of Gaussians, and what a sampler makes of them.
+"""Worlds with closed forms: data that are a mixture of Gaussians, and what a sampler makes of them.
 
-One component is a Gaussian, several are a mixture, and with variance 0 they are a finite set of points, such
-as a training set.  Whatever the mixture, its noisy marginals are mixtures too, so that E[x_0 | x_t], the
-score and the density are closed forms at every t.
+One component is a Gaussian; components of variance 0 are a finite set of points, such as a training set.  The
+noisy marginals of a mixture are mixtures too, so E[x_0 | x_t], the score and the density have closed forms at
+every t.
 """
 
 import math
@@ -19,14 +19,14 @@ from ..process import Reverse, posterior_beta
 from ..sampling import Rule, ancestral
 from ..schedule import Schedule
 
-FAR = 8.5  # standard deviations: what is beyond weighs less than 1e-15
+FAR = 8.5  # standard deviations: the density beyond, against its peak, is below 1e-15
 
 
 class Mixture:
-    """Data sum_k w_k N(m_k, v_k I), and its exact denoiser: mixture(xt, t) = E[x_0 | x_t].
+    """The data distribution sum_k w_k N(m_k, v_k I), and its exact denoiser: mixture(xt, t) = E[x_0 | x_t].
 
-    means: (K, ...), in the dtype that all is computed in; var: a number for all or (K,), 0 for points;
-    weights: (K,), positive, scaled to sum to 1, or None for equal ones.  ValueError for anything else.
+    means: (K, ...), whose dtype is used throughout; var: one number or (K,), 0 for points; weights: (K,),
+    positive, scaled to sum to 1, or None for equal ones.  ValueError for anything else.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Mixture:
         return (centre - self._wide(pull.sum(1), x) * x).to(xt.dtype)
 
     def log_prob(self, xt: Tensor, t: Tensor | int) -> Tensor:
-        """Log density of x_t, averaged over the data, in nats: (B,).  At t = 0 that of the data."""
+        """Log of the marginal density q(x_t), in nats: (B,).  At t = 0 it is the density of the data."""
         return self._joint(xt, t).logsumexp(1).to(xt.dtype)
 
     def posterior(self, xt: Tensor, t: Tensor | int) -> Tensor:
@@ -85,7 +85,7 @@ class Mixture:
     def _joint(self, xt: Tensor, t: Tensor | int) -> Tensor:
         """log w_k + log N(x_t; signal m_k, spread_k I): (B, K)."""
         signal, noise, x = self._level(xt, t)
-        if x.device.type != "mps":  # which has no float64; elsewhere the square below is not left to rounding
+        if x.device.type != "mps":  # MPS has no float64, which saves `square` from rounding
             signal, noise, x = signal.double(), noise.double(), x.double()
         x, m = x.flatten(1), self.means.flatten(1).to(x)
         spread = signal**2 * self.var + noise**2  # (B, K)
@@ -119,11 +119,11 @@ def gaussian(schedule: Schedule, mean: float, std: float) -> Mixture:
 
 
 def law(world: Mixture, times: Sequence[int] | None = None, rule: Rule = ancestral) -> Gaussian:
-    """The exact law of what `sample(world, x_T, times, rule)` ends at, for x_T ~ N(0, 1): (1, 1).
+    """The exact distribution of what `sample(world, x_T, times, rule)` ends at, for x_T ~ N(0, 1): (1, 1).
 
-    For one Gaussian the estimate is affine in x_t; a rule is affine in x_t and noise.  So each step sends
-    mean and variance to mean and variance, and three of its values tell how.  A rule that is at fault
-    shows its damage here to the last digit.  ValueError for a world of more than one Gaussian.
+    For one Gaussian the estimate is affine in x_t, and a rule is affine in x_t and the noise.  So each step
+    maps a Gaussian to a Gaussian, and evaluating it at three points (x_t, noise) gives its coefficients.  The
+    effect of a wrong rule shows here to the last digit.  ValueError for a world of more than one Gaussian.
     """
     if world.means.shape != (1, 1):
         raise ValueError(
@@ -146,12 +146,12 @@ def log_likelihood(
     reverse: Reverse = posterior_beta,
     first: float | None = None,
 ) -> Tensor:
-    """log p(x_0) of the sampler's own law, x_T ~ N(0, 1), x_s ~ reverse(E[x_0 | x_t], x_t, s, t): (B,) nats.
+    """log p(x_0) under the sampler x_T ~ N(0, 1), x_s ~ reverse(E[x_0 | x_t], x_t, s, t): (B,) nats.
 
     One dimension, x0: (B, 1); `reverse` and `first`, the variance of the last step, as in `elbo.terms`.  The
-    integrals over x_T, ..., x_1 are sums over even grids, each finer than the kernel that it meets: over an
-    even grid the sum of a smooth function converges faster than any power.  Twelve digits in a world of one
-    Gaussian, about four or five with several.
+    integrals over x_T, ..., x_1 are sums over even grids, each finer than the kernel summed on it; for smooth
+    functions they converge faster than any power of the spacing.  About twelve digits are right in a world of
+    one Gaussian, four or five with several.  TypeError or ValueError for bad input.
     """
     if world.means.shape[1:] != (1,):
         raise ValueError(f"the grid is one-dimensional, the world has data of {tuple(world.means.shape[1:])}")
@@ -174,7 +174,7 @@ def log_likelihood(
         return q.mean, var**0.5
 
     def grid(low: float, high: float, width: float) -> Tensor:
-        """Points close enough together for a sum over something as narrow as `width`."""
+        """Even points (N, 1), close enough together to sum a Gaussian of standard deviation `width`."""
         return torch.linspace(low, high, 2 + int(1.6 * (high - low) / width), dtype=torch.float64)[:, None]
 
     wide = torch.zeros(1, dtype=torch.float64)
@@ -185,7 +185,7 @@ def log_likelihood(
         log_p, (mean, sd) = p(x), kernel(x, t, s)
         seen = log_p > log_p.max() - FAR**2 / 2
         slope = (mean.diff(dim=0) / x.diff(dim=0)).abs()[seen[1:]].max().item()
-        if sd < slope * p.sd:  # what goes out is narrower than what came in
+        if sd < slope * p.sd:  # as a function of x_t, the kernel is narrower than p's components
             finer = grid(low, high, sd / slope)
             there = seen[((finer - low) / (high - low) * (len(x) - 1)).round().long()[:, 0]]
             x, spacing = finer[there], finer[1] - finer[0]
@@ -197,7 +197,7 @@ def log_likelihood(
 
 
 class _Mixed(NamedTuple):
-    """The density sum_j w_j N(x; mean_j, sd^2), as its logarithm, with means and weights (N,)."""
+    """The log density log sum_j w_j N(x; mean_j, sd^2).  mean, log_w: (N,)."""
 
     mean: Tensor
     log_w: Tensor

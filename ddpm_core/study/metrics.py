@@ -1,4 +1,4 @@
-"""How good samples are: as a classifier sees them, and how far they are from copies."""
+"""Metrics of samples: how they look to a classifier, and how far they are from training pictures."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from .. import checkpoints, checks
 
 
 class Classifier(nn.Module):
-    """A small convolutional network that reads grey digits: (N, 1, H, W) -> logits (N, classes)."""
+    """A small convolutional network that classifies grey digits: (N, 1, H, W) -> logits (N, classes)."""
 
     def __init__(self, width: int = 32, features: int = 64, classes: int = 10):
         super().__init__()
@@ -34,17 +34,17 @@ class Classifier(nn.Module):
 
     @torch.no_grad()
     def features(self, x: Tensor) -> Tensor:
-        """What the last layer reads: (N, features), float64."""
+        """The inputs of the last layer: (N, features), float64."""
         return torch.cat([self.body(part) for part in x.split(1000)]).double()
 
     @torch.no_grad()
     def classes(self, x: Tensor) -> Tensor:
-        """The likeliest class of each picture: (N,)."""
+        """The most likely class of each picture: (N,)."""
         return torch.cat([self(part).argmax(1) for part in x.split(1000)])
 
 
 def classifier(name: str) -> Classifier:
-    """The classifier that ships for the pictures of `name`, "digits" among them, in eval mode."""
+    """The classifier that ships for a data set, such as "digits", in eval mode."""
     tensors, config = checkpoints.read_tensors(checkpoints.shipped(name, "classifier"))
     return checkpoints.rebuild(Classifier, config["args"], tensors).eval()
 
@@ -57,7 +57,8 @@ def frechet(a: Tensor, b: Tensor) -> float:
     """Squared Frechet distance of two Gaussians with the means and covariances of a (N, d) and b (M, d).
 
     |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)).  Dowson & Landau 1982; Heusel et al. 2017 for images.
-    It shrinks as N and M grow, so compare it with a floor of the same sizes.
+    Its expectation shrinks as N and M grow, so compare it with a floor of the same sizes.  ValueError for
+    features of other shapes.
     """
     for x in (a, b):
         if x.ndim != 2 or len(x) < 2 or x.shape[1] != a.shape[1]:
@@ -72,9 +73,9 @@ def frechet(a: Tensor, b: Tensor) -> float:
 
 
 def balanced(classes: Tensor, each: int, generator: torch.Generator) -> Tensor:
-    """Rows of `classes` (N,), drawn without repetition: `each` of every class, the classes in turn.
+    """Row numbers into `classes` (N,), drawn without replacement: `each` of every class, the classes in turn.
 
-    ValueError if a class has fewer.
+    ValueError if a class has fewer rows.
     """
     order = torch.randperm(len(classes), generator=generator)
     rows = [order[classes[order] == k][:each] for k in classes.unique()]
@@ -84,10 +85,10 @@ def balanced(classes: Tensor, each: int, generator: torch.Generator) -> Tensor:
 
 
 def floor(features: Tensor, classes: Tensor, real: Tensor, each: int, draws: int = 20) -> Tensor:
-    """What `frechet` gives real pictures of which there are as few as samples: (draws,).
+    """The `frechet` distance of as many real pictures as there are samples, for several draws: (draws,).
 
-    features (N, d) and classes (N,) of real pictures, of which `each` of every class are drawn, with the
-    seeds 0 .. draws - 1; real: the features (M, d) of others.  The mean is the unit to measure samples in.
+    features (N, d), classes (N,): of real pictures, of which `each` of every class are drawn, with the seeds
+    0 .. draws - 1; real: features (M, d) of other real pictures.  The mean is a unit for samples' distances.
     """
     dice = (torch.Generator().manual_seed(seed) for seed in range(draws))
     return torch.tensor([frechet(features[balanced(classes, each, die)], real) for die in dice])
@@ -107,17 +108,17 @@ def nearest(x: Tensor, to: Tensor) -> Tensor:
         )
 
     def distance(part: Tensor) -> Tensor:
-        which = torch.cdist(part.flatten(1), to.flatten(1)).argmin(1)  # by matrix products: fast, and rounded
+        which = torch.cdist(part.flatten(1), to.flatten(1)).argmin(1)  # by matrix products: fast, but rounded
         return (part - to[which]).flatten(1).norm(dim=1)
 
     return torch.cat([distance(part) for part in x.split(1000)])
 
 
 def agreement(x: Tensor, classes: Tensor, k: int = 10) -> Tensor:
-    """The share of each picture's k nearest others that are of its own class (N,): (N,) in [0, 1].
+    """The share of each picture's k nearest neighbours that are of its own class: (N,) in [0, 1].
 
-    x: (N, ...).  A label that few neighbours share is a mistake, or the picture is an odd one.
-    ValueError if there are no k others.
+    x: (N, ...); classes: (N,).  Where it is low, the label is wrong or the picture is unusual.  ValueError if
+    there are fewer than k other pictures.
     """
     if len(x) <= k:
         raise ValueError(f"{k} others of each are asked for, but there are {len(x) - 1}")
@@ -133,9 +134,9 @@ def agreement(x: Tensor, classes: Tensor, k: int = 10) -> Tensor:
 
 
 def within(features: Tensor, classes: Tensor) -> float:
-    """Mean distance of two pictures of one class, as features (N, d), averaged over the classes (N,).
+    """The mean distance between the features (N, d) of two pictures of one class, averaged over the classes.
 
-    ValueError if a class has one picture only.
+    classes: (N,).  ValueError if a class has one picture only.
     """
     if (alone := classes.unique(return_counts=True)[1] == 1).any():
         raise ValueError(f"{int(alone.sum())} of the classes have one picture only: no pair to compare")
@@ -143,7 +144,7 @@ def within(features: Tensor, classes: Tensor) -> float:
 
 
 def jackknife(statistic: Callable[..., float], *data: Tensor, groups: int = 10) -> tuple[float, float]:
-    """A statistic of data (N, ...) and its standard error, from leaving out one run of rows in turn.
+    """A statistic of data (N, ...) and its standard error, from leaving out each of `groups` blocks of rows.
 
     A bootstrap would draw some rows twice, and such copies make a Frechet distance larger.
     """
@@ -156,7 +157,7 @@ def jackknife(statistic: Callable[..., float], *data: Tensor, groups: int = 10) 
 
 
 class Report(NamedTuple):
-    """How samples compare with held-out data, each figure beside that of the real training data."""
+    """How samples compare with held-out test pictures; for comparison, the same numbers of real pictures."""
 
     distance: float  # Frechet, samples to test
     floor: float  # Frechet, training data to test
@@ -173,7 +174,7 @@ class Report(NamedTuple):
 
 
 def report(samples: Tensor, train: Tensor, test: Tensor, judge: Classifier) -> Report:
-    """Judge samples (N, 1, H, W) in [-1, 1] by real pictures of the same kind."""
+    """Compare samples (N, 1, H, W) in [-1, 1] with real pictures of the same kind.  judge: gives features."""
     for x, name in ((samples, "samples"), (train, "train"), (test, "test")):
         checks.data(x, name)
     features = judge.features(test)

@@ -8,8 +8,8 @@
     ddpm = HVAE(FixedEncoder(schedule), LearnedDecoder(shapes), shapes, levels=17)
 
 With one latent it is a VAE.  The encoder is written from the top down, q(x_T | x_0) q(x_{T-1} | x_T, x_0) ...
-q(x_1 | x_2, x_0), as a DDPM's is (Ho et al. 2020, eq. 5) and as Sonderby et al. 2016 do for a learned one:
-then every term of the bound but the reconstruction is a KL divergence of two Gaussians.
+q(x_1 | x_2, x_0), as a DDPM's is (Ho et al. 2020, eq. 5) and as Sonderby et al. 2016 do for a learned one.
+Then every term of the bound except the reconstruction is a KL divergence between two Gaussians.
 """
 
 import math
@@ -29,7 +29,7 @@ from ..schedule import Schedule
 
 Shape = tuple[int, ...]
 Noise = Mapping[int, Tensor]  # t -> (B, ...) for t = 1..T
-LOG_VAR = 14.0  # the largest and smallest a network may say: standard deviations from 1/1000 to 1000
+LOG_VAR = 14.0  # log variances are clamped to +- this: standard deviations from 1/1000 to 1000
 
 
 class Encoder(Protocol):
@@ -45,7 +45,7 @@ class Encoder(Protocol):
 
 
 class Decoder(Protocol):
-    """p(x_{t-1} | x_t) for t = T..1; for t = 1 it speaks of the pixels.  `T`: the number of latents."""
+    """p(x_{t-1} | x_t) for t = T..1; for t = 1 it is over the pixels.  `T`: the number of latents."""
 
     T: int
 
@@ -54,7 +54,7 @@ class Decoder(Protocol):
 
 
 class State(NamedTuple):
-    """One latent of an encoded picture: its time, its posterior q, and the draw x_t from it."""
+    """One latent of an encoded picture: its time t, its posterior q, and a sample x_t of it."""
 
     t: int
     q: Gaussian
@@ -65,8 +65,8 @@ class HVAE(nn.Module):
     """p(x_T) p(x_{T-1} | x_T) ... p(x_0 | x_1) with p(x_T) = N(0, I), and an encoder of x_1 ... x_T.
 
     shapes: of x_0, x_1 ... x_T, without the batch: entry t belongs to x_t.  levels: grey levels of the data.
-    Noise is what the caller holds: a mapping {t: (B, *shapes[t])} for t = 1..T, such as `noise` draws.
-    ValueError where encoder, decoder and shapes don't agree on T.
+    Methods take the noise as an argument: a mapping {t: (B, *shapes[t])} for t = 1..T, as `noise` draws it.
+    ValueError if encoder, decoder and shapes don't agree on T.
     """
 
     def __init__(self, encoder: Encoder, decoder: Decoder, shapes: Sequence[Shape], levels: int):
@@ -105,9 +105,9 @@ class HVAE(nn.Module):
                 q = self.encoder.step(x0, xt, t)
 
     def terms(self, x0: Tensor, noise: Noise) -> Iterator[Term]:
-        """The terms of the bound on -log p(x_0), L_T down to L_0, in nats: `elbo.bound` gathers them.
+        """The terms of the bound on -log p(x_0), L_T down to L_0, in nats, for `elbo.bound` to add up.
 
-        x0: (B, ...) on its grey levels, so that L_0 is minus the logarithm of a probability.
+        x0: (B, ...) on its grey levels, so that L_0 is minus the log of a probability.
         """
         return self._terms(x0, self.encode(x0, noise))
 
@@ -121,7 +121,7 @@ class HVAE(nn.Module):
     def decode(self, xt: Tensor, t: int, noise: Noise) -> Iterator[Tensor]:
         """Draw x_{t-1} ... x_1 given x_t (B, ...) from the decoder; yields x_t, these, and the mean of x_0.
 
-        noise: for 1..t-1; what the mapping holds beyond is left alone.
+        noise: for 1..t-1; further entries are ignored.
         """
         t = checks.whole(t, "t", 1, self.T)
         self._check(checks.batch(xt, f"x_{t}"), t, len(xt))
@@ -152,7 +152,7 @@ class HVAE(nn.Module):
 
 
 class LearnedEncoder(nn.Module):
-    """A network of one hidden layer for each latent.  shapes: as HVAE takes them."""
+    """An encoder with a network of one hidden layer for each latent.  shapes: as for HVAE."""
 
     def __init__(self, shapes: Sequence[Shape], width: int = 256):
         super().__init__()
@@ -173,7 +173,7 @@ class LearnedEncoder(nn.Module):
 
 
 class FixedEncoder:
-    """The forward process of a DDPM: nothing in it is learned."""
+    """The forward process of a DDPM as an encoder: nothing in it is learned."""
 
     def __init__(self, schedule: Schedule):
         if not isinstance(schedule, Schedule):
@@ -191,9 +191,9 @@ class FixedEncoder:
 
 
 class LearnedDecoder(nn.Module):
-    """A network of one hidden layer for each step, and one learned variance for all pixels.
+    """A decoder with a network of one hidden layer for each step, and one learned variance for all pixels.
 
-    Where x_{t-1} has the shape of x_t, the network says how far to go from there.
+    Where x_{t-1} has the shape of x_t, the network is residual: its output is added to x_t.
     """
 
     def __init__(self, shapes: Sequence[Shape], width: int = 256):
@@ -206,7 +206,7 @@ class LearnedDecoder(nn.Module):
         self.log_var = nn.Parameter(torch.tensor(-2.0))
 
     def forward(self, xt: Tensor, t: int) -> Gaussian:
-        """p(x_{t-1} | x_t), for t = 1 of the pixels."""
+        """p(x_{t-1} | x_t), for t = 1 over the pixels."""
         start = xt if self.shapes[t] == self.shapes[t - 1] else 0.0
         if t > 1:
             mean, var = diagonal(self.nets[t - 2](xt.flatten(1)), self.shapes[t - 1])
@@ -217,7 +217,7 @@ class LearnedDecoder(nn.Module):
 
 
 class SharedDecoder(nn.Module):
-    """The reverse process of a DDPM: one network for all t, which estimates x_0.
+    """The reverse process of a DDPM as a decoder: one network for all t, which estimates x_0.
 
     reverse: `posterior_beta` or `posterior`, the paper's two; the second ends in a point mass, so it can
     generate but has no bound.
@@ -239,18 +239,18 @@ def perceptron(inputs: int, width: int, outputs: int) -> nn.Sequential:
 
 
 def diagonal(out: Tensor, shape: Shape) -> Gaussian:
-    """A network's output (B, 2 d) as a Gaussian over (B, *shape): d means, then d logarithms of variances."""
+    """A network's output (B, 2 d) as a Gaussian over (B, *shape): d means, then d log variances, clamped."""
     mean, log_var = out.unflatten(1, (2, *shape)).unbind(1)
     return Gaussian(mean, log_var.clamp(-LOG_VAR, LOG_VAR).exp())
 
 
 def linear_elbo(x0: Tensor, mean: Tensor, var: Tensor, w: float, noise: float) -> Tensor:
-    """The bound of the linear VAE p(x_1) = N(0, 1), p(x_0 | x_1) = N(w x_1, noise^2): (B,) nats, no draw.
+    """The lower bound on log p(x_0) of a linear VAE, in closed form: (B,) nats.
 
-    x0: (B, 1); mean, var: (B, 1), of the encoder's q(x_1 | x_0).  Its log p(x_0) is known, that of
-    N(0, w^2 + noise^2), and so is the q for which the two are equal.
+    p(x_1) = N(0, 1), p(x_0 | x_1) = N(w x_1, noise^2).  x0: (B, 1); mean, var: (B, 1), of the encoder's
+    q(x_1 | x_0).  Its exact log p(x_0) is that of N(0, w^2 + noise^2), and the q that reaches it is known.
     """
-    spread = per_example(w**2 * var / (2 * noise**2))  # what it costs that x_1 is drawn, not known
+    spread = per_example(w**2 * var / (2 * noise**2))  # the cost of drawing x_1 with variance var
     reconstruction = Gaussian(w * mean, noise**2).log_prob(x0) - spread
     return reconstruction - Gaussian(mean, var).kl(Gaussian(torch.zeros_like(mean), 1.0))
 
