@@ -247,7 +247,7 @@ def choose(q: Gaussian, p: Gaussian, seed: int, step: int, count: int) -> Tensor
     q, p: (B, ...), p.var the same for all examples.  Of the candidates x_1, x_2, .. it is the one with the
     smallest tau_i p(x_i) / q(x_i), where tau_1 < tau_2 < .. are the arrival times of a Poisson process.  With
     infinitely many candidates its distribution is q, and log2 of its number is about KL(q || p) / log 2.
-    With `count` of them this nearly holds, as long as KL(q || p) is well below log(count).  Li & El Gamal 2018.
+    With `count` of them this nearly holds if KL(q || p) is well below log(count).  Li & El Gamal 2018.
     """
     wide = (torch.as_tensor(p.var / q.var) ** 0.5).expand_as(p.mean[:1]).flatten()  # (D,)
     shift = ((p.mean - q.mean) / torch.as_tensor(q.var) ** 0.5).flatten(1)  # (B, D)

@@ -1,4 +1,4 @@
-"""What a lesson needs and a GPU doesn't: exercises, scrubbers, pictures, and the student's progress."""
+"""What a lesson needs besides the models: exercises, widgets, pictures, and the student's progress."""
 
 from pathlib import Path
 
@@ -25,9 +25,9 @@ __all__ = [
 
 
 def exercise(id: str) -> Exercise:
-    """The exercise of that id, such as "03.4", which notes its checks in the student's progress.
+    """The exercise of that id, such as "03.4"; its checks are recorded in the student's progress.
 
-    ValueError, with the ids nearest to it, if there is none.
+    ValueError, with the most similar ids, if there is none.
     """
     found = bank.find(id)
     found.note = note
@@ -35,6 +35,6 @@ def exercise(id: str) -> Exercise:
 
 
 def course_map() -> CourseMap:
-    """The map of the course with the progress there is; links lead to notebooks in the current folder."""
+    """The map of the course with the student's progress; links lead to notebooks in the current folder."""
     titles = {id: each.title for id, each in bank.bank.items()}
     return CourseMap(survey(titles, load_entries(), [file.name for file in Path().glob("*_*.ipynb")]))

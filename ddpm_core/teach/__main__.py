@@ -10,7 +10,7 @@ from .report import class_report, clean
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; 0 if it went well, 2 with a line on stderr if not."""
+    """Run one command; the exit status is 0, 2 after an error (one line on stderr), or 130 after Ctrl-C."""
     args = _parser().parse_args(argv)
     try:
         args.run(args)
@@ -28,7 +28,7 @@ def _report(args: argparse.Namespace) -> None:
 
 
 def _site(args: argparse.Namespace) -> None:
-    from .site import build  # nbconvert and sympy, which a report can do without
+    from .site import build  # imports nbconvert and sympy, which a report doesn't need
 
     lessons = build(Path(args.notebooks), Path(args.out), Path(args.runs))
     for lesson in lessons:

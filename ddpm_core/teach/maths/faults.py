@@ -1,9 +1,9 @@
-"""One table of what is false: the faults of the lecture notes, and other identities that circulate.
+"""The table of what is false: the faults of the lecture notes, and other wrong identities that circulate.
 
-A fault holds what is printed and what is right, the identity that sympy refutes, and the sampler that
-believes it: a wrong rule, or a network that was trained by the wrong line and is then sampled from by the
-right rule.  The variance of a step is beta_t throughout, as in the notes' algorithm, so that
-`ancestral_beta` is the right sampler beside them.
+A fault holds what is printed and what is right, the identity that sympy refutes, and a sampler that follows
+it: a wrong rule, or a network that was trained with the wrong line and is then sampled with the right rule.
+The variance of a step is beta_t throughout, as in the notes' algorithm, so `ancestral_beta` is the right
+sampler to compare with.
 """
 
 # mypy: disable-error-code="arg-type"
@@ -74,17 +74,17 @@ LECTURES = {
 
 
 class Fault(NamedTuple):
-    """A line of the notes that is wrong: what is printed, what is right, and the sampler that believes it."""
+    """A wrong line of the notes: what is printed, what is right, and a sampler that follows it."""
 
     number: str
     title: str
     lecture: str  # a key of LECTURES
-    second: int  # of the lecture, 0 if the notes' times disagree
+    second: int  # in the lecture's video, 0 if the notes' times disagree
     printed: str  # LaTeX
     right: str
     rule: Rule = ancestral_beta
     denoiser: Trained = as_it_is
-    false: Identity | None = None  # None: right in another place
+    false: Identity | None = None  # None: the formula is right, but used in the wrong place
 
     def _repr_markdown_(self) -> str:
         title, video = LECTURES[self.lecture]
@@ -115,7 +115,7 @@ STEP = r"x_{t-1}=\mu_\theta+\sigma_t\,z,\quad z\ \text{fresh}"
 RIGHT = Fault("right", "the right sampler", "sampling", 262, STEP, STEP)
 
 
-# ── faults of the notes that a sampler can believe ──────────────────────────────────────────────────────────
+# ── faults of the notes that a sampler can follow ───────────────────────────────────────────────────────────
 
 _RUN = (
     Fault(
@@ -257,7 +257,7 @@ _RUN = (
 FAULTS: dict[str, Fault] = {fault.number: fault for fault in _RUN}
 
 
-# ── identities that are false: those of the faults, and others ──────────────────────────────────────────────
+# ── false identities: those of the faults, and others ───────────────────────────────────────────────────────
 
 _NUMBERED = (
     *(fault.false for fault in _RUN if fault.false),

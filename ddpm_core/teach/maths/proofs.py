@@ -1,7 +1,7 @@
-"""Every formula that runs, proved: symbols go through the library's own functions, and both sides agree.
+"""Proofs of the library's formulas: sympy symbols go through the functions themselves, and both sides agree.
 
-`PROOFS` holds the identities, each with the functions that it runs and that matter to it; the false ones that
-circulate are in `maths.faults`.  `prove` and `refute` decide one, `table` all of either.
+`PROOFS` holds the identities, each with the functions that it runs and that its result depends on; the false
+ones are in `maths.faults`.  `prove` and `refute` check one of them, `table` all of one kind.
 """
 
 # mypy: disable-error-code="arg-type, attr-defined"
@@ -64,12 +64,12 @@ def prove(name: str) -> bool:
 
 
 def refute(name: str) -> bool:
-    """Whether the false identity of that name fails: one of its pairs is not equal."""
+    """Whether the false identity of that name fails: at least one of its pairs is not equal."""
     return any(not equal(a, b) and not agree(a, b) for a, b in _pairs(REFUTED[name]))
 
 
 def table(identities: dict[str, Identity]) -> str:
-    """Markdown: each identity, whether it was proved or refuted just now, and the functions that run it."""
+    """A Markdown table: each identity, whether it was proved or refuted just now, the functions it runs."""
     decide, done = (prove, "proved") if identities is PROOFS else (refute, "refuted")
     rows = [f"| | {done} |", "|:---|:---|"]
     for name, identity in identities.items():
@@ -469,7 +469,7 @@ def _() -> Pairs:
 
 @_proof("Tweedie", r"\sqrt{\bar\alpha_t}\,\mathbb E[x_0|x_t]=x_t+(1-\bar\alpha_t)\nabla\log q(x_t)", Score.x0)
 def _() -> Pairs:
-    # any three atoms a_i with weights c_i: multiplied by q(x_t), linear in the three exponentials g_i
+    # three atoms a_i with weights c_i; times q(x_t), both sides are linear in the three exponentials g_i
     a, c, g = (
         sp.symbols("a1:4", real=True),
         sp.symbols("c1:4", positive=True),
@@ -648,7 +648,7 @@ def _() -> Pairs:
 
 @_proof("tight at T = 2", r"p(x_T)=q(x_T),\ \sigma_t^2=v_t:\quad \mathbb E[-\mathrm{ELBO}]=H(x_0)", posterior)
 def _() -> Pairs:
-    # one step to abar_s, one more to abar_t; the fractions of each KL cancel, the logarithms multiply to v
+    # one step to abar_s, a second to abar_t; each KL's fraction is 1, the logs' arguments multiply to v
     p2, p1 = beta * V_s / V_t, (1 - abar_s) * v / V_s
     c0 = posterior(1, 0, s, t).mean
     yield (posterior(x0, xt, s, t).var + c0**2 * v * (1 - abar_t) / V_t) / p2, 1

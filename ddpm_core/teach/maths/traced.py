@@ -1,4 +1,4 @@
-"""Symbols for functions that are more than arithmetic: those that take logarithms, or compare two numbers."""
+"""Symbols for functions that do more than arithmetic, such as taking logarithms or comparing numbers."""
 
 import operator
 import random
@@ -12,7 +12,7 @@ from torch import Tensor
 from ...gaussian import Gaussian
 
 LOG_2PI = sp.log(2 * sp.pi)
-MEANING: dict[str, Callable[..., Any]] = {  # what torch's functions do to expressions
+MEANING: dict[str, Callable[..., Any]] = {  # a torch function's name -> the same for expressions
     "add": operator.add,
     "sub": operator.sub,
     "__rsub__": lambda a, b: b - a,
@@ -27,16 +27,16 @@ MEANING: dict[str, Callable[..., Any]] = {  # what torch's functions do to expre
 
 
 class Traced(Tensor):
-    """A number that knows the expression it is the value of: a tensor without axes, as `traced` makes one.
+    """A 0-d tensor that carries the sympy expression it is a value of; `traced` makes one.
 
-    Torch's functions compute with the number as with any other; those in MEANING keep the expression too.
+    Torch's functions compute with its value; those in MEANING also compute the result's expression.
     """
 
     expression: sp.Expr
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """What torch calls in the place of each of its functions."""
+        """Called by torch in place of each of its functions."""
         result = super().__torch_function__(func, types, args, kwargs)
         if isinstance(result, Traced) and func.__name__ in MEANING:
             result.expression = MEANING[func.__name__](*map(expression, args))
@@ -44,7 +44,7 @@ class Traced(Tensor):
 
 
 def traced(formula: sp.Expr | int) -> Traced:
-    """An expression as a tensor: its value where each symbol is some number between 0.1 and 0.9."""
+    """An expression as a 0-d tensor: its value with a fixed number between 0.1 and 0.9 for each symbol."""
     formula = sp.sympify(formula)
     at = {x: random.Random(x.name).uniform(0.1, 0.9) for x in formula.free_symbols}
     number = torch.tensor(float(formula.subs(at)), dtype=torch.float64).as_subclass(Traced)
@@ -53,12 +53,12 @@ def traced(formula: sp.Expr | int) -> Traced:
 
 
 def normal(mean: sp.Expr | int, var: sp.Expr | int) -> Gaussian:
-    """The library's Gaussian, traced."""
+    """The library's Gaussian with a traced mean and variance."""
     return Gaussian(traced(mean), traced(var))
 
 
 def expression(x: Any) -> sp.Expr:
-    """The expression of what was traced, or of a number; a float becomes exact."""
+    """The expression of a traced value or of a number; a float becomes an exact number."""
     if isinstance(x, Traced):
         return x.expression
     return sp.nsimplify(x, [LOG_2PI]) if isinstance(x, float) else sp.sympify(x)

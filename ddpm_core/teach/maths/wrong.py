@@ -1,4 +1,4 @@
-"""Wrong formulas of the lecture notes as functions: arithmetic, so symbols go through them as tensors do.
+"""The wrong formulas of the lecture notes as functions.  They use arithmetic only, so symbols work too.
 
 A mean takes (x0, xt, s, t), a rule (x0, xt, s, t, noise), a training input (x0, eps, s, t), as those of
 `ddpm_core.process` and `ddpm_core.sampling` do.  `maths.faults` says where each is printed.
@@ -17,7 +17,7 @@ from ...schedule import Level, Schedule
 from ...study.exact import Mixture
 
 Mean = Callable[[Tensor, Tensor, Level, Level], Tensor]
-Trained = Callable[[Mixture], Mixture]  # a world -> the network that was trained on it
+Trained = Callable[[Mixture], Mixture]  # a world -> a perfect network that was trained on it
 
 
 def implied_noise(x0: Tensor, xt: Tensor, t: Level) -> Tensor:
@@ -53,7 +53,7 @@ def noise_for_picture(x0: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
 
 
 def picture_lost(x0: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
-    """E09: no x_0 in its own term."""
+    """E09: x_0 is missing from its own term."""
     scale, beta = between(s, t)
     return (scale * s.noise**2 * xt + s.signal * beta) / t.noise**2
 
@@ -62,7 +62,7 @@ def picture_lost(x0: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
 
 
 def stepping(mean: Mean, reverse: Reverse = posterior_beta) -> Rule:
-    """The rule of a mean: it adds noise with the variance that `reverse` has, and none at s = 0."""
+    """A rule with this mean, which adds noise with the variance of `reverse`, and none at s = 0."""
 
     def rule(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
         before_last = 1 * (s.noise != 0)  # a number, also for symbols
@@ -72,17 +72,17 @@ def stepping(mean: Mean, reverse: Reverse = posterior_beta) -> Rule:
 
 
 def picture_as_noise(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
-    """E14: a network that puts out x_0, read as one that puts out eps."""
+    """E14: the output of a network that predicts x_0 is read as eps."""
     return ancestral_beta(Eps().x0(x0, xt, s, t), xt, s, t, noise)
 
 
 def noisy_to_the_end(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
-    """E15: x_0 drawn from p(x_0 | x_1), noise and all."""
+    """E15: x_0 drawn from p(x_0 | x_1), with noise at the last step."""
     return posterior_beta(x0, xt, s, t).sample(noise)
 
 
 def means_only(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
-    """E31: noise is removed and none is added."""
+    """E31: noise is removed, but none is added."""
     return posterior(x0, xt, s, t).mean
 
 
@@ -91,7 +91,7 @@ def same_noise_again(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) 
     return ancestral_beta(x0, xt, s, t, implied_noise(x0, xt, t))
 
 
-# ── training inputs, and the networks that saw them ─────────────────────────────────────────────────────────
+# ── training inputs, and networks trained on them ───────────────────────────────────────────────────────────
 
 
 def one_bar_lost(x0: Tensor, eps: Tensor, s: Level, t: Level) -> Tensor:
@@ -110,10 +110,10 @@ def unshrunk(xs: Any, eps: Any, s: Level, t: Level) -> Tensor:
 
 
 class Misled(Mixture):
-    """A perfect network that saw signal x_0 + noise eps in training, in amounts that the sampler doesn't use.
+    """A perfect network that was trained on signal x_0 + noise eps at other levels than the sampler's.
 
-    It answers with E[eps | what it saw]; the sampler turns that into an estimate of x_0 by its own schedule.
-    signal, noise: (T+1,), 1 and 0 at t = 0, and their ratio falls.
+    It predicts E[eps | its input]; the sampler turns that into an estimate of x_0 with its own schedule.
+    signal, noise: (T+1,), 1 and 0 at t = 0, with a decreasing ratio.
     """
 
     def __init__(self, world: Mixture, signal: Tensor, noise: Tensor):
@@ -130,12 +130,12 @@ class Misled(Mixture):
 
 
 def as_it_is(world: Mixture) -> Mixture:
-    """The world's own denoiser."""
+    """The world's own exact denoiser."""
     return world
 
 
 def trained_on(inputs: Callable[[Any, Any, Level, Level], Tensor]) -> Trained:
-    """The perfect network of a world, trained on x_t = inputs(x_0, eps, s, t)."""
+    """Makes the perfect network of a world, trained on x_t = inputs(x_0, eps, s, t)."""
 
     def train(world: Mixture) -> Mixture:
         s, t = _steps(world.schedule)
