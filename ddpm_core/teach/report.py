@@ -1,4 +1,4 @@
-"""A class's progress files, each answer in them judged again, as a table."""
+"""A report on a class: every answer in its progress files is checked again, and listed in a table."""
 
 import csv
 import io
@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 from .. import files
 from .progress.file import NOT_YET, PASSED, Entry, parse_entries, plain_bytes, say
 
-LIMIT = 1.0  # seconds for one recheck
-CUTS = 3  # rechecks of one student that may be cut before the rest is left alone
+LIMIT = 1.0  # seconds; timeout of one recheck
+CUTS = 3  # failed or timed-out rechecks of one student after which the rest isn't tried
 BANK = "ddpm_core.teach.exercises:bank"
 
 
 class Row(NamedTuple):
-    """One line of the report; rechecked is "" where nothing could be rechecked, and remark says why."""
+    """One line of the report; if there was no recheck, `rechecked` is "" and `remark` says why."""
 
     student: str
     exercise: str
@@ -33,15 +33,15 @@ class Row(NamedTuple):
 
     @property
     def unconfirmed(self) -> bool:
-        """A pass that is claimed and isn't found again."""
+        """Whether a pass is claimed that the recheck doesn't confirm."""
         return self.claimed == PASSED and self.rechecked != PASSED
 
 
 def class_report(folder: Path, out: Path, source: str = BANK) -> list[Row]:
-    """Recheck a class's files, write the rows as CSV to `out`, print the summary and every problem.
+    """Recheck a class's files, write the rows as CSV to `out`, and print the summary and every problem.
 
-    OSError if the folder can't be read or `out` not written, ValueError if there is nothing to report.
-    source: where the exercises are, module:name.
+    source: where the exercises are, as module:name.  OSError if the folder can't be read or `out` can't be
+    written, ValueError if there are no progress files.
     """
     problems: list[str] = []
     books: dict[str, dict[str, Entry]] = {}
@@ -74,15 +74,15 @@ def tell_all(problems: Sequence[str]) -> None:
 
 
 def distinct(student: str, file: str, shown: Collection[str]) -> str:
-    """A name for the student that reads like none of those shown, also once it is cut and cleaned."""
+    """A name for the student that differs from all in `shown`, also after `cell` has cleaned it."""
     names = chain((student, f"{student} ({file})"), (f"{student[:150]} ({k})" for k in count(2)))
     return next(name for name in names if cell(name) not in shown)
 
 
 def collect(folder: Path, problems: list[str]) -> Iterator[tuple[str, dict[str, Entry], str]]:
-    """(student, entries, file) of every progress file in the folder and its subfolders, one level down.
+    """(student, entries, file) of every progress file in the folder and its direct subfolders.
 
-    Links aren't followed.  What can't be read adds a line to `problems`.
+    Links aren't followed.  For each file or folder that can't be read, a line is added to `problems`.
     """
     for path in _files(folder, problems):
         name = path.relative_to(folder).as_posix()
@@ -120,7 +120,7 @@ def _files(folder: Path, problems: list[str], deeper: bool = True) -> Iterator[P
 
 
 def _student(path: Path) -> str:
-    """anna.json and anna/progress.json are anna's; anna/second.json is anna/second's."""
+    """The student of a file: "anna" for anna.json and anna/progress.json, else "anna/second"."""
     stem = path.with_suffix("")
     return str(stem.parent if stem.name == "progress" and len(stem.parts) > 1 else stem.as_posix())
 
@@ -128,7 +128,7 @@ def _student(path: Path) -> str:
 def recheck(
     student: str, entries: Mapping[str, Entry], bank: Mapping[str, Any], rechecker: "Rechecker"
 ) -> Iterator[Row]:
-    """The rows of one student, in the order of the course and unknown exercises last."""
+    """The rows of one student, in the order of the course, with unknown exercises last."""
     cuts = 0
     order = {name: k for k, name in enumerate(bank)}
     for name in sorted(entries, key=lambda n: (order.get(n, len(order)), n)):
@@ -142,7 +142,7 @@ def recheck(
             remark = f"not rechecked: {CUTS} rechecks of this student were cut already"
         else:
             found, remark = rechecker(name, entry.data)
-            if entry.outcome == PASSED != found:  # no claim is denied on one look, which may be slow
+            if entry.outcome == PASSED != found:  # once more: the machine may have been busy
                 found, remark = rechecker(name, entry.data)
             cuts += not found
             if found and bank[name].kind == "prose":
@@ -151,7 +151,10 @@ def recheck(
 
 
 class Rechecker:
-    """Judges answers in a process of its own, which is ended when it takes too long over one."""
+    """Checks answers in a process of its own, which is killed when one takes longer than LIMIT.
+
+    A context manager: the process ends with it.
+    """
 
     def __init__(self, source: str) -> None:
         self.source = source
@@ -166,7 +169,7 @@ class Rechecker:
         self.end()
 
     def __call__(self, name: str, data: object) -> tuple[str, str]:
-        """(outcome, "") of the recheck, or ("", why there is none)."""
+        """(outcome, "") of the recheck of one answer, or ("", why there is none)."""
         pipe = self.pipe or self.start()
         try:
             tell(pipe, [name, data])
@@ -180,7 +183,7 @@ class Rechecker:
         return "", why
 
     def start(self) -> Connection:
-        """A new process, ready to judge."""
+        """Start a process and wait until it is ready.  OSError if it doesn't start."""
         self.pipe, theirs = self.context.Pipe()
         self.process = self.context.Process(target=serve, args=(theirs, self.source), daemon=True)
         self.process.start()
@@ -204,7 +207,7 @@ class Rechecker:
 
 
 def serve(pipe: Connection, source: str) -> None:
-    """The other process: judge what comes until nobody asks any more."""
+    """The other process: check what comes through the pipe until it is closed."""
     bank = resolve_name(source)
     tell(pipe, "ready")
     while True:
@@ -214,43 +217,43 @@ def serve(pipe: Connection, source: str) -> None:
             return
         try:
             tell(pipe, [bank[name].recheck(data).outcome.name, ""])
-        except Exception as error:  # by contract there is none; a report goes on all the same
+        except Exception as error:  # `recheck` doesn't raise; if it does, the report goes on
             tell(pipe, ["", f"recheck failed: {type(error).__name__}"])
 
 
 def tell(pipe: Connection, what: object) -> None:
-    """Send as JSON: what an answer could make of the other process, it can't make of this one."""
+    """Send as JSON, not as pickle: an answer that takes over the other process can't take over this one."""
     pipe.send_bytes(json.dumps(what).encode())
 
 
 def hear(pipe: Connection) -> Any:
-    """What `tell` sent."""
+    """Receive what `tell` sent."""
     return json.loads(pipe.recv_bytes())
 
 
 def write_table(out: Path, rows: Sequence[Row]) -> None:
-    """The rows as CSV that a spreadsheet opens and doesn't calculate."""
+    """Write the rows as CSV in which a spreadsheet evaluates no cell as a formula."""
     text = io.StringIO(newline="")
     table = csv.writer(text)
     table.writerow(Row._fields)
     table.writerows([[cell(value) for value in row] for row in rows])
-    files.write(out, text.getvalue().encode("utf-8-sig"))  # Excel needs the mark for é
+    files.write(out, text.getvalue().encode("utf-8-sig"))  # Excel needs the byte order mark to read é
 
 
 def cell(value: object) -> str:
-    """A value as the text of a cell; what a spreadsheet would take for a formula gets a ' in front."""
+    """A value as the text of a cell, with ' before what a spreadsheet would evaluate as a formula."""
     text = re.sub(r"[;\t|]", " ", clean(str(value)))
     return f"'{text}" if text.lstrip()[:1] in tuple("=+-@＝＋－＠") else text
 
 
 def clean(text: str, most: int = 200) -> str:
-    """One line of at most `most` characters, with nothing in it that steers a terminal."""
+    """One line of at most `most` characters, without control characters that a terminal would obey."""
     line = "".join(c if c.isprintable() else "�" for c in text)
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def summary(rows: Sequence[Row], students: Sequence[str], total: int) -> str:
-    """The class as a table: what is passed on recheck, and claims that weren't confirmed."""
+    """The class as a table: how many exercises each student passes on recheck, and unconfirmed claims."""
     width = max([7, *(min(len(clean(s)), 40) for s in students)])
     lines = [f"{'student':{width}}   passed"]
     for student in students:

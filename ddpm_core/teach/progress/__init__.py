@@ -1,1 +1,1 @@
-"""A student's progress: the file that keeps it, and the map drawn from it."""
+"""A student's progress: the file that stores it, and the map drawn from it."""

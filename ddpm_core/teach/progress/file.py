@@ -1,8 +1,9 @@
-"""What a student has done, kept in one small file of theirs.
+"""A student's progress, stored in one small file.
 
-The file is `progress.json` in the folder the notebooks run in, or where DDPM_PROGRESS says.  It changes only
-under a lock, after being read again, and all at once, so two open notebooks lose nothing.  Nothing in here
-raises because of the file: where it can't be kept, one line says so and the lesson goes on.
+The file is `progress.json` in the folder in which the notebooks run, or the one named in the environment
+variable DDPM_PROGRESS.  Every update takes a lock, reads the file again and replaces it atomically, so two
+open notebooks lose nothing.  No problem with the file raises an error in a lesson: if progress can't be
+stored, one line says so and the lesson goes on.
 """
 
 import contextlib
@@ -20,10 +21,10 @@ from filelock import FileLock, Timeout
 from ... import files
 
 SCHEMA = 1
-LARGEST = 5_000_000  # bytes of a file that is read
+LARGEST = 5_000_000  # bytes; larger files are refused
 LONGEST = 100_000  # characters of one answer, as JSON
-FULL = LARGEST - 100_000  # bytes that answers may fill; the rest is for outcomes
-DEEPEST = 32  # brackets in brackets
+FULL = LARGEST - 100_000  # bytes up to which answers are stored; the rest is for outcomes
+DEEPEST = 32  # levels of nesting in an answer
 PATIENCE = 2.0  # seconds to wait for the lock while other notebooks write
 
 PASSED, NOT_YET, NOT_ATTEMPTED = OUTCOMES = ("PASSED", "NOT_YET", "NOT_ATTEMPTED")
@@ -32,9 +33,9 @@ WORDS = {PASSED: "passed", NOT_YET: "not yet", NOT_ATTEMPTED: "not tried"}
 
 
 class Entry(NamedTuple):
-    """One exercise: its outcome, the tries up to the first pass, when that was (UTC), the answer's data.
+    """One exercise: its outcome, the attempts up to the first pass, when that was (UTC), the answer's data.
 
-    Once passed, the data are those of the last answer that passed; before, of the last answer.
+    After a pass, the data are those of the last answer that passed; before, those of the last answer.
     """
 
     outcome: str = NOT_ATTEMPTED
@@ -47,13 +48,13 @@ Entries = dict[str, Entry]
 
 
 class Newer(ValueError):
-    """The file was written by a later version of the course: not damaged, only not ours to change."""
+    """The file was written by a later version of the course: it isn't damaged, but must not be changed."""
 
 
 def parse_entries(raw: bytes) -> tuple[Entries, list[str]]:
-    """The sound entries in a file's bytes, and the names of the others.
+    """The valid entries in a file's bytes, and the names of the invalid ones.
 
-    ValueError if it is no progress file at all, Newer if it is one of a later version.  Safe on any bytes.
+    ValueError if this is no progress file, Newer if a later version wrote it.  Safe on any bytes.
     """
     if len(raw) > LARGEST:
         raise ValueError(f"more than {LARGEST:,} bytes")
@@ -81,7 +82,7 @@ def parse_entries(raw: bytes) -> tuple[Entries, list[str]]:
 
 
 def _entry(value: object) -> Entry | None:
-    """The entry a JSON value stands for, or None if it stands for none."""
+    """The entry in a JSON value, or None if it is invalid."""
     if not isinstance(value, dict) or set(value) != set(Entry._fields):
         return None
     outcome, attempts, passed = value["outcome"], value["attempts"], value["passed"]
@@ -98,7 +99,7 @@ def _entry(value: object) -> Entry | None:
 
 
 def fits(data: object) -> bool:
-    """Whether `data` can be kept: plain JSON, not too long, not too deep."""
+    """Whether `data` can be stored: plain JSON, at most LONGEST characters, nested at most DEEPEST levels."""
     try:
         text = json.dumps(data, allow_nan=False, ensure_ascii=False)
         text.encode("utf-8")  # a lone surrogate can't be written
@@ -108,7 +109,7 @@ def fits(data: object) -> bool:
 
 
 def _depth(data: object) -> int:
-    """How many lists and dicts lie in one another."""
+    """How deeply lists and dicts are nested."""
     level, deep = [data], 0
     while any(isinstance(outer, (list, tuple, dict)) for outer in level):
         deep += 1
@@ -128,7 +129,7 @@ def _text(entries: Entries) -> bytes:
 
 
 class Note(NamedTuple):
-    """One check, as it came."""
+    """One check of an answer, with its time."""
 
     exercise: str
     outcome: str
@@ -137,11 +138,11 @@ class Note(NamedTuple):
 
 
 _said: set[str] = set()
-_unkept: dict[Path, list[Note]] = {}  # what this session couldn't write yet, for each file
+_unkept: dict[Path, list[Note]] = {}  # for each file, what this session couldn't write yet
 
 
 def path() -> Path:
-    """Where the progress is kept: DDPM_PROGRESS, or progress.json in the current folder."""
+    """The file for the progress: the one named in DDPM_PROGRESS, or progress.json in the current folder."""
     name = os.environ.get("DDPM_PROGRESS") or "progress.json"
     try:
         return Path(os.path.realpath(name))
@@ -150,7 +151,7 @@ def path() -> Path:
 
 
 def load_entries() -> Entries:
-    """All entries there are; {} where there are none.  Never raises; a damaged file is set aside."""
+    """All entries, {} if there are none.  Never raises; a damaged file is renamed, and its rest kept."""
     file, sound = path(), False
     entries: Entries = {}
     with contextlib.suppress(OSError, ValueError):
@@ -161,7 +162,7 @@ def load_entries() -> Entries:
 
 
 def note(exercise: str, outcome: str, data: object = None) -> None:
-    """Keep the outcome of a check.  Nothing is written for NOT_ATTEMPTED or for the same answer again.
+    """Store the outcome of a check, but not NOT_ATTEMPTED, nor the same answer again.
 
     ValueError if `outcome` is none of PASSED, NOT_YET, NOT_ATTEMPTED; nothing else is raised.
     """
@@ -174,10 +175,10 @@ def note(exercise: str, outcome: str, data: object = None) -> None:
 
 
 def _keep(file: Path, notes: list[Note]) -> Entries | None:
-    """Write the notes, and before them those that couldn't be written yet: all entries there are then.
+    """Write the notes, after those that couldn't be written before; returns all entries that result.
 
-    None, and a line, if they can't be written now either.  They are kept in memory for the next time, when
-    the lock isn't waited for again.
+    If they can't be written, prints a line and returns None.  They then stay in memory for the next call,
+    which doesn't wait for the lock again.
     """
     notes = [*_unkept.get(file, []), *notes]
     try:
@@ -199,14 +200,14 @@ def _keep(file: Path, notes: list[Note]) -> Entries | None:
 
 
 def _noted(entries: Entries, notes: list[Note]) -> Entries:
-    """The entries after these checks."""
+    """The entries, updated with these checks."""
     for each in notes:
         entries = entries | {each.exercise: _after(entries.get(each.exercise, Entry()), each)}
     return entries
 
 
 def _after(before: Entry, new: Note) -> Entry:
-    """The entry after one more check.  What was passed stays passed, and its tries are counted no further."""
+    """The entry after one more check.  After a pass, outcome and number of attempts don't change any more."""
     if before.outcome == PASSED:
         return before._replace(data=new.data) if new.outcome == PASSED else before
     if (new.outcome, new.data) == (before.outcome, before.data) and new.data is not None:
@@ -216,7 +217,7 @@ def _after(before: Entry, new: Note) -> Entry:
 
 
 def _trimmed(file: Path, entries: Entries, new: list[str]) -> Entries:
-    """The entries that the file has room for: without new answers, then without the longest old ones."""
+    """The entries that fit into the file: without new answers if need be, then without the longest ones."""
     size = len(_text(entries))
     if size <= FULL:
         return entries
@@ -231,7 +232,7 @@ def _trimmed(file: Path, entries: Entries, new: list[str]) -> Entries:
 
 
 def _bounded(exercise: str, data: object) -> Any:
-    """`data` as JSON would give it back, or None if it can't be kept."""
+    """`data` after a round trip through JSON, or None, with a line, if it can't be stored."""
     if not fits(data):
         _say_once(f"The answer to {exercise} is too long to keep; that it was checked is kept.")
         return None
@@ -239,16 +240,16 @@ def _bounded(exercise: str, data: object) -> Any:
 
 
 def plain_bytes(file: Path) -> bytes:
-    """The bytes of a plain file, at most LARGEST + 1: no link is followed, no pipe waited for.  OSError."""
+    """The bytes of a regular file, at most LARGEST + 1.  OSError for anything else, links and pipes too."""
     if not stat.S_ISREG(file.lstat().st_mode):
         raise OSError("it is no plain file")
-    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # it may be exchanged meanwhile
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # it may be replaced after lstat
     with open(file, "rb", opener=lambda name, how: os.open(name, how | flags)) as stream:
         return stream.read(LARGEST + 1)
 
 
 def _read(file: Path) -> tuple[Entries, list[str]]:
-    """`parse_entries` of a file; nothing if there is none."""
+    """`parse_entries` of a file; no entries if there is no file."""
     try:
         return parse_entries(plain_bytes(file))
     except FileNotFoundError:
@@ -256,7 +257,7 @@ def _read(file: Path) -> tuple[Entries, list[str]]:
 
 
 def _sound(file: Path) -> Entries:
-    """The entries of the file, under the lock.  A damaged file is set aside, and what is sound in it kept."""
+    """The entries of the file, read under the lock.  A damaged file is renamed, its valid entries kept."""
     try:
         entries, broken = _read(file)
     except Newer as error:
@@ -285,9 +286,10 @@ def _aside(file: Path) -> Path:
 
 @contextlib.contextmanager
 def _locked(file: Path, patience: float) -> Iterator[None]:
-    """Hold the lock beside `file`, for which so many seconds are waited.  OSError if that isn't enough.
+    """Hold the lock of `file`, a lock file beside it.  OSError after waiting `patience` seconds in vain.
 
-    The system gives the lock back when its holder dies, so none is ever stale; the empty file stays.
+    The system releases the lock when the process that holds it dies, so no lock is ever stale; the empty lock
+    file stays.
     """
     with contextlib.ExitStack() as held:
         lock = FileLock(file.with_name(f".{file.name}.lock"))
@@ -296,24 +298,24 @@ def _locked(file: Path, patience: float) -> Iterator[None]:
         except Timeout:
             raise OSError("another notebook doesn't let go of it") from None
         except (OSError, NotImplementedError):
-            pass  # a file system without locks: better one notebook's progress than none
+            pass  # a file system without locks: go on without one
         yield
 
 
 def _why(error: OSError) -> str:
-    """What the system said, without the sentence around it."""
+    """The system's own message, without the text that `files.write` adds."""
     cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
     return (cause.strerror or str(cause)).lower()
 
 
 def _say_once(line: str) -> None:
-    """Print a line, once a session."""
+    """Print a line, unless this session has printed it before."""
     if line not in _said:
         _said.add(line)
         say(line)
 
 
 def say(line: str) -> None:
-    """Print a line, with ? for what the console has no letter for."""
+    """Print a line, with ? for each character that the console's encoding lacks."""
     letters = getattr(sys.stdout, "encoding", None) or "utf-8"
     print(line.encode(letters, "replace").decode(letters))

@@ -1,4 +1,4 @@
-"""The map of the course: every lesson with its exercises, and what a student has done of them."""
+"""The map of the course: every lesson with its exercises, and which of them a student has done."""
 
 import html
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ LESSONS = {
 
 
 class Lesson(NamedTuple):
-    """A lesson on the map: its notebook's name if it is there, and (id, title, outcome) of each exercise."""
+    """A lesson on the map: its notebook's name, None if missing, and each exercise's (id, title, outcome)."""
 
     number: str
     title: str
@@ -38,14 +38,14 @@ class Lesson(NamedTuple):
 
     @property
     def tally(self) -> str:
-        """`2 of 5`, or that there is nothing to do, or nothing yet."""
+        """`2 of 5`; without exercises `no exercises`, or `coming` if the notebook is missing too."""
         if self.exercises:
             return f"{self.done} of {len(self.exercises)}"
         return "coming" if self.notebook is None else "no exercises"
 
 
 class CourseMap:
-    """Every lesson with its exercises and what is done: as HTML, and as text where that doesn't show."""
+    """Every lesson with its exercises and their outcomes, as HTML, and as text where HTML isn't shown."""
 
     def __init__(self, lessons: list[Lesson]) -> None:
         self.lessons = lessons
@@ -73,7 +73,10 @@ class CourseMap:
 
 
 def survey(titles: Mapping[str, str], entries: Entries, notebooks: list[str]) -> list[Lesson]:
-    """The lessons in order: exercises by id, each with its outcome, and the notebook whose name fits."""
+    """The lessons in order, each with its exercises in order, their outcomes, and the matching notebook.
+
+    titles: exercise id -> title; notebooks: names of files.
+    """
     numbers = [*LESSONS, *sorted({_lesson(name) for name in titles} - set(LESSONS))]
     return [
         Lesson(

@@ -1,9 +1,8 @@
 """The course as static pages: python -m ddpm_core.teach site OUT.
 
-Each notebook is run with the state of its widgets kept, and becomes a page on which the scrubbers go on
-working; each scrubber has a page of its own besides, and the proofs make a formula sheet.  The pages need no
-server, no kernel and no network: formulas are MathML, and every script, style, font and picture lies beside
-them.
+Each notebook is run with its widgets' state saved, and becomes a page on which the scrubbers still work; each
+scrubber also gets a page of its own, and the proofs a formula sheet.  The pages need no server, no kernel and
+no network: formulas are MathML, and every script, style, font and picture lies in the same folder.
 """
 
 import html
@@ -21,7 +20,7 @@ from .runs import PACKAGE, executed
 from .sheet import formula_sheet
 
 HERE = Path(__file__).parent
-MARK = "site.json"  # the names of what `build` wrote; a folder without it is no site
+MARK = "site.json"  # lists the files that `build` wrote; a folder without it isn't a site
 COPIED = ("site.css", "site.js", "stix-two-math.woff", "stix-two-math.txt")
 COURSE = "Learning diffusion models"
 ABOUT = """An interactive course on denoising diffusion models: the mathematics, the code that runs it, and
@@ -35,12 +34,12 @@ kept. In a copy of the course, with Python 3.11 or newer and <code>make</code>:<
 
 
 def build(notebooks: Path, out: Path, kept: Path) -> list[Page]:
-    """Write the site of the notebooks in a folder to `out`; `kept` holds the runs, for the next time.
+    """Write the site of the notebooks in a folder to `out`; `kept` is a folder that caches their runs.
 
-    Of what lies in `out`, only what an earlier `build` wrote there is replaced, and that at the very end.
-    FileNotFoundError if there is no notebook; ValueError if `out` is no place for a site, or a cell fails.
-    A formula that isn't understood stands there as its source, and is in the `unread` of its lesson; a
-    picture that isn't found is in its `missing`.
+    Only files that an earlier `build` wrote to `out` are replaced, and only at the very end.
+    FileNotFoundError if there is no notebook; ValueError if `out` is unsuitable for a site, or a cell fails.
+    A formula that can't be parsed is shown as its source and listed in the `unread` of its page; a picture
+    that isn't found is listed in its `missing`.
     """
     paths = sorted(notebooks.glob("*.ipynb"))
     if not paths:
@@ -49,7 +48,7 @@ def build(notebooks: Path, out: Path, kept: Path) -> list[Page]:
     _written(out)
     lessons = [lesson(path.stem, executed(path, kept), notebooks) for path in paths]
     files = _files(lessons)
-    out = out.resolve()  # where a link leads
+    out = out.resolve()  # follow links
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as new:
         for name, content in files.items():
@@ -59,7 +58,7 @@ def build(notebooks: Path, out: Path, kept: Path) -> list[Page]:
 
 
 def _apart(out: Path, notebooks: Path) -> None:
-    """ValueError unless `out` is a place apart: what is deleted there is the site's own."""
+    """ValueError if `out` overlaps the package or the notebooks, or contains the current folder."""
     place, here = out.resolve(), Path.cwd().resolve()
     for name, folder in (("the package", PACKAGE.resolve()), ("the notebooks", notebooks.resolve())):
         if place.is_relative_to(folder):
@@ -71,7 +70,7 @@ def _apart(out: Path, notebooks: Path) -> None:
 
 
 def _written(out: Path) -> set[str]:
-    """The names of what an earlier `build` wrote to `out`; ValueError if something else lies there."""
+    """The names of the files that an earlier `build` wrote to `out`; ValueError if it isn't a site."""
     if not out.exists() or not any(out.iterdir()):
         return set()
     try:
@@ -87,12 +86,12 @@ def _written(out: Path) -> set[str]:
 
 
 def _replace(out: Path, new: Path) -> None:
-    """Put the files of `new` in the place of the site in `out`, and leave there what is none of a site's."""
+    """Replace the site in `out` by the files in `new`; other files there are left alone."""
     old, names = _written(out), {path.name for path in new.iterdir()}
     if strange := sorted(name for name in names - old if (out / name).exists()):
         raise ValueError(f"{out} holds {', '.join(strange)}, which no site wrote; move that away")
     out.mkdir(exist_ok=True)
-    _mark(out, old | names)  # whenever this ends, all of it is listed
+    _mark(out, old | names)  # if this is interrupted, all files are listed
     for name in names:
         shutil.move(new / name, out / name)
     for name in old - names:
@@ -105,7 +104,7 @@ def _mark(out: Path, names: set[str]) -> None:
 
 
 def _files(lessons: Sequence[Page]) -> dict[str, bytes]:
-    """All that a site consists of, by name."""
+    """Every file of the site, by name."""
     pages = _pages(lessons)
     pictures = {name: content for each in lessons for name, content in each.files.items()}
     texts = {name: _linked(text, pages) for name, text in pages.items()}
@@ -137,7 +136,7 @@ def _page(name: str, title: str, body: str, lessons: Sequence[Page]) -> str:
 
 
 def _contents(name: str, lessons: Sequence[Page]) -> str:
-    """The list of the lessons, with the sections of the one that is open."""
+    """The list of the lessons, with the sections of the one that this page shows."""
     items = []
     for each in lessons:
         here = each.name == name
@@ -188,7 +187,7 @@ def _stage(each: Page, stage: Stage) -> str:
 
 
 def _sheet(lessons: Sequence[Page]) -> str:
-    """The sheet, with a link to the lesson in which the proofs are run."""
+    """The formula sheet, with a link to the lesson that runs the proofs."""
     where = next(
         (
             f' Lesson <a href="{each.name}#{s.id}">{each.number}</a> runs them before your eyes.'
@@ -207,7 +206,7 @@ def _sheet(lessons: Sequence[Page]) -> str:
 
 
 def _linked(text: str, pages: dict[str, str]) -> str:
-    """Links to notebooks lead to their pages."""
+    """The HTML with links to notebooks replaced by links to their pages."""
 
     def page(link: re.Match[str]) -> str:
         name = link[2].rsplit("/", 1)[-1] + ".html"
@@ -217,7 +216,7 @@ def _linked(text: str, pages: dict[str, str]) -> str:
 
 
 def _found(lessons: Sequence[Page]) -> str:
-    """What the search looks through: page and section, the lesson, the heading, the words, as JSON."""
+    """The search index as JSON: for each section its address, lesson, heading and words."""
 
     def entry(each: Page, section: Section) -> list[str]:
         return [

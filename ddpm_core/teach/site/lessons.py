@@ -1,4 +1,4 @@
-"""One executed notebook as the HTML of a page: its sections, its pictures, its widgets."""
+"""One executed notebook as an HTML page: its sections, pictures and widgets."""
 
 import base64
 import hashlib
@@ -21,14 +21,14 @@ from ..page.widgets import WIDGET_STATE, WIDGET_VIEW, mounted
 from ..text.latex import mathml
 from ..text.markup import FORMULAS
 
-BLANK = "Not attempted."  # how the verdict on an empty answer begins
+BLANK = "Not attempted."  # the beginning of the verdict on an empty answer
 NOTE = '<p class="note">This one is answered <a href="index.html#lab">in JupyterLab</a>.</p>'
 CONTROLS = '<p class="note">Its controls move it <a href="index.html#lab">in JupyterLab</a>.</p>'
 _TAGS = re.compile(r"(<(?:style|script|math)\b.*?</(?:style|script|math)>|<[^>]*>)", re.S)
 
 
 class Section(NamedTuple):
-    """A part of a page that can be found: the id and the level of its heading, the heading, the words."""
+    """A section of a page, for the contents and the search: its heading's id and level, title, and words."""
 
     id: str
     level: int
@@ -37,7 +37,7 @@ class Section(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """A scrubber that stands on a page of its own as well."""
+    """A scrubber that also has a page of its own."""
 
     name: str  # of the page
     title: str
@@ -48,7 +48,7 @@ class Stage(NamedTuple):
 
 @dataclass
 class Page:
-    """What `lesson` makes of a notebook."""
+    """A notebook as a page, and the files that it needs."""
 
     name: str  # of the page
     number: str
@@ -58,12 +58,12 @@ class Page:
     sections: list[Section] = field(default_factory=list)
     stages: list[Stage] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)  # pictures, by name
-    unread: list[str] = field(default_factory=list)  # formulas that stand there as their source
+    unread: list[str] = field(default_factory=list)  # formulas that can't be parsed, shown as their source
     missing: list[str] = field(default_factory=list)  # pictures that aren't found
 
 
 def lesson(stem: str, notebook: NotebookNode, folder: Path) -> Page:
-    """The page of a notebook of that name that lies in `folder`."""
+    """The page of the executed notebook `stem`.ipynb, whose pictures lie in `folder`."""
     number, _, rest = stem.partition("_")
     page = Page(f"{stem}.html", number, rest.replace("_", " ").capitalize() or stem)
     writer = _Writer(page, notebook, folder)
@@ -76,18 +76,18 @@ def lesson(stem: str, notebook: NotebookNode, folder: Path) -> Page:
 
 
 def coloured(source: str) -> str:
-    """Python as HTML, its words in classes for colours."""
+    """Python source as HTML with classes for syntax colours."""
     return str(highlight(source, PythonLexer(), HtmlFormatter(cssclass="code")))
 
 
 def words(text: str) -> str:
-    """The words of some HTML: no tags, no formulas, single spaces."""
+    """The words in some HTML, without tags and formulas, separated by single spaces."""
     text = re.sub(r"<(math|script|style|svg)\b.*?</\1>", " ", text, flags=re.S)
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
 
 
 class _Writer:
-    """Goes through a notebook once, and keeps in `page` what it finds."""
+    """Renders a notebook's cells in order, and collects its sections, files and widgets in `page`."""
 
     def __init__(self, page: Page, notebook: NotebookNode, folder: Path) -> None:
         self.page, self.notebook, self.folder = page, notebook, folder
@@ -108,7 +108,7 @@ class _Writer:
                 yield self.code(cell)
 
     def markdown(self, text: str) -> str:
-        """Markdown as HTML.  Its words go to the sections that its headings begin."""
+        """Markdown as HTML.  Its words are added to the sections that its headings begin."""
         made: str = MarkdownWithMath(renderer=self.renderer).render(text)
         known = {section.id: section for section in self.page.sections}
         place = self.section
@@ -143,7 +143,7 @@ class _Writer:
         return f'<pre class="out">{html.escape(data.get("text/plain", ""))}</pre>'
 
     def typeset(self, text: str) -> str:
-        """HTML with the formulas between its tags typeset, as JupyterLab does."""
+        """HTML with the formulas in its text typeset, as JupyterLab does."""
         parts = _TAGS.split(text)
         parts[::2] = [
             FORMULAS.sub(lambda m: self.renderer.inline_math(html.unescape(m[0].strip("$"))), part)
@@ -161,7 +161,7 @@ class _Writer:
         return f'<img src="{name}" alt="{html.escape(alt)}" {size} loading="lazy">'
 
     def widget(self, data: NotebookNode) -> str:
-        """A scrubber alive, a question in print, of anything else its picture."""
+        """A scrubber as a working widget, a question as static HTML, any other widget as its picture."""
         id = data[WIDGET_VIEW]["model_id"]
         entry = self.widgets.get(id, {"model_name": "", "state": {}})
         if "view" in entry["state"]:
@@ -182,7 +182,7 @@ class _Writer:
 
 
 def question(view: dict[str, Any]) -> str:
-    """A question to click, in print."""
+    """A multiple-choice question as static HTML."""
     options = "".join(
         f"<li><kbd>{html.escape(key)}</kbd><div>{text}</div></li>" for key, text in view["options"]
     )
@@ -193,7 +193,7 @@ def question(view: dict[str, Any]) -> str:
 
 
 class _Renderer(IPythonRenderer):
-    """Markdown with MathML for formulas, ids on headings, pages for notebooks."""
+    """Renders Markdown with MathML formulas, ids on headings, and local pictures copied to the site."""
 
     def __init__(self, writer: _Writer) -> None:
         super().__init__(escape=False, exclude_anchor_links=True)
@@ -224,7 +224,7 @@ class _Renderer(IPythonRenderer):
         return f'<h{level} id="{id}">{text}</h{level}>\n'
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
-        """A picture that lies beside the notebook goes to the site."""
+        """A picture; a local file is added to the page's files."""
         link = urlsplit(url)
         if not link.scheme and not link.netloc:
             path = self.writer.folder / unquote(link.path)
@@ -236,7 +236,7 @@ class _Renderer(IPythonRenderer):
         return str(super().image(text, url, title))
 
     def table_cell(self, text: str, align: str | None = None, head: bool = False) -> str:
-        """A head that says nothing is none, and one that is a formula alone is said in words too."""
+        """A table cell.  An empty heading becomes <td>; one with only a formula gets an aria-label."""
         spoken = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
         if head and not words(text):
             text = text.replace("<math ", f'<math aria-label="{html.escape(spoken)}" ')

@@ -1,4 +1,4 @@
-"""Notebooks run, with the state of their widgets: once for each text of their code and of the package."""
+"""Runs notebooks and saves their widgets' state; cached by a checksum of their code and of the package."""
 
 import hashlib
 import os
@@ -21,10 +21,10 @@ HERE = Path(__file__).parent
 
 
 def executed(path: Path, kept: Path, timeout: int = 900) -> NotebookNode:
-    """The notebook with the outputs and the widgets' state of a run; `kept` is a folder of earlier runs.
+    """The notebook with the outputs and the widgets' state of a run; `kept` is a folder that caches runs.
 
-    Runs it only if its code or the package has changed; its texts are always those of the file.
-    ValueError if a cell fails, with the notebook's name and the cell's number.
+    It is run only if its code or the package has changed; its Markdown is always that of the file.  timeout:
+    seconds for one cell.  ValueError, with the notebook's name and the cell's number, if a cell fails.
     """
     notebook = nbformat.read(path, as_version=4)
     run = kept / f"{path.stem}-{_sum(cell.source.encode() for cell in _code(notebook))}-{_package()}.ipynb"
@@ -46,7 +46,7 @@ def _code(notebook: NotebookNode) -> Iterator[NotebookNode]:
 
 
 def _run(notebook: NotebookNode, path: Path, timeout: int) -> None:
-    begun: list[int] = []  # the cells, as they begin to run
+    begun: list[int] = []  # the indices of the cells that have started
     client = NotebookClient(
         notebook,
         timeout=timeout,
@@ -54,7 +54,7 @@ def _run(notebook: NotebookNode, path: Path, timeout: int) -> None:
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_execute=lambda cell, cell_index: begun.append(cell_index),
     )
-    with tempfile.TemporaryDirectory() as own:  # nobody's progress
+    with tempfile.TemporaryDirectory() as own:  # for the run's progress file, which is thrown away
         try:
             client.execute(env={**os.environ, "DDPM_PROGRESS": str(Path(own) / "progress.json")})
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
@@ -69,7 +69,7 @@ def _reason(error: Exception, timeout: int) -> str:
 
 @cache
 def _package() -> str:
-    """A sum over what a notebook may depend on: the package without this folder, and what ships with it."""
+    """A checksum of what a notebook depends on: the package without this folder, and what ships with it."""
     sources = [p for p in PACKAGE.rglob("*") if p.suffix in (".py", ".js", ".css") and HERE not in p.parents]
     shipped = [p for p in SHIPPED.glob("*") if p.suffix in (".npz", ".safetensors")]
     return _sum(path.read_bytes() for path in sorted(sources + shipped))

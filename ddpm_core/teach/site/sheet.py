@@ -1,4 +1,4 @@
-"""The formula sheet: each proved identity, where its proof stands, and the functions that run it."""
+"""The formula sheet: each proved identity, where its proof is, and the functions that it runs."""
 
 import html
 import inspect
@@ -34,7 +34,7 @@ def _line(proof: Identity) -> int:
 
 
 def _group(proof: Identity) -> str:
-    """The heading in proofs.py under which the proof stands."""
+    """The heading in proofs.py above the proof."""
     above = inspect.getsource(proofs).splitlines()[: _line(proof)]
     return next((m[1] for line in reversed(above) if (m := _HEADING.match(line))), "identities")
 
@@ -53,7 +53,7 @@ def _name(function: Callable[..., Any]) -> str:
 
 
 def _sources() -> str:
-    """The functions that the sheet names, each once, as they stand in the package."""
+    """The source of every function that the sheet names."""
     functions = {_name(run): run for proof in PROOFS.values() for run in proof.runs}
     return "<h2>The functions that run them</h2>" + "".join(
         f'<h3 id="{name}"><code>{name}</code></h3>'
