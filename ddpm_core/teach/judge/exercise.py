@@ -1,4 +1,4 @@
-"""What all exercises share: outcomes and verdicts, likely mistakes, and what is shown to whom."""
+"""What all kinds of exercise share: outcomes, verdicts, likely mistakes, hints, and how they are shown."""
 
 import enum
 import math
@@ -11,12 +11,12 @@ from ..text.markup import plain
 from .clock import Failed, hangs, with_timeout
 from .grammar import Unreadable, quoted
 
-READING, JUDGING = 1.0, 0.8  # seconds
-LONGEST_TEXT = 20_000  # characters of prose or source that a record keeps
+READING, JUDGING = 1.0, 0.8  # seconds; timeouts
+LONGEST_TEXT = 20_000  # characters of prose or source that are recorded
 
 
 class Outcome(enum.Enum):
-    """How far an answer got."""
+    """The result of a check."""
 
     PASSED = "passed"
     NOT_YET = "not yet"
@@ -24,20 +24,20 @@ class Outcome(enum.Enum):
 
 
 class Verdict(NamedTuple):
-    """An outcome, and what is said about it."""
+    """An outcome, and a message about it."""
 
     outcome: Outcome
     message: str
 
     def _ipython_display_(self) -> None:
-        """Show nothing: `check` has shown it, and a cell that ends in it shouldn't say it twice."""
+        """Show nothing: `check` has shown it, and a cell that ends with it shouldn't show it twice."""
 
 
 class Mistake(NamedTuple):
-    """A likely mistake: its name, what to say to it, and an answer that makes it.
+    """A likely mistake: its name, the message for it, and an answer that makes it.
 
-    signs: for prose, a pattern (a regular expression, case ignored) by which a sentence makes it.
-    amends: for prose, a pattern by which any sentence of the same text makes it good.
+    signs: for prose, a regular expression (case ignored) that matches a sentence with the mistake.
+    amends: for prose, a regular expression; if it matches anywhere in the text, the mistake doesn't count.
     """
 
     name: str
@@ -51,7 +51,7 @@ BLANK = Verdict(Outcome.NOT_ATTEMPTED, "Nothing here yet. Put your answer in pla
 
 
 def not_yet(*parts: str) -> Verdict:
-    """NOT_YET, with a message of those parts that say something."""
+    """NOT_YET, with the parts that aren't empty as its message."""
     return Verdict(Outcome.NOT_YET, " ".join(part for part in parts if part))
 
 
@@ -59,9 +59,9 @@ def not_yet(*parts: str) -> Verdict:
 class Exercise:
     """A question that judges its answers.
 
-    Each kind has `read`, from an answer to plain data, and `weigh`, from data to a verdict.  worked: the
-    text of the solution; right: what is said to a right answer; also: more right answers, for the tests;
-    note: what keeps each check, given the id, the outcome's name and the data; None for nothing.
+    Each kind has `read`, from an answer to plain data, and `weigh`, from data to a verdict.  worked: the text
+    of the solution; right: the message for a right answer; also: more right answers, for the tests; note: a
+    function that records each check, given the id, the outcome's name and the data; None for no record.
     """
 
     kind: ClassVar[str]
@@ -78,7 +78,7 @@ class Exercise:
     _told: int = field(default=0, init=False)
 
     def __repr__(self) -> str:
-        return f"exercise({self.id!r}): {self.title}"
+        return f"exercise({self.id!r}): {plain(self.title)}"
 
     def _repr_markdown_(self) -> str:
         stop = "" if self.title.endswith("?") else "."
@@ -90,19 +90,19 @@ class Exercise:
         raise NotImplementedError
 
     def read(self, answer: Any, marks: Any) -> object:
-        """An answer as JSON-able data, None for the blank.  Unreadable for what is no answer at all."""
+        """An answer as data that JSON can hold, None for a blank one.  Unreadable if it can't be read."""
         raise NotImplementedError
 
     def weigh(self, data: Any) -> Verdict:
-        """The verdict on data that `read` gave, or on anything: hostile data may raise."""
+        """The verdict on data from `read`.  For other data, as in a manipulated file, it may raise."""
         raise NotImplementedError
 
     def judge(self, answer: object, marks: object = None) -> Verdict:
-        """The verdict on an answer; shows nothing, keeps nothing, never raises."""
+        """The verdict on an answer.  It shows nothing, records nothing and never raises."""
         return self.recheck(self.record(answer, marks))
 
     def check(self, answer: object, marks: object = None) -> Verdict:
-        """Judge an answer, show the verdict, and note it."""
+        """Judge an answer, show the verdict, and record it with `note`."""
         data = self.record(answer, marks)
         verdict = self.recheck(data)
         display(verdict.message, verdict.outcome.value.capitalize())
@@ -110,7 +110,7 @@ class Exercise:
         return verdict
 
     def keep(self, verdict: Verdict, data: object) -> None:
-        """Note a verdict on recorded data, where there is a `note`; it stands whether or not that works."""
+        """Record a verdict with `note`, if there is one.  If that fails, a line says so."""
         if self.note is None:
             return
         try:
@@ -119,7 +119,7 @@ class Exercise:
             display(f"This check couldn't be kept: {named(error)}.", "Progress")
 
     def record(self, answer: object, marks: object = None) -> object:
-        """An answer as JSON-able data from which `recheck` judges without running anything."""
+        """An answer as data that JSON can hold, which `recheck` judges without running anything."""
         if answer is Ellipsis:
             return None
         try:
@@ -134,7 +134,7 @@ class Exercise:
             return {"unreadable": f"I can't read this answer: {named(failed.cause)} came up while I looked."}
 
     def recheck(self, data: object) -> Verdict:
-        """The verdict on recorded data, which may be anything.  Runs nothing, never raises."""
+        """The verdict on recorded data, which may be anything.  Runs no student's code, never raises."""
         if data is None:
             return BLANK
         if isinstance(data, dict) and "unreadable" in data:
@@ -149,7 +149,7 @@ class Exercise:
             return not_yet(str(cause) if isinstance(cause, Unreadable) else "I can't read this answer.")
 
     def hint(self) -> None:
-        """Show a hint; each call tells more."""
+        """Show the next hint; after the last, the last again."""
         if not self.hints:
             return display("There is none for this one; `solution()` shows the answer.", "Hint")
         self._told = min(self._told + 1, len(self.hints))
@@ -165,7 +165,7 @@ class Exercise:
 
 
 def display(text: str, head: str) -> None:
-    """Show a text in the notebook, or print it where there is none."""
+    """Show a text in the notebook, or print it outside of one."""
     shell = sys.modules.get("IPython")
     if shell is not None and shell.get_ipython() is not None:
         bundle = {"text/plain": f"{head}. {plain(text)}", "text/markdown": f"**{head}.** {text}"}
@@ -175,7 +175,7 @@ def display(text: str, head: str) -> None:
 
 
 def named(error: BaseException) -> str:
-    """An exception in one short line, whatever its own methods do."""
+    """An exception in one short line, even if its own `__str__` raises."""
     try:
         text = str(error)
     except Exception:
@@ -185,7 +185,7 @@ def named(error: BaseException) -> str:
 
 
 def five_digits(x: Any) -> str:
-    """A number for a message: five digits, no more."""
+    """A number for a message, with at most five digits."""
     x = complex(x)
     if not (math.isfinite(x.real) and math.isfinite(x.imag)):
         return "no finite number"
@@ -195,5 +195,5 @@ def five_digits(x: Any) -> str:
 
 
 def kind_of(value: object) -> str:
-    """What came, in words; asks nothing of the value itself but its type."""
+    """A value described by its type alone; none of its own methods is called."""
     return "None" if value is None else f"a value of type {type(value).__name__[:60]}"
