@@ -1,4 +1,4 @@
-"""The bank by its older name: `from ddpm_core.teach.exercises import bank`."""
+"""The bank under its former name: `from ddpm_core.teach.exercises import bank`."""
 
 from . import exercise
 from .bank import bank

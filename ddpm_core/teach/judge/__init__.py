@@ -1,7 +1,7 @@
-"""Exercises: an answer is read into plain data, the data are judged, and the verdict says what it saw.
+"""Exercises: an answer is read into plain data, and judging the data gives a verdict with a message.
 
-Reading may run a student's function; judging runs nothing, so a record can be judged again by anybody.
-Both have a time limit: an exercise never raises and never takes more than 2 s.
+Reading may run a student's function; judging runs nothing of the student's, so recorded data can safely be
+judged again.  Both have a timeout: an exercise never raises, and never takes more than 2 s.
 """
 
 from .choice import Choice

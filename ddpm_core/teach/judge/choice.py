@@ -13,7 +13,7 @@ from .grammar import Unreadable
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Choice(Exercise):
-    """One right option of several; `why` says of each wrong one what is wrong with it."""
+    """A choice of one of several options; `why` says what is wrong with each wrong one."""
 
     kind = "choice"
     options: Mapping[str, str]
@@ -30,18 +30,18 @@ class Choice(Exercise):
 
     @property
     def references(self) -> Sequence[object]:
-        """The letter in several dresses, and the option's own text."""
+        """The letter written in several ways, and the option's own text."""
         key = self.answer
         return [key, key.upper(), f"({key})", f" {key}. ", f"option {key}", self.options[key], *self.also]
 
     def read(self, answer: Any, marks: Any) -> object:
-        """The text that came."""
+        """The answer's text, stripped."""
         if not isinstance(answer, str):
             raise Unreadable(f"Answer with one letter in quotes: {self._letters}. {kind_of(answer)} came.")
         return str.strip(answer)[:LONGEST_TEXT] or None
 
     def weigh(self, data: Any) -> Verdict:
-        """Right, or what is wrong with the option."""
+        """Passed, or what is wrong with the chosen option."""
         if not isinstance(data, str):
             raise Unreadable(f"Answer with one letter in quotes: {self._letters}.")
         key = self._key(data)
@@ -65,5 +65,5 @@ class Choice(Exercise):
 
 
 def folded(text: str) -> str:
-    """A text as it is shown where nothing is typeset, so that an option may be copied from there."""
+    """A text as shown without typesetting, spaces and case folded, to compare an answer with an option."""
     return " ".join(plain(text).split()).casefold()

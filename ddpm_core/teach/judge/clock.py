@@ -1,4 +1,4 @@
-"""A limit for the time that an answer takes."""
+"""Timeouts for what an answer runs."""
 
 import contextlib
 import ctypes
@@ -19,11 +19,11 @@ R = TypeVar("R")
 
 
 class Stop(BaseException):
-    """Raised inside a thread whose time is over."""
+    """Raised inside a thread whose time is up."""
 
 
 class Failed(Exception):
-    """The work raised; `cause` is what."""
+    """The work raised an exception, `cause`."""
 
     def __init__(self, cause: BaseException):
         super().__init__()
@@ -31,10 +31,10 @@ class Failed(Exception):
 
 
 def with_timeout(seconds: float, work: Callable[[], R]) -> R:
-    """The result of `work`, done in a thread of its own.  TimeoutError if late, Failed if it raised."""
+    """The result of `work`, run in a thread.  TimeoutError after so many seconds, Failed if it raised."""
     box: list[R] = []
     failure: list[BaseException] = []
-    over = threading.Lock()  # held by whoever ends it: the work, for good, or the clock, to stop the work
+    over = threading.Lock()  # taken by the work when it ends, for good, or by the timeout while it stops it
 
     def run() -> None:
         with contextlib.suppress(Stop):
@@ -43,7 +43,7 @@ def with_timeout(seconds: float, work: Callable[[], R]) -> R:
             except BaseException as error:
                 failure.append(error)
             over.acquire()
-            time.sleep(0)  # a stop that is on its way arrives here, and no later
+            time.sleep(0)  # a Stop that is still pending is raised here at the latest
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
@@ -60,28 +60,28 @@ def with_timeout(seconds: float, work: Callable[[], R]) -> R:
 
 
 def hangs(seconds: float, work: Callable[[], object]) -> bool:
-    """Whether `work` still computes after so many seconds, tried in a copy of this process.
+    """Whether `work` still computes after so many seconds, tried in a fork of this process.
 
-    No thread can stop a call into C that holds the interpreter, such as 9**9**9**9; a process can be
-    killed.  What comes of the work doesn't count, for a copy may fail where the original doesn't; nor does
-    waiting, for a copy may wait for a lock that nobody is left to release.  False, untried, where a process
-    can't be copied safely: off Linux, and once CUDA has started.
+    A thread can't be stopped in a C call that holds the interpreter's lock, such as 9**9**9**9; a process can
+    be killed.  The result of the work doesn't count, because a fork may fail where the original doesn't; nor
+    does waiting, because in a fork nobody may be left to release a lock.  False, without trying, where
+    forking isn't safe: outside Linux, and once CUDA is initialized.
     """
     if sys.platform != "linux" or torch.cuda.is_initialized():
         return False
-    ended, held = os.pipe()  # the copy holds an end for as long as it lives
+    ended, held = os.pipe()  # `held` stays open in the fork for as long as it lives
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of forking with threads: see above
+            warnings.simplefilter("ignore")  # about forking a process with threads: see above
             copy = os.fork()
-    except OSError:  # no room for one
+    except OSError:  # no resources for another process
         os.close(held)
         os.close(ended)
         return False
     if copy == 0:
         with contextlib.suppress(BaseException):
             sys.stdout = sys.stderr = io.StringIO()
-            torch.set_num_threads(1)  # the others were not copied
+            torch.set_num_threads(1)  # the other threads don't exist in the fork
             work()
         os._exit(0)
     os.close(held)

@@ -1,4 +1,4 @@
-"""Exercises whose answer is a function, run on fixed inputs."""
+"""Exercises whose answer is a function, which is run on fixed inputs."""
 
 import copy
 import dis
@@ -31,7 +31,7 @@ from .exercise import (
 from .grammar import Unreadable
 
 R = TypeVar("R")
-Run = list[list[Tensor]]  # for each case its results, float64 on the CPU
+Run = list[list[Tensor]]  # the results of each case, float64 on the CPU
 IDLE = {"RESUME", "NOP", "RETURN_CONST", "RETURN_VALUE", "LOAD_CONST", "POP_TOP", "CACHE", "COPY_FREE_VARS"}
 
 
@@ -39,7 +39,7 @@ PLAIN = " A level or a step may be a plain number: write x**0.5, which serves nu
 
 
 class Case(NamedTuple):
-    """Arguments for a function, and what they are in words."""
+    """Arguments for a function, and their description in words."""
 
     text: str
     args: tuple[Any, ...]
@@ -47,10 +47,10 @@ class Case(NamedTuple):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Function(Exercise):
-    """A function, held against the library's own on fixed inputs in float64, on the CPU and on a GPU.
+    """A function, compared with the library's own on fixed inputs in float64, on the CPU and on a GPU if any.
 
-    The first case is small enough to be quoted; cases are few and small, for their outputs are recorded.
-    names: of the arguments, where they aren't called as in the library.
+    Cases are few and small, because their outputs are recorded; the first is small enough to quote in a
+    message.  names: of the arguments, if they differ from the library's.
     """
 
     kind = "function"
@@ -73,14 +73,14 @@ class Function(Exercise):
         display(f"{self.worked}\n\n```python\n{source}```", "Solution")
 
     def record(self, answer: object, marks: object = None) -> object:
-        """The source, for a teacher's eyes, and the outputs on the fixed inputs, or what was wrong."""
+        """The source, for a teacher to read, and the outputs on the fixed inputs, or what was wrong."""
         if gpu := torch.cuda.is_available():
-            torch.zeros(1, device="cuda").add_(1)  # starting the GPU is not on the student's time
+            torch.zeros(1, device="cuda").add_(1)  # start the GPU before the timeout begins
         with torch.random.fork_rng(devices=[torch.cuda.current_device()] if gpu else []):
             return super().record(answer, marks)
 
     def read(self, answer: Any, marks: Any) -> object:
-        """Run it on every case."""
+        """Run the function on every case."""
         if not callable(answer):
             if isinstance(answer, Tensor):
                 raise Unreadable(
@@ -104,7 +104,7 @@ class Function(Exercise):
         return data
 
     def weigh(self, data: Any) -> Verdict:
-        """The outputs beside the library's; else the mistake that they show; else the first that departs."""
+        """Passed if the outputs equal the library's; else the mistake they show, or where they differ."""
         if "fault" in data:
             fault = data["fault"]
             return not_yet(fault[:2000] if isinstance(fault, str) and fault else "The function did not run.")
@@ -118,7 +118,7 @@ class Function(Exercise):
         return not_yet(self._diagnosis(mine, data.get("draws") is True))
 
     def _diagnosis(self, mine: Run, draws: bool = False) -> str:
-        """What is wrong with outputs of the first cases, or of all."""
+        """What is wrong with the outputs of all cases, or of the first ones."""
         first = self._first(mine)
         for mistake, wrong in self._wrong:
             if _agree(mine, wrong[: len(mine)]):
@@ -138,11 +138,11 @@ class Function(Exercise):
             return [(m, _watched(partial(self._outputs, m.example))[0]) for m in self.mistakes]
 
     def _outputs(self, function: Any) -> Run:
-        """What a function of our own gives."""
+        """The outputs of a trusted function: the library's or a mistake's."""
         return [_parts(function(*_clone(case.args, "cpu"))) for case in self.cases]
 
     def _run(self, function: Any, device: str) -> Run | None:
-        """What the student's function gives, None for the blank; Unreadable says what is wrong."""
+        """The outputs of the student's function, None for a blank one; Unreadable says what is wrong."""
         outputs: Run = []
         for case, like in zip(self.cases, self._expected, strict=True):
             place = f" on the GPU ({case.text})" if device == "cuda" else f" ({case.text})"
@@ -155,7 +155,7 @@ class Function(Exercise):
                 return None
             except BaseException as error:
                 if outputs and not _agree(outputs, self._expected[: len(outputs)]):
-                    raise Unreadable(self._diagnosis(outputs)) from None  # it went wrong before it failed
+                    raise Unreadable(self._diagnosis(outputs)) from None  # wrong before it raised
                 shapes = ", ".join(f"{n} {_shape(a)}" for n, a in zip(self.names, given, strict=False))
                 raise Unreadable(
                     f"Your function raised {named(error)}{place}. It was called with {shapes}."
@@ -202,7 +202,7 @@ class Function(Exercise):
         return "Right to three digits or more: was a constant rounded, or a tensor float32?" * all(near)
 
     def _first(self, mine: Run) -> str:
-        """The first number that is plainly off, or else the most, with the inputs that it came from."""
+        """The first number that is clearly wrong, else the one furthest off, and the inputs it came from."""
         found: list[tuple[float, str]] = []
         for case, out, right in zip(self.cases, mine, self._expected, strict=False):
             for k, (a, b) in enumerate(zip(out, right, strict=True)):
@@ -220,14 +220,14 @@ class Function(Exercise):
 
 
 def apart(x: Tensor, other: Tensor) -> str:
-    """A number for a message, with as many digits as it takes to tell it from another."""
+    """A number for a message, with enough digits to distinguish it from `other`."""
     if five_digits(x) != five_digits(other):
         return five_digits(x)
     return next((f"{x:.{n}g}" for n in range(6, 17) if f"{x:.{n}g}" != f"{other:.{n}g}"), repr(x.item()))
 
 
 def stub(function: Any) -> bool:
-    """Whether a function's body is still empty: nothing but a docstring, `...`, `pass`, or a bare return."""
+    """Whether a function's body is still empty: only a docstring, `...`, `pass`, or a bare return."""
     if not isinstance(function, FunctionType):
         return False
     code = list(dis.get_instructions(function))
@@ -236,7 +236,7 @@ def stub(function: Any) -> bool:
 
 
 def _watched(run: Callable[[], R]) -> tuple[R, bool]:
-    """What a run gives, and whether it moved torch's random numbers on, which begin where they always do."""
+    """The result of `run`, with torch's generator seeded with 0, and whether it drew random numbers."""
     torch.default_generator.manual_seed(0)
     before = torch.get_rng_state()
     return run(), not torch.equal(torch.get_rng_state(), before)
@@ -250,7 +250,7 @@ def _source(function: Any) -> str:
 
 
 def _checked(out: Any, right: list[Tensor], place: str, device: str) -> list[Tensor]:
-    """A student's results as `_parts` gives them, or Unreadable if they aren't of the kind of `right`."""
+    """A student's results as `_parts` gives them; Unreadable if type, shape or dtype don't match `right`."""
     if out is None:
         raise Unreadable("Your function returned None. Is a `return` missing?")
     if len(right) > 1 and not (isinstance(out, tuple | list) and len(out) == len(right)):
@@ -286,7 +286,7 @@ def _checked(out: Any, right: list[Tensor], place: str, device: str) -> list[Ten
 
 
 def _narrowed(part: Tensor, like: Tensor) -> Tensor:
-    """A result in the shape of `like`, if it only repeats itself: a variance for each number of a mean."""
+    """A result reduced to the shape of `like` if it is that, broadcast: one variance for each number."""
     if part.ndim < like.ndim or not part.numel():
         return part
     ahead = (0,) * (part.ndim - like.ndim)
@@ -295,7 +295,7 @@ def _narrowed(part: Tensor, like: Tensor) -> Tensor:
 
 
 def _clone(value: Any, device: str) -> Any:
-    """The same arguments in memory of their own."""
+    """A copy of an argument, on that device."""
     if isinstance(value, Tensor):
         return value.to(device, copy=True)
     if isinstance(value, nn.Module):

@@ -1,14 +1,14 @@
-"""What a student types, read by a grammar of its own: no text ever reaches an evaluator of code.
+"""A parser for the formulas that a student types; no text is ever run as code.
 
     sum     := product (("+" | "-") product)*
     product := factor (("*" | "/" | nothing) factor)*
     factor  := ("+" | "-") factor | atom ("^" factor)?
     atom    := number | name | density | function argument | "(" sum ")"
 
-Without brackets, a logarithm or an exponential is of what follows up to its exponent; read wide, a logarithm
-is of all up to the next sign, as on paper: log p/q.
+Without brackets, the argument of a logarithm or an exponential is the next atom with its exponent; if `wide`,
+that of a logarithm is the whole product up to the next + or -, as on paper: log p/q.
 
-A tree is judged by its values at random points: two formulas that agree there are the same formula.
+Two formulas are taken to be equal if their values agree at random points.
 """
 
 import math
@@ -21,13 +21,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-Values = np.ndarray  # complex128, one value a point
+Values = np.ndarray  # complex128, one value for each point
 
 LONGEST, DEEPEST, LARGEST = 100_000, 100, 50_000  # characters, levels of nesting, nodes of a sympy tree
 
 
 class Unreadable(ValueError):
-    """What came can't be read as an answer; the message says where and why."""
+    """The answer can't be read; the message says where and why."""
 
 
 class Num(NamedTuple):
@@ -37,19 +37,19 @@ class Num(NamedTuple):
 
 
 class Name(NamedTuple):
-    """A symbol, or a density such as q(x_2|x_1), by its one true name."""
+    """A symbol, or a density such as q(x_2|x_1), by its canonical name."""
 
     name: str
 
 
 class Sum(NamedTuple):
-    """Terms, each with its sign."""
+    """A sum of terms, each with its sign, +1 or -1."""
 
     terms: tuple[tuple[int, "Tree"], ...]
 
 
 class Product(NamedTuple):
-    """Factors, each with +1, or -1 for one that divides."""
+    """A product of factors, each with +1, or -1 for a divisor."""
 
     factors: tuple[tuple[int, "Tree"], ...]
 
@@ -62,7 +62,7 @@ class Power(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One of FUNCTIONS, applied."""
+    """One of FUNCTIONS, applied to an argument."""
 
     function: str
     argument: "Tree"
@@ -117,7 +117,7 @@ SPELLED |= dict.fromkeys(("epshattheta", "epsthetahat", "epst"), "eps") | {"xt":
 SPELLED |= dict.fromkeys(("x0", "x0hat", "xhat0", "hatx0"), "x_0")
 SPELLED |= dict.fromkeys(("xt-1", "xprev", "xtm1"), "x_prev")
 
-NETWORKS = {"eps", "mu"}  # may carry their arguments: eps_theta(x_t, t)
+NETWORKS = {"eps", "mu"}  # may be written with arguments: eps_theta(x_t, t)
 
 SHOWN = {
     "x_t": "$x_t$",
@@ -137,13 +137,13 @@ SHOWN = {
 
 
 def shown(name: str) -> str:
-    """A symbol or a density for a message."""
+    """A symbol or a density, typeset for a message."""
     return SHOWN.get(name) or re.sub(r"x_\d", r"$\g<0>$", name)
 
 
 @lru_cache(1000)
 def spelled(name: str) -> tuple[str, ...]:
-    """The symbols that a written name stands for; more than one if they were written without a space."""
+    """The symbols that a typed name stands for; several if they were typed without a space between them."""
     plain = unicodedata.normalize("NFC", name).lower()
     for letter, word in LETTERS.items():
         plain = plain.replace(letter, word)
@@ -198,7 +198,7 @@ ASIDE = {
 
 
 class Token(NamedTuple):
-    """A piece of the text: its kind, itself, and where it starts."""
+    """A token: its kind, its text, and the position where it starts."""
 
     kind: str
     text: str
@@ -206,7 +206,7 @@ class Token(NamedTuple):
 
 
 def tokens(text: str) -> list[Token]:
-    """The pieces of a text, without the spaces.  Unreadable for a sign that means nothing here."""
+    """The tokens of a text, without spaces.  Unreadable for a character that has no meaning here."""
     found, at = [], 0
     while at < len(text):
         match = TOKEN.match(text, at)
@@ -226,17 +226,17 @@ def tokens(text: str) -> list[Token]:
 
 
 def pieces(name: str) -> tuple[str, ...]:
-    """The pieces of a written name: several symbols if there was no space between them."""
+    """A typed name, split if it is several symbols without a space between them."""
     if name.lstrip("\\") in (*SPELLINGS, *FRACTIONS):
         return (name,)
     try:
         return spelled(name)
-    except Unreadable:  # not yet: a network's arguments may be named anything
+    except Unreadable:  # no error yet: it may be the argument of a network
         return (name,)
 
 
 def normalized(text: str) -> str:
-    """The text with look-alikes, raised and lowered digits, and the commonest LaTeX made plain."""
+    """The text with similar characters, super- and subscripts and common LaTeX replaced by plain notation."""
     text = " ".join(text.partition("#")[0].split()).strip("$ ")
     text = unicodedata.normalize("NFC", text).translate(SAME)
     text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+", lambda m: f"^({m.group().translate(SUPER)})", text)
@@ -249,17 +249,17 @@ def normalized(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Somebody's text as code, so that none of its signs is taken for Markdown or a formula."""
+    """A student's text as code, so that nothing in it is rendered as Markdown or a formula."""
     return "`" + " ".join(text.split()).replace("`", "’") + "`"
 
 
 def short(text: str, most: int = 40) -> str:
-    """A text, quoted, and cut if it is long."""
+    """A text, quoted, and truncated if it is long."""
     return quoted(text if len(text) <= most else text[: most - 1] + "…")
 
 
 def excerpt(text: str, at: int) -> str:
-    """The neighbourhood of a place, quoted."""
+    """The text around a position, quoted."""
     low, high = max(0, at - 12), at + 13
     return quoted("…" * (low > 0) + text[low:high] + "…" * (high < len(text)))
 
@@ -268,7 +268,7 @@ def excerpt(text: str, at: int) -> str:
 
 
 def parse(text: str, wide: bool = False) -> Tree:
-    """The tree of a typed formula.  Unreadable, with the place, if it is none."""
+    """The tree of a typed formula.  Unreadable, with the place, if it isn't one."""
     if len(text) > LONGEST:
         raise Unreadable(f"That is {len(text)} characters long; I read up to {LONGEST}.")
     readable = normalized(text)
@@ -287,7 +287,7 @@ def parse(text: str, wide: bool = False) -> Tree:
 
 
 class _Reader:
-    """A recursive descent over the tokens; `depth` bounds it."""
+    """A recursive-descent parser over the tokens; `depth` limits the recursion."""
 
     def __init__(self, text: str, wide: bool):
         self.text, self.wide, self.place, self.depth = text, wide, 0, 0
@@ -414,7 +414,7 @@ def names(tree: Tree) -> set[str]:
 
 
 def nodes(tree: Tree) -> Iterator[Tree]:
-    """Every node of a tree, itself first."""
+    """Every node of a tree, the root first."""
     todo = [tree]
     while todo:
         node = todo.pop()
@@ -429,7 +429,7 @@ def nodes(tree: Tree) -> Iterator[Tree]:
 
 
 def renamed(tree: Tree, names: Mapping[str, Tree]) -> Tree:
-    """The tree with other trees in the places of some of its symbols."""
+    """The tree with some of its symbols replaced by other trees."""
     match tree:
         case Name(name):
             return names.get(name, tree)
@@ -443,7 +443,7 @@ def renamed(tree: Tree, names: Mapping[str, Tree]) -> Tree:
 
 
 def evaluate(tree: Tree, values: Mapping[str, Values | float]) -> Values:
-    """The values of a tree where its names have `values`: complex, infinite or NaN where it has none."""
+    """The values of a tree for these values of its names: complex128, infinite or NaN where undefined."""
     with np.errstate(all="ignore"):
         return np.asarray(_value(tree, values), dtype=np.complex128)
 
@@ -468,7 +468,7 @@ def _value(tree: Tree, values: Mapping[str, Any]) -> Any:
 
 
 def values_agree(a: Values, b: Values, rel: float = 1e-8) -> bool:
-    """Whether two lists of values agree at every point."""
+    """Whether two arrays of values are finite and agree at every point."""
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         return False
     scale = np.abs(b) + np.abs(b).mean()
@@ -476,7 +476,7 @@ def values_agree(a: Values, b: Values, rel: float = 1e-8) -> bool:
 
 
 def unparse(tree: Tree) -> str:
-    """A text that `parse` reads as this tree."""
+    """A text that `parse` turns into this tree again."""
     match tree:
         case Num(value):
             return f"{value:.17g}" if math.isfinite(value) else "(1/0)"
@@ -501,13 +501,13 @@ def _tight(tree: Tree) -> str:
 
 
 def is_sympy(value: Any) -> bool:
-    """Whether a value is an expression of sympy's."""
+    """Whether a value is a sympy expression; sympy isn't imported for that."""
     sp = sys.modules.get("sympy")
     return sp is not None and isinstance(value, sp.Basic)
 
 
 def from_sympy(expression: Any) -> Tree:
-    """The tree of a sympy expression, made of sums, products, powers, roots, exp and log; else Unreadable."""
+    """The tree of a sympy expression of sums, products, powers, roots, exp and log; else Unreadable."""
     sp = sys.modules["sympy"]
     left = [LARGEST]
 

@@ -28,9 +28,9 @@ GENERIC_NUMBERS: tuple[tuple[Callable[[float], float], str], ...] = (
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Number(Exercise):
-    """A number, right within a relative tolerance; may be typed as an unevaluated formula of numbers.
+    """A number, right within a relative tolerance; it may be typed as a formula of numbers.
 
-    Three digits or more are right too if the answer is rounded to them.  units: other words for `unit`.
+    The answer rounded to three digits or more is right too.  units: other words for `unit`.
     """
 
     kind = "number"
@@ -41,20 +41,20 @@ class Number(Exercise):
 
     @property
     def references(self) -> Sequence[object]:
-        """The number as a float, as text, as text with its unit, and as numpy and torch hold it."""
+        """The number as a float, as text, as text with its unit, and as numpy and torch scalars."""
         text = f"{self.answer:.12g}"
         arrays = np.float64(self.answer), torch.tensor(self.answer, dtype=torch.float64)
         return [self.answer, text, f"({text})*2/2", f"{text} {self.unit}".strip(), *arrays, *self.also]
 
     def read(self, answer: Any, marks: Any) -> object:
-        """A float where there is one, else the text."""
+        """The answer as a float, or its text."""
         if isinstance(answer, str):
             return str.strip(answer)[:LONGEST_TEXT] or None
         value = to_float(answer)
         return value if math.isfinite(value) else repr(value)
 
     def weigh(self, data: Any) -> Verdict:
-        """Right within the tolerance; else the mistake that it is; else how far off."""
+        """Passed if right within the tolerance; else the mistake that it is, or how far it is off."""
         value = self._typed(data) if isinstance(data, str) else to_float(data)
         if not math.isfinite(value):
             return not_yet("That is no finite number.")
@@ -121,17 +121,17 @@ class Number(Exercise):
 
 
 def digit_count(value: float) -> int:
-    """How many digits a number was given with, zeros at its ends left out."""
+    """How many significant digits a number has, without trailing zeros."""
     return len(f"{value:.15g}".partition("e")[0].lstrip("-0.").replace(".", "").rstrip("0"))
 
 
 def rounded(value: float, count: int) -> float:
-    """A number rounded to so many digits."""
+    """A number rounded to so many significant digits."""
     return float(f"{value:.{max(count, 1)}g}")
 
 
 def stem(word: str) -> str:
-    """A unit's word without its plural."""
+    """A unit in the singular, in lower case."""
     word = word.lower()
     if word.endswith("ss"):
         return word
@@ -139,7 +139,7 @@ def stem(word: str) -> str:
 
 
 def to_float(value: Any) -> float:
-    """A number of any of the usual types as a float.  Unreadable for anything else, a bool too."""
+    """A number of any usual type as a float.  Unreadable for anything else, including a bool."""
     if isinstance(value, Tensor):
         if value.numel() != 1:
             raise Unreadable(f"One number is asked for; a tensor of shape {tuple(value.shape)} came.")

@@ -1,4 +1,4 @@
-"""Exercises whose answer is prose, which the student marks."""
+"""Exercises whose answer is prose, which students mark themselves."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from .grammar import Unreadable
 
 
 class Marked(NamedTuple):
-    """A text with its marks: what a prose exercise has for a right answer."""
+    """A text with its marks: the right answer to a prose exercise."""
 
     text: str
     marks: object
@@ -20,7 +20,7 @@ class Marked(NamedTuple):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Prose(Exercise):
-    """A few sentences, which the student marks against a rubric: one mark for each point."""
+    """A few sentences, which students mark themselves against a rubric: one mark for each point."""
 
     kind = "prose"
     rubric: Sequence[str]
@@ -43,7 +43,7 @@ class Prose(Exercise):
         return {"text": str.strip(text)[:LONGEST_TEXT], "marks": _marks(marks)}
 
     def weigh(self, data: Any) -> Verdict:
-        """Passed with every point marked; until then the rubric, or the points that are open."""
+        """Passed if every point is marked true; else the rubric, or the points that aren't."""
         text, marks = data["text"], data["marks"]
         if not isinstance(text, str) or len(text.split()) < 5:
             return not_yet("Write a sentence or two before you mark it, so that there is something to mark.")
@@ -77,9 +77,9 @@ DENIES = r"\b(not|no|never|none|nothing|neither|nor|nobody|without|unlike|wrong|
 
 
 def _made(mistake: Mistake, text: str) -> bool:
-    """Whether a text makes a mistake: a sentence has its signs, and denies no more than the example does.
+    """Whether a text makes a mistake: one of its sentences has the mistake's signs.
 
-    Unless the text makes it good elsewhere.
+    That sentence must have no more negations than the example has, and nothing in the text may amend it.
     """
     if mistake.amends and re.search(mistake.amends, text, re.I | re.S):
         return False
@@ -88,7 +88,7 @@ def _made(mistake: Mistake, text: str) -> bool:
 
 
 def _denials(signs: str, text: str) -> list[int]:
-    """For each sentence with the signs, how often it says no up to their end."""
+    """For each sentence that matches `signs`, the number of negations up to the end of the match."""
     hits = (
         (sentence, re.search(signs, sentence, re.I | re.S)) for sentence in re.split(r"(?<=[.!?;])\s+", text)
     )
@@ -99,7 +99,7 @@ YES, NO = {"yes", "y", "true", "1"}, {"no", "n", "false", "0"}
 
 
 def _marks(marks: Any) -> list[bool] | str | None:
-    """Marks as a list of bools, None if none came, "?" for anything else: the text is kept all the same."""
+    """Marks as a list of bools, None if there are none, "?" for anything else, so that the text is kept."""
     if marks is None or marks is Ellipsis:
         return None
     if isinstance(marks, list | tuple) and len(marks) <= 100:

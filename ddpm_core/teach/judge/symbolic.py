@@ -1,4 +1,4 @@
-"""Exercises whose answer is a formula, told from others by its values at random points."""
+"""Exercises whose answer is a formula, which is identified by its values at random points."""
 
 import math
 import re
@@ -29,10 +29,10 @@ def _density(name: str) -> bool:
 
 
 class World(dict[str, Any]):
-    """Values for every name, bound by what holds between them: abar = alpha abar_prev, beta = 1 - alpha."""
+    """Random values for every name, which satisfy abar = alpha abar_prev, beta = 1 - alpha and so on."""
 
     def __missing__(self, name: str) -> Any:
-        dice = np.random.default_rng(zlib.crc32(name.encode()))  # each name its own numbers, always the same
+        dice = np.random.default_rng(zlib.crc32(name.encode()))  # fixed numbers for each name
         if name in LINEAR:
             value = dice.uniform(0.5, 2, POINTS) * dice.choice([-1, 1], POINTS)
         elif _density(name) or name == "sigma":
@@ -80,7 +80,7 @@ GENERIC_FORMULAS: tuple[tuple[Callable[[Any], Any], str], ...] = (
 
 
 class Moment(World):
-    """Values at one time: a number for every name."""
+    """Values at one time: one number for every name."""
 
     def __missing__(self, name: str) -> Any:
         self[name] = float(np.mean(super().__missing__(name)))
@@ -91,13 +91,13 @@ def at(t: int) -> World:
     """The names' values at time t of linear(1000), with the data of EXAMPLE and s = t/2."""
     abar, prev, s = (float(ABAR[k]) for k in (t, t - 1, t // 2))
     world = Moment(EXAMPLE, abar=abar, abar_prev=prev, abar_s=s, alpha=abar / prev)
-    world["sigma"] = 0.8 * math.sqrt(world["beta_tilde"])  # neither of the two that are often put in
+    world["sigma"] = 0.8 * math.sqrt(world["beta_tilde"])  # neither of the two usual choices
     return world
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Symbolic(Exercise):
-    """A formula in `given` names, in any equivalent form, as text or as a sympy expression."""
+    """A formula of the names in `given`, in any equivalent form, as text or as a sympy expression."""
 
     kind = "symbolic"
     answer: str
@@ -116,7 +116,7 @@ class Symbolic(Exercise):
         ]
 
     def read(self, answer: Any, marks: Any) -> object:
-        """The text; a sympy expression is written as one."""
+        """The formula as text; a sympy expression is converted."""
         if isinstance(answer, str):
             return str.strip(answer)[: grammar.LONGEST + 1] or None
         if grammar.is_sympy(answer):
@@ -127,7 +127,7 @@ class Symbolic(Exercise):
         raise Unreadable(f"Write the formula as text, such as `sqrt(alpha)*x_t`; {kind_of(answer)} came.")
 
     def weigh(self, data: Any) -> Verdict:
-        """Equal to the reference at all points; else the mistake that it is; else where it departs."""
+        """Passed if equal to the reference at all points; else its mistake, or where it differs."""
         if not isinstance(data, str):
             raise Unreadable("A formula is written as text.")
         tree = grammar.parse(data)
@@ -160,7 +160,7 @@ class Symbolic(Exercise):
 
     @property
     def _other_names(self) -> dict[str, grammar.Tree]:
-        """The lessons' symbols for sympy have s, the time before t; an exercise may ask for other names."""
+        """Sympy symbols to rename: the lessons call the earlier time s, an exercise may call it t-1."""
         if "abar_s" in self.given:
             return {} if "alpha" in self.given else {"alpha": grammar.parse("abar/abar_s")}
         return {"abar_s": grammar.Name("abar_prev")} if "abar_prev" in self.given else {}
@@ -193,7 +193,7 @@ class Symbolic(Exercise):
         return ""
 
     def _departs(self, tree: grammar.Tree) -> str:
-        """The part that is off, if the formula has parts; else numbers."""
+        """The first wrong part, if the formula is a sum of parts; else its value beside the right one."""
         fine: list[str] = []
         t = self._time(tree)
         for name in [*self.given, *sorted(grammar.names(tree) - set(self.given))]:
@@ -216,7 +216,7 @@ class Symbolic(Exercise):
         return f"It is no sum of logarithms as it should be: {its}."
 
     def _part(self, formula: grammar.Tree, name: str, t: int) -> complex | None:
-        """What a name adds when all others of its sort are neutral; None if that isn't a factor's doing."""
+        """What a name contributes when all others of its kind are neutral; None if that isn't linear."""
         world = at(t)
         for other in {*self.given, *grammar.names(formula)}:
             world[other] = 1.0 if _density(other) else 0.0 if other in LINEAR else world[other]
@@ -232,7 +232,7 @@ class Symbolic(Exercise):
         return complex(grammar.evaluate(tree, world)), complex(grammar.evaluate(self._tree, world))
 
     def _time(self, tree: grammar.Tree) -> int:
-        """A time t >= 2 at which a formula is plainly off."""
+        """A time t >= 2 at which a formula is clearly wrong."""
         off: dict[int, float] = {}
         for t in (500, 100, 10, 2, 900):
             world = at(t)
