@@ -1,4 +1,4 @@
-"""A widget to watch the faults of `maths.faults`: each sampler that believes one, beside the right one."""
+"""A widget for the faults of `maths.faults`: a sampler that follows one, beside the right sampler."""
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,9 +21,9 @@ from .widgets import Scrubber
 
 
 class SideBySide:
-    """Many samplers in one batch: as many equal blocks of x_t, each with its fault's denoiser and rule.
+    """Several samplers in one batch: x_t consists of equal blocks, each with its fault's denoiser and rule.
 
-    All start at one x_T and draw one noise, so that what differs between the blocks is the formula.
+    All blocks start at the same x_T and use the same noise, so that only the formula differs.
     """
 
     def __init__(self, faults: Sequence[Fault], world: Mixture):
@@ -33,18 +33,18 @@ class SideBySide:
 
     def __call__(self, xt: Tensor, t: Tensor) -> Tensor:
         """The estimates of x_0: (blocks * n, ...)."""
-        right, times = self._world(xt, t), t[: len(t) // len(self._rules)]  # most blocks need this one
+        right, times = self._world(xt, t), t[: len(t) // len(self._rules)]  # most blocks need `right`
         pairs = zip(self._denoisers, self._split(xt), self._split(right), strict=True)
         return torch.cat([x0 if d is self._world else d(x, times) for d, x, x0 in pairs])
 
     def rule(self, x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
-        """Each block by its own rule, all with the first block's noise."""
+        """A step of each block by its own rule, all with the first block's noise: (blocks * n, ...)."""
         noise = self._split(noise)[0]
         triples = zip(self._rules, self._split(x0), self._split(xt), strict=True)
         return torch.cat([rule(a, b, s, t, noise) for rule, a, b in triples])
 
     def walk(self, x_T: Tensor, generator: torch.Generator | None = None) -> Iterator[tuple[int, Tensor]]:
-        """t and x_t of all blocks, (blocks, n, ...), from T down to 0."""
+        """Yields t and x_t of all blocks, (blocks, n, ...), from T down to 0.  x_T: (n, ...)."""
         start = torch.cat([x_T] * len(self._rules))
         for frame in sample(self, start, rule=self.rule, generator=generator):
             yield frame.t, torch.stack(self._split(frame.xt))
@@ -55,11 +55,11 @@ class SideBySide:
 
 # ── the widget ──────────────────────────────────────────────────────────────────────────────────────────────
 
-EDGE = 3.0  # what lies beyond is said in words
+EDGE = 3.0  # of the histograms; the share of particles beyond is printed
 
 
 class FaultWatcher(Scrubber):
-    """What `watch_fault` makes.  `fault` moves like `t`."""
+    """The widget that `watch_fault` returns.  Like `t`, `fault` can be set from code."""
 
     _esm = asset("player.js", "errata.js")
     _css = asset("scrub.css", "errata.css")
@@ -134,11 +134,11 @@ def watch_fault(
     frames: int | None = None,
     generator: torch.Generator | None = None,
 ) -> FaultWatcher:
-    """Particles walk from x_T to x_0, by the right sampler and by a faulty one, from the same start.
+    """A widget in which particles go from the same x_T to x_0, by the right sampler and by a faulty one.
 
-    world: one-dimensional.  All T steps are taken, `frames` even states of the T+1 are kept: 51 if None, or
-    all if there are fewer.  x_T and the fresh noise are drawn from `generator` (torch's own if None).
-    `.ends` has where each sampler ends.  TypeError or ValueError for bad input.
+    world: one-dimensional.  All T steps are taken, and `frames` evenly spaced ones of the T+1 states are
+    shown: 51 if None, or all if there are fewer.  x_T and the fresh noise are drawn from `generator` (torch's
+    own if None).  `.ends` has each sampler's x_0.  TypeError or ValueError for bad input.
     """
     _line(world)
     faults, T = _believed(faults), world.schedule.T
@@ -148,12 +148,12 @@ def watch_fault(
     kept = set(world.schedule.times(frames - 1))
     walk = SideBySide([RIGHT, *faults], world).walk(x_T, generator)
     times, states = zip(*((t, x[..., 0]) for t, x in walk if t in kept), strict=True)
-    with np.errstate(over="ignore"):  # what overflows is infinite
+    with np.errstate(over="ignore"):  # values too large for float16 become infinite
         return FaultWatcher(faults, list(times), torch.stack(states, 1).numpy().astype("<f2"))
 
 
 def _line(world: object) -> None:
-    """TypeError or ValueError unless it is a world of one dimension."""
+    """TypeError or ValueError unless `world` is a one-dimensional Mixture."""
     if not isinstance(world, Mixture):
         raise TypeError(
             f"world must be a Mixture, such as gaussian(schedule, 1.0, 0.5), got {checks.brief(world)}"
@@ -165,7 +165,7 @@ def _line(world: object) -> None:
 
 
 def _believed(faults: object) -> list[Fault]:
-    """At least one fault, or TypeError / ValueError."""
+    """The faults as a list, at least one and each once, or TypeError / ValueError."""
     if isinstance(faults, (str, Fault)) or not isinstance(faults, Iterable):
         raise TypeError(f"faults must be a list of them, such as [FAULTS['E01']], got {checks.brief(faults)}")
     faults = list(faults)
@@ -180,7 +180,7 @@ def _believed(faults: object) -> list[Fault]:
 
 
 def _share(chosen: Tensor) -> str:
-    """The share that is true in words: 0 % says none."""
+    """The share of true entries as a text; "0 %" only if there is none, "all" only for all."""
     if chosen.all():
         return "all"
     percent = round(100 * chosen.double().mean().item())

@@ -1,9 +1,9 @@
-"""A figure that follows its controls.
+"""A figure with controls.
 
     w = explore(draw, T=widgets.IntSlider(100, 2, 1000), std=widgets.FloatSlider(0.5, 0.1, 2.0))
 
-calls draw(T=..., std=...) whenever a control moves, and shows the figure that comes back.  Unlike `interact`
-it can be moved from a later cell, w.set(T=10), where an error in `draw` is an error of that cell.
+calls draw(T=..., std=...) whenever a control changes, and shows the figure that it returns.  Unlike with
+`interact`, a later cell can set the controls, w.set(T=10), and an error in `draw` is then raised there.
 """
 
 import base64
@@ -19,7 +19,7 @@ from ... import checks
 
 
 class Explorer(widgets.VBox):  # type: ignore[misc]
-    """What `explore` makes: `controls` by name, and the picture below them."""
+    """The widget that `explore` returns: `controls` by name, and the picture below them."""
 
     def __init__(self, draw: Callable[..., Figure], controls: dict[str, widgets.ValueWidget]):
         self._draw, self.controls, self._held = draw, controls, False
@@ -33,9 +33,9 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self._follow()
 
     def set(self, **values: Any) -> None:
-        """Move controls from code, as by hand.  ValueError for a name that is none of them.
+        """Set controls from code.  ValueError for a name that is none of them.
 
-        A value that a control refuses is its TraitError, and then none has moved.
+        If a control refuses its value, its TraitError is raised and no control has changed.
         """
         for name in values:
             if name not in self.controls:
@@ -77,9 +77,9 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
 
 
 def explore(draw: Callable[..., Figure], **controls: widgets.ValueWidget) -> Explorer:
-    """A figure that follows its controls.  draw: takes their values by name, returns a figure.
+    """A figure with controls.  draw: takes the controls' values by name, and returns a matplotlib Figure.
 
-    TypeError for a control that is no widget with a value, and for a draw that returns something else.
+    TypeError for a control that isn't a widget with a value, and if `draw` returns something else.
     """
     for name, control in controls.items():
         if not isinstance(control, widgets.Widget) or not control.has_trait("value"):

@@ -1,4 +1,4 @@
-"""Pictures of pictures: tensors in [-1, 1] as matplotlib figures."""
+"""Figures of pictures: tensors in [-1, 1] as matplotlib figures."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,10 @@ from ... import checks
 
 
 def tile(images: Tensor, columns: int, gap: int = 1) -> np.ndarray:
-    """(N, C, H, W) in [-1, 1] -> one array (rows, columns) or (rows, columns, 3) in [0, 1], white between.
+    """Pictures (N, C, H, W) in [-1, 1] as one array (height, width) or (height, width, 3) in [0, 1].
 
-    TypeError or ValueError unless there are pictures, of 1 or 3 channels, without NaN, and columns.
+    gap: white pixels between pictures.  TypeError or ValueError unless N and columns are at least 1, C is 1
+    or 3, and there is no NaN.
     """
     n, c, h, w = _pictures(images, "images").shape
     columns = checks.whole(columns, "columns", 1)
@@ -27,9 +28,9 @@ def tile(images: Tensor, columns: int, gap: int = 1) -> np.ndarray:
 
 
 def show(images: Tensor, columns: int = 16, title: str = "", width: float = 9) -> Figure:
-    """A sheet of pictures (N, C, H, W) in [-1, 1]; values beyond are shown black or white.
+    """A figure of pictures (N, C, H, W) in [-1, 1] in rows; values outside are shown black or white.
 
-    TypeError or ValueError for bad input.
+    width: of the figure, in inches.  TypeError or ValueError for bad input.
     """
     columns = checks.whole(columns, "columns", 1)
     sheet = tile(images, min(columns, len(_pictures(images, "images"))))
@@ -72,8 +73,8 @@ def chain(
 ) -> Figure:
     """Pictures (N, C, H, W) in [-1, 1] as states of a chain, with names below and arrows both ways between.
 
-    forward, backward: what stands at the N-1 arrows to the right (solid, above) and to the left (dashed,
-    below); "..." stands for steps left out.  ValueError if there aren't N names and N-1 of each.
+    forward, backward: the labels of the N-1 arrows to the right (solid, above) and to the left (dashed,
+    below); "..." means that steps are left out.  ValueError unless there are N names and N-1 of each.
     """
     n, (h, w) = len(_pictures(pictures, "pictures")), pictures.shape[-2:]
     if (len(names), len(forward), len(backward)) != (n, n - 1, n - 1):
@@ -111,7 +112,7 @@ def _pictures(x: object, name: str) -> Tensor:
 
 
 def _checked(rows: Sequence[Tensor], names: Sequence[str], heads: Sequence[str]) -> None:
-    """TypeError or ValueError for what makes no `strip`."""
+    """TypeError or ValueError for arguments that `strip` can't use."""
     if not len(rows) or not len(heads):
         raise ValueError(f"a strip needs a row and a head, got {len(rows)} rows and {len(heads)} heads")
     if len(names) != len(rows):

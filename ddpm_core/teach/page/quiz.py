@@ -1,6 +1,6 @@
-"""Questions to click: multiple choice, and prose that one marks oneself against a rubric.
+"""Questions as widgets: multiple choice, and prose that students mark themselves against a rubric.
 
-The page shows them with native form controls; Python judges.
+The page shows native form controls; answers are judged in Python.
 """
 
 import html
@@ -18,10 +18,10 @@ from . import asset
 
 
 def quiz(exercise: Exercise | str) -> "Quiz":
-    """The widget for a choice or a prose exercise, given itself or its id ("02.3").
+    """The widget for a choice or a prose exercise, given as the exercise or its id ("02.3").
 
-    ValueError for an unknown id or for an exercise of another kind, which is answered in a cell; TypeError
-    for what is neither an exercise nor an id.
+    ValueError for an unknown id or another kind of exercise, which is answered in a cell; TypeError for
+    anything that is neither an exercise nor an id.
     """
     if not isinstance(exercise, Exercise | str):
         raise TypeError(f'quiz takes an exercise or its id, such as "02.3", got {exercise!r:.60}')
@@ -36,7 +36,7 @@ def quiz(exercise: Exercise | str) -> "Quiz":
 
 
 class Quiz(anywidget.AnyWidget):
-    """A question on the page.  `check` answers it from a cell, which counts as a click does."""
+    """A question on the page.  `check` answers it from a cell, which counts like a click."""
 
     _esm = asset("quiz.js")
     _css = asset("quiz.css")
@@ -52,7 +52,7 @@ class Quiz(anywidget.AnyWidget):
         super().__init__(view=_view(exercise), asked=asked, told=told)
 
     def check(self, answer: object = ..., marks: object = None) -> Verdict:
-        """Judge an answer given from a cell: an option's key, or a text and its marks."""
+        """Judge an answer from a cell: an option's key, or a text and its marks."""
         verdict = self.exercise.check(answer, marks)
         self._tell(verdict, self.asked.get("n", 0))
         return verdict
@@ -81,7 +81,7 @@ class Quiz(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         bundle = super()._repr_mimebundle_(**kwargs)
-        return bundle and ({**bundle[0], "text/plain": repr(self)}, bundle[1])  # whole: anywidget may cut it
+        return bundle and ({**bundle[0], "text/plain": repr(self)}, bundle[1])  # anywidget may truncate it
 
     def __repr__(self) -> str:
         e = self.exercise
@@ -111,7 +111,7 @@ def _view(exercise: Choice | Prose) -> dict[str, Any]:
 
 
 def _earlier(exercise: Choice | Prose) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the page begins with: the answer that passed, or a text that is being worked on."""
+    """The page's initial `asked` and `told`, from the progress: a passed answer, or an unfinished text."""
     entry = progress.load_entries().get(exercise.id, progress.Entry())
     data, asked, told = entry.data, {}, {}
     if entry.outcome == progress.PASSED:
@@ -126,7 +126,7 @@ def _earlier(exercise: Choice | Prose) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def option(exercise: Choice, data: object) -> str | None:
-    """The key of the option that an answer stands for, "b" for "(B)" or for the option's text; or None."""
+    """The key of the option that an answer means, such as "b" for "(B)" or for the option's text; or None."""
     return exercise._key(data) if isinstance(data, str) else None
 
 

@@ -1,11 +1,11 @@
-"""Scrubbers: pictures that follow the hand, drawn by the page itself.
+"""Scrubbers: widgets that show pictures at a time t set by a slider, drawn by the page without the kernel.
 
     w = scrub_noise(images, linear())      every x_t of q(x_t | x_0), computed in the page
-    w = scrub(sample(denoiser, x_T))       a run, frame by frame
-    w = shape_schedule()                   pull at a schedule
+    w = scrub(sample(denoiser, x_T))       a sampling run, frame by frame
+    w = shape_schedule()                   change a schedule
 
-`w.t` is where the slider stands, and setting it moves the slider.  Each leaves a still picture behind in
-the notebook, and `export_html` keeps it alive without a kernel and without a network.
+`w.t` is the slider's position, and setting it moves the slider.  The notebook also stores a still picture of
+each, and `export_html` makes a page in which it works without a kernel and without a network.
 """
 
 import base64
@@ -30,14 +30,14 @@ from ...sampling import Frame, randn
 from ...schedule import Schedule, cosine, linear
 from . import asset
 
-MAX_FRAMES = 24_000_000  # bytes of pixels that a page is asked to hold
+MAX_FRAMES = 24_000_000  # bytes of pixels that one widget may send to the page
 BOUNDS = {"beta_min": (1e-6, 1e-2), "beta_max": (1e-3, 0.1), "T": (10, 2000)}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
 
 class Scrubber(anywidget.AnyWidget):
-    """What scrubbers share: `t`, the still picture, a short repr."""
+    """Base class of the scrubbers: `t`, the still picture, a short repr."""
 
     _css = asset("scrub.css")
     t = traitlets.Int(0, help="where the slider stands").tag(sync=True)
@@ -57,11 +57,11 @@ class Scrubber(anywidget.AnyWidget):
         raise NotImplementedError
 
     def pictures(self, t: int) -> Sequence[Tensor | None]:
-        """What the page draws at t, as torch computes it: grey levels (n, c, h, w), None where it's empty."""
+        """What the page draws at t, computed by torch: grey levels (n, c, h, w) each, None if it's empty."""
         raise NotImplementedError
 
     def still(self) -> bytes:
-        """A picture of the whole, as the bytes of a PNG; the same whatever `t` is."""
+        """A still picture of all times as the bytes of a PNG; it doesn't depend on `t`."""
         raise NotImplementedError
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
@@ -73,7 +73,7 @@ class Scrubber(anywidget.AnyWidget):
 
 
 class NoiseScrubber(Scrubber):
-    """What `scrub_noise` makes."""
+    """The widget that `scrub_noise` returns."""
 
     _esm = asset("player.js", "noise.js")
     x0 = traitlets.Bytes(help="float16 (n, h, w, c)").tag(sync=True)
@@ -108,7 +108,7 @@ class NoiseScrubber(Scrubber):
 
 
 class FrameScrubber(Scrubber):
-    """What `scrub` makes."""
+    """The widget that `scrub` returns."""
 
     _esm = asset("player.js", "frames.js")
     times = traitlets.List(traitlets.Int(), help="the t of each frame").tag(sync=True)
@@ -157,7 +157,7 @@ class FrameScrubber(Scrubber):
 
 
 class ScheduleShaper(Scrubber):
-    """What `shape_schedule` makes.  `kind`, `beta_min`, `beta_max` and `T` move like `t`."""
+    """The widget that `shape_schedule` returns.  Like `t`, the four values of the schedule can be set."""
 
     _esm = asset("player.js", "shape.js")
     kind = traitlets.Enum(("linear", "cosine"), "linear").tag(sync=True)
@@ -174,7 +174,7 @@ class ScheduleShaper(Scrubber):
 
     @property
     def schedule(self) -> Schedule:
-        """The schedule as it stands."""
+        """The current schedule."""
         return cosine(self.T) if self.kind == "cosine" else linear(self.T, self.beta_min, self.beta_max)
 
     @traitlets.validate("beta_min", "beta_max", "T")
@@ -203,7 +203,7 @@ class ScheduleShaper(Scrubber):
         return [to_bytes(q_sample(*self._data, self.schedule.level(t)))]
 
     def still(self) -> bytes:
-        """The curves of abar and SNR, and the picture at eleven levels, as the schedule stands."""
+        """The curves of abar and SNR, and the picture at eleven levels, for the current schedule."""
         schedule = self.schedule
         times = schedule.times(10)[::-1]
         row = torch.cat([self.pictures(t)[0] for t in times])  # (11, c, h, w)
@@ -221,11 +221,11 @@ class ScheduleShaper(Scrubber):
 def scrub_noise(
     x0: Tensor, schedule: Schedule, eps: Tensor | None = None, generator: torch.Generator | None = None
 ) -> NoiseScrubber:
-    """Scrub x_t through t = 0..T for pictures x0 (N, C, H, W) in [-1, 1], C = 1 or 3.
+    """A widget with x_t at t = 0..T for pictures x0 (N, C, H, W) in [-1, 1], C = 1 or 3.
 
     eps: noise of the shape of x0, drawn from `generator` (torch's own if None) if it isn't given.  The page
-    computes every level from x0, eps and the table of abar; its grey levels are `q_sample`'s within one.
-    TypeError or ValueError for bad input.
+    computes every level from x0, eps and the table of abar; its grey levels differ from `q_sample`'s by at
+    most one.  TypeError or ValueError for bad input.
     """
     if not isinstance(schedule, Schedule):
         raise TypeError(f"schedule must be a Schedule, such as linear(), got {checks.brief(schedule)}")
@@ -250,11 +250,11 @@ def scrub_noise(
 
 
 def scrub(frames: Iterable[Frame]) -> FrameScrubber:
-    """Scrub through the frames of `sample`: x_t, the estimate of x_0 and the step's noise side by side.
+    """A widget with the frames of `sample`: x_t, the estimate of x_0 and the step's noise side by side.
 
-    Each frame holds pictures (N, C, H, W), C = 1 or 3, of one shape, at a time of its own; x0 and noise are
-    None in the first, or in the first few.  What lies outside [-1, 1] is shown black or white; the noise is
-    shown from -3 to 3.  TypeError or ValueError for bad input.
+    All frames hold pictures (N, C, H, W) of one shape, C = 1 or 3, each at another time; x0 and noise may be
+    None in the first ones.  Values outside [-1, 1] are shown black or white; the noise is shown from -3 to 3.
+    TypeError or ValueError for bad input.
     """
     if isinstance(frames, Tensor) or not isinstance(frames, Iterable):
         raise TypeError(f"frames must be Frames, such as list(sample(...)), got {checks.brief(frames)}")
@@ -292,13 +292,16 @@ def scrub(frames: Iterable[Frame]) -> FrameScrubber:
 
 
 def shape_schedule() -> ScheduleShaper:
-    """Pull at beta_1, beta_T, T or the kind; abar, SNR and a digit x_t follow.  `.schedule` is the result."""
+    """A widget to change beta_1, beta_T, T or the kind of schedule, with abar, SNR and a digit's x_t.
+
+    `.schedule` is the result.
+    """
     x0 = digits()[1].images[:1]
     return ScheduleShaper(x0, randn(x0, torch.Generator().manual_seed(0)))
 
 
 def export_html(widget: Scrubber) -> str:
-    """An HTML page with the widget, alive: it needs no kernel, no network and no other file."""
+    """An HTML page in which the widget works without a kernel, a network or another file."""
     mount = mounted(widget.model_id, widget._get_embed_state(), widget.still(), repr(widget))
     return (
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
@@ -309,7 +312,7 @@ def export_html(widget: Scrubber) -> str:
 
 
 def mounted(model_id: str, entry: dict[str, Any], still: bytes, words: str) -> str:
-    """The place of one widget in a page: its state as JSON, and its still picture where no script runs."""
+    """The HTML of one widget: its state as JSON for `loader`, and its still picture where no script runs."""
     hidden = {"layout", "tabbable", "tooltip"}
     state = {k: v for k, v in entry["state"].items() if k == "_esm" or (k[0] != "_" and k not in hidden)}
     stored = {"id": model_id, "state": state, "buffers": entry.get("buffers", [])}
@@ -324,7 +327,7 @@ def mounted(model_id: str, entry: dict[str, Any], still: bytes, words: str) -> s
 
 
 def loader() -> str:
-    """The script that brings what `mounted` made to life; one for a page."""
+    """The script that starts all widgets made by `mounted`; a page needs it once."""
     return f'<script type="module">\n{asset("mount.js")}</script>'
 
 
@@ -388,7 +391,7 @@ def _frames(frames: Sequence[Frame]) -> str:
 def _contact_sheet(
     rows: Sequence[Iterable[Tensor | None]], heads: Sequence[str], names: Sequence[str], cell: int = 84
 ) -> bytes:
-    """Rows of grey levels (C, H, W), a head above each column and a name before each row, as a PNG."""
+    """Rows of pictures (C, H, W) in grey levels as a PNG; heads: of the columns; names: of the rows."""
     font = ImageFont.load_default(13)
     left, top, gap = (74 if any(names) else 0), 24, 6
     size = (left + len(heads) * (cell + gap) - gap, top + len(rows) * (cell + gap) - gap)
@@ -407,7 +410,7 @@ def _contact_sheet(
 
 
 def _plot(values: Tensor, width: int, height: int, title: str, ends: tuple[str, str]) -> Image.Image:
-    """A curve of values in 0..1, drawn at three times its size and made smaller."""
+    """A curve of values in 0..1, drawn at three times the size and reduced, for smooth lines."""
     n, pad = 3, 34
     big = Image.new("RGB", (width * n, height * n), "white")
     draw, font = ImageDraw.Draw(big), ImageFont.load_default(13 * n)

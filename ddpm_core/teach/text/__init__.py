@@ -1,1 +1,1 @@
-"""Text for a page: LaTeX as MathML, and a little markup as HTML."""
+"""Text for a page: LaTeX as MathML, and simple Markdown as HTML."""

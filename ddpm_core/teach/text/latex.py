@@ -1,4 +1,4 @@
-"""LaTeX as the lessons write it, as MathML, which browsers typeset without a script, and as text."""
+"""Converts the lessons' LaTeX to MathML, which browsers typeset without a script, and to plain text."""
 
 import html
 import re
@@ -12,7 +12,7 @@ class Formula(NamedTuple):
 
     mathml: str
     text: str  # in Unicode
-    over: bool = False  # whether scripts stand over and under it, not beside it
+    over: bool = False  # whether scripts go above and below it instead of beside it
 
 
 _TOKENS = re.compile(r"\\[A-Za-z]+|\\.|[0-9]+(?:[.,][0-9]+)*|\S")
@@ -37,7 +37,7 @@ _SIGNS = {
 }  # fmt: skip
 _TYPED = {"-": "−", "*": "∗", "'": "′"}
 _RELATIONS = set("=<>≤≥≠≪≫≈∼≃≅≡∝∣⊥∈∉⊂→←↔↦⟶⟵⟷⇒⇐⇔⟹⟸⟺")
-_BINARY = set("+−±∓")  # or, behind an opening or another operator, the sign of what follows
+_BINARY = set("+−±∓")  # after an opening bracket or another operator it is a unary sign
 _OPENING = _RELATIONS | _BINARY | set("([{⟨⌊⌈,;:·×÷∗/")
 _SPACES = {
     ",": "0.17em", ":": "0.22em", ";": "0.28em", " ": "0.28em", "!": "0", "quad": "1em", "qquad": "2em",
@@ -45,7 +45,7 @@ _SPACES = {
 _THIN = f"<mspace width='{_SPACES[',']}'></mspace>"
 _LIMITS = {"min", "max", "lim", "sup", "inf", "det"}
 _FUNCTIONS = _LIMITS | {"log", "ln", "exp", "sin", "cos", "tan", "arg"}
-_BRACKET = re.compile(r"[(\[]|\\(left|[bB]igg?[lrm]?)$")  # no space between it and the function before
+_BRACKET = re.compile(r"[(\[]|\\(left|[bB]igg?[lrm]?)$")  # no space between a function's name and this
 _ACCENTS = {
     "bar": ("¯", "\u0304"), "overline": ("¯", "\u0304"), "hat": ("^", "\u0302"), "widehat": ("^", "\u0302"),
     "tilde": ("~", "\u0303"), "widetilde": ("~", "\u0303"), "dot": ("˙", "\u0307"),
@@ -58,28 +58,28 @@ _UPRIGHT = {"text", "mathrm", "operatorname", "textrm"}
 _BOLD = {"mathbf", "boldsymbol"}
 _STYLES = {"displaystyle": "true", "textstyle": "false"}
 _FRACTIONS = {"tfrac": "textstyle", "dfrac": "displaystyle"}
-_FRAMES = {"boxed", "underbrace", "overbrace"}  # drawn by the page's style: a browser's braces are too short
+_FRAMES = {"boxed", "underbrace", "overbrace"}  # drawn with CSS, because browsers' own braces are too short
 _STACKS = {"overset": "^", "stackrel": "^", "underset": "_"}
 _SIZES = {"big": "1.2em", "Big": "1.8em", "bigg": "2.4em", "Bigg": "3em"}
 _ALIGNED = {"aligned", "align", "align*", "split", "gathered", "gather*"}
 _FENCED = {
     "cases": ("{", ""), "pmatrix": ("(", ")"), "bmatrix": ("[", "]"), "matrix": ("", ""), "array": ("", ""),
 }  # fmt: skip
-_INDEX = re.compile(r"([_^]([^\W_]+|\([^()]*\))|/\([^/]*\)|/\w+)$")  # or a fraction, and then
-_COMPOUND = re.compile(r"^√|.[ /].")  # of several parts, so that an index would seem to be the last one's
+_INDEX = re.compile(r"([_^]([^\W_]+|\([^()]*\))|/\([^/]*\)|/\w+)$")  # ends in an index or a fraction
+_COMPOUND = re.compile(r"^√|.[ /].")  # several parts: an index would seem to belong to the last one
 _BRACKETED = re.compile(r"[(\[{][^()\[\]{}]*[)\]}]")
-_WORD = re.compile(r"[\w√∑∏]")  # a letter: a space between them, in text
+_WORD = re.compile(r"[\w√∑∏]")  # in text, a space separates such a character from an index before it
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def mathml(latex: str, block: bool = False) -> str:
-    """A formula as a `<math>` element.  ValueError for LaTeX that it doesn't know, with what that is."""
+    """A formula as a `<math>` element.  ValueError, which names the command, for LaTeX it doesn't know."""
     display = "block" if block else "inline"
     return f"<math display='{display}'>{parsed(latex).mathml}</math>"
 
 
 def parsed(latex: str) -> Formula:
-    """A formula as MathML and as text.  ValueError for LaTeX that it doesn't know, with what that is."""
+    """A formula as MathML and as text.  ValueError, which names the command, for LaTeX it doesn't know."""
     reader = _Reader(latex)
     try:
         whole = reader.row()
@@ -91,7 +91,7 @@ def parsed(latex: str) -> Formula:
 
 
 class _Reader:
-    """One pass over the tokens; each method reads one thing and returns it in both shapes."""
+    """A parser in one pass over the tokens; each method reads one construct and returns it in both forms."""
 
     def __init__(self, latex: str) -> None:
         self.source, self.at = latex, 0
@@ -99,14 +99,14 @@ class _Reader:
         self.step()
 
     def step(self) -> str:
-        """Take the next token and look one further."""
+        """Take the next token, and look ahead by one."""
         token = self.next
         match = _TOKENS.search(self.source, self.at)
         self.next, self.at = (match[0], match.end()) if match else (None, len(self.source))
         return token or ""
 
     def row(self, before: str = "(") -> Formula:
-        """Items up to what ends them, which stays; `before`, what stands to their left."""
+        """Items up to a token that ends a row, which isn't taken.  before: the item before the first."""
         parts, text = [], ""
         while self.next not in _ROW_ENDS:
             mathml, item, _ = self.item()
@@ -130,7 +130,7 @@ class _Reader:
         return Formula(inside if len(parts) == 1 else f"<mrow>{inside}</mrow>", text)
 
     def item(self) -> Formula:
-        """An atom with its scripts; a space behind the name of a function."""
+        """An atom with its scripts; after the name of a function, a space."""
         base, scripts = self.atom(), {}
         while self.next in ("_", "^"):
             if (at := self.step()) in scripts:
@@ -142,14 +142,14 @@ class _Reader:
         return Formula(f"<mrow>{whole.mathml}{_THIN}</mrow>", f"{whole.text} ")
 
     def argument(self) -> Formula:
-        """One atom; of a number, as in LaTeX, its first digit alone."""
+        """The argument of a command: one atom, or, as in LaTeX, only the first digit of a number."""
         if self.next and self.next[0].isdigit():
             self.at -= len(self.next) - 1
             self.next = self.next[0]
         return self.atom()
 
     def atom(self) -> Formula:
-        """A letter, a number, a sign, a group or a command with its arguments."""
+        """A letter, a number, a sign, a group in braces, or a command with its arguments."""
         token = self.step()
         if token == "{":
             inside = self.row()
@@ -167,7 +167,7 @@ class _Reader:
         return _sign(_TYPED.get(token, token))
 
     def command(self, name: str) -> Formula:
-        """What a backslash begins."""
+        """The command of that name, with its arguments."""
         if name in GREEK:
             return Formula(f"<mi>{GREEK[name]}</mi>", GREEK[name])
         if name in _SIGNS:
@@ -213,7 +213,7 @@ class _Reader:
         raise ValueError("\\sqrt takes no index here" if name == "sqrt" else f"\\{name} is not known here")
 
     def words(self) -> str:
-        """What stands between braces, with its spaces; without braces, one letter."""
+        """The text between braces, with its spaces; without braces, one letter."""
         if self.next != "{":
             if not self.next or not self.next.isalpha():
                 raise ValueError("words need braces")
@@ -228,27 +228,27 @@ class _Reader:
         return words
 
     def accent(self, sign: str, combining: str) -> Formula:
-        """A bar, hat or tilde over what follows."""
+        """The next argument under a bar, hat or tilde."""
         base = self.argument()
         mathml = f"<mover accent='true'>{base.mathml}<mo stretchy='false'>{sign}</mo></mover>"
         return Formula(mathml, unicodedata.normalize("NFC", base.text[:1] + combining) + base.text[1:])
 
     def fence(self, size: str = "") -> Formula:
-        """A bracket of that size, or as tall as what stands beside it; a dot is none."""
+        """A bracket of that size, or as tall as its contents; a dot stands for no bracket."""
         if self.next == ".":
             self.step()
             return Formula("", "")
         return _fence(self.atom().text, size)
 
     def fenced(self) -> Formula:
-        """From \\left to \\right."""
+        """The row from \\left to \\right with its two brackets."""
         opening, inside, end = self.fence(), self.row(), self.step()
         if end != "\\right":
             raise ValueError("\\left without its \\right")
         return _joined(opening, inside, self.fence())
 
     def environment(self, name: str) -> Formula:
-        """A table of cells, up to its \\end."""
+        """An environment as a table of cells, up to its \\end."""
         if name not in _ALIGNED and name not in _FENCED:
             raise ValueError(f"\\begin{{{name}}} is not known here")
         if name == "array":
@@ -314,6 +314,6 @@ def _scripted(base: Formula, scripts: Mapping[str, Formula]) -> Formula:
 
 
 def _tight(text: str) -> str:
-    """Text as an argument: in parentheses unless it is one word."""
+    """Text as an argument, in parentheses unless it is a single word or number."""
     text = re.sub(r" ([−+=]) ", r"\1", text)
     return text if re.fullmatch(r"[^\W_][\u0300-\u036f]?(_?\w)*|\d[\d.,]*|∗|′", text) else f"({text})"

@@ -1,6 +1,6 @@
-"""The little Markdown in which exercises are written, as HTML with MathML and as plain text.
+"""Converts the simple Markdown of exercises to HTML with MathML, and to plain text.
 
-JupyterLab typesets what stands in cells and their outputs.  A widget's page and a text have to do without.
+JupyterLab renders Markdown in cells and outputs itself, but not inside widgets or in text.
 """
 
 import html
@@ -14,34 +14,35 @@ from mistune import BlockParser, BlockState, HTMLRenderer, InlineParser, InlineS
 from .latex import mathml, parsed
 
 FORMULAS = re.compile(r"\$\$.+?\$\$|\$[^$\n]+?\$", re.S)
-_BLOCKS = ["fenced_code", "list", "blank_line"]  # of mistune's; what is none of them is a paragraph
+_BLOCKS = ["fenced_code", "list", "blank_line"]  # of mistune's; everything else is a paragraph
 _KEPT = {
     "formula": f"(?s:{FORMULAS.pattern})",
     "code": r"(?s:```.*?```)|`[^`\n]+`",
-    "sign": r"(?<=\w)[*_](?=\w)",  # itself, as in a*b*c
+    "sign": r"(?<=\w)[*_](?=\w)",  # kept as it is, as in a*b*c
 }
 
 
 def markup(text: str) -> str:
-    """A little Markdown as HTML: paragraphs, lists, fenced code, and what `inline` knows."""
+    """Simple Markdown as HTML: paragraphs, lists, fenced code, and what `inline` knows."""
     return str(_page()(text.strip()))
 
 
 def inline(text: str, math: Callable[[str], str] | None = None) -> str:
     """One line as HTML: bold, emphasis, code and formulas; everything else is escaped.
 
-    math: what to make of a formula with its dollars, MathML if None; html.escape where the page typesets it.
+    math: how to convert a formula, given with its dollars; to MathML if None.  Use html.escape if the page
+    typesets formulas itself.
     """
     return _Page(math or _math).render_tokens(_spans()(text, {}), BlockState())
 
 
 def plain(text: str) -> str:
-    """The same Markdown as text: formulas in Unicode, no stars; code keeps its backticks."""
+    """The same Markdown as plain text: formulas in Unicode, no asterisks; code keeps its backticks."""
     return "".join(map(_said, _spans()(text.strip(), {})))
 
 
 class _Page(HTMLRenderer):
-    """Tokens as HTML; what isn't made here is escaped."""
+    """Renders tokens as HTML; any HTML in the text is escaped."""
 
     def __init__(self, math: Callable[[str], str]) -> None:
         super().__init__(escape=True)
@@ -66,7 +67,7 @@ def _page() -> Markdown:
 @cache
 def _spans() -> InlineParser:
     parser = InlineParser()
-    parser.rules = ["emphasis"]  # mistune's alone, and ours
+    parser.rules = ["emphasis"]  # the only one of mistune's, beside ours
     for kind, pattern in _KEPT.items():
         parser.register(kind, pattern, _keep, before="emphasis")
     return parser
@@ -78,7 +79,7 @@ def _keep(parser: InlineParser, match: re.Match[str], state: InlineState) -> int
 
 
 def _math(span: str) -> str:
-    """A formula as MathML, or its source if it isn't understood; data-tex keeps it for who can do better."""
+    """A formula as MathML, or its source if it can't be parsed; data-tex keeps the source for MathJax."""
     source = span.strip("$").strip()
     try:
         shown = mathml(source, span.startswith("$$"))
@@ -88,7 +89,7 @@ def _math(span: str) -> str:
 
 
 def _said(token: dict[str, Any]) -> str:
-    """A token of `_spans` as text."""
+    """A token of `_spans` as plain text."""
     if "children" in token:
         return "".join(map(_said, token["children"]))
     raw: str = token["raw"]
