@@ -1,7 +1,7 @@
-"""The bank: every exercise of the course, by its id, lesson.number.
+"""The bank: a mapping from ids ("03.4": lesson and number) to the exercises of the course.
 
-An author adds one to its lesson's list, with its likely mistakes; the tests find it there.  A number that the
-library knows has a place in the text, such as ⟨noise_500:.3f⟩; see `words`.
+An author adds an exercise to its lesson's list, with its likely mistakes; the tests find it there.  Numbers
+that the library can compute are placeholders in the text, such as ⟨noise_500:.3f⟩; see `words`.
 """
 
 import difflib
@@ -20,7 +20,7 @@ bank: Mapping[str, Exercise] = MappingProxyType(
 
 
 def find(id: str) -> Exercise:
-    """The exercise of that id, such as "03.4".  ValueError, with the ids nearest to it, if there is none."""
+    """The exercise of that id, such as "03.4".  ValueError, with the most similar ids, if there is none."""
     if isinstance(id, str) and id in bank:
         return bank[id]
     near = difflib.get_close_matches(str(id)[:20], bank, n=4, cutoff=0.3) or list(bank)[:4]

@@ -1,4 +1,4 @@
-"""Inputs on which a student's function is held against the library's: small, fixed, float64."""
+"""Inputs on which a student's function is compared with the library's: small, fixed, float64."""
 
 import math
 
@@ -14,10 +14,10 @@ SCHEDULE = linear()
 
 
 class TwoModes(nn.Module):
-    """E[eps | x_t] for entries that are -1 or 1, with chances 0.3 and 0.7, give or take 0.1."""
+    """E[eps | x_t] for entries of the mixture 0.3 N(-1, 0.1^2) + 0.7 N(1, 0.1^2)."""
 
     def forward(self, xt: Tensor, t: Tensor) -> Tensor:
-        """The best estimate of the noise that there is: (B, D).  xt: (B, D); t: (B,)."""
+        """The best possible estimate of the noise: (B, D).  xt: (B, D); t: (B,)."""
         signal, noise = SCHEDULE.level(t, xt)
         spread = noise**2 + 0.01 * signal**2  # the variance of x_t in each mode
         mode = torch.tanh(signal * xt / spread + 0.5 * math.log(0.7 / 0.3))  # -1 .. 1
@@ -35,7 +35,7 @@ def one(value: float) -> Tensor:
 
 
 def draw(seed: int, *shape: int) -> Tensor:
-    """Standard normal numbers that are always the same."""
+    """Standard normal numbers from a fixed seed."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
@@ -45,7 +45,10 @@ def levels(*times: int) -> Level:
 
 
 def steps(names: str, values: tuple[float, ...], noise: str = "") -> list[Case]:
-    """Cases for (a, b, s, t) or, with `noise`, (a, b, s, t, noise), on the steps t-1 <- t."""
+    """Cases for (a, b, s, t) or, with `noise`, (a, b, s, t, noise), on steps from t to t-1.
+
+    names: of a and b, "a b"; values: of a, b and the noise.
+    """
     said = ", ".join(f"{n} = {v:g}" for n, v in zip([*names.split(), noise], values, strict=False))
 
     def case(text: str, data: list[Tensor], s: Level, t: Level) -> Case:

@@ -1,4 +1,4 @@
-"""Start here: one easy exercise of each kind, to see how they answer."""
+"""Start here: one easy exercise of each kind, to see how they work."""
 
 import torch
 from torch import Tensor

@@ -99,7 +99,7 @@ def _interleaved(out: Tensor, shape: tuple[int, ...]) -> Gaussian:
 
 
 NUMBERS = {
-    "known_100": 0.5 * math.log(1 + 0.25 * LINEAR.snr[100]),  # nats about a number of variance 1/4
+    "known_100": 0.5 * math.log(1 + 0.25 * LINEAR.snr[100]),  # nats; for data of variance 1/4
     "known_500": 0.5 * math.log(1 + 0.25 * LINEAR.snr[500]),
     "log_p": -0.25 - 0.5 * math.log(4 * math.pi),
     "lazy": -1 - 0.5 * math.log(2 * math.pi),

@@ -109,14 +109,14 @@ def _ones(x0: Tensor, xt: Tensor, s: Level, t: Level) -> Gaussian:
 def _weighed(schedule: Schedule) -> tuple[float, float]:
     """The bound and the exact -log p, in nats, averaged over N(0.3, 0.5^2): `weigh` of the lesson."""
     world, noise = gaussian(schedule, 0.3, 0.5), torch.tensor([[-1.0], [1], [-1], [1]], dtype=torch.float64)
-    data = 0.3 + 0.5 * noise.sort(0).values  # with the noise, four points whose averages are exact
+    data = 0.3 + 0.5 * noise.sort(0).values  # four points that average quadratics in data and noise exactly
     mean, var = law(world, rule=ancestral_beta)
     exact = -Gaussian(mean, var + schedule.betas[1]).log_prob(data)
     return bound(terms(world, data, eps=noise)).total.mean().item(), exact.mean().item()
 
 
 def _trajectories(v: float) -> Tensor:
-    """KL(q(x_{0:T}) || p(x_{0:T})) for data of variance v and mean 1, the best network and beta_tilde."""
+    """KL(q(x_{0:T}) || p(x_{0:T})) for data N(1, v), with the best network and variances beta_tilde."""
     t = torch.arange(2, 1001)
     like = torch.zeros(999, 1, dtype=torch.float64)
     left = v / (1 + v * LINEAR.snr)  # Var(x_0 | x_t)
@@ -133,7 +133,7 @@ def _reconstructed() -> Tensor:
 
 
 def _rest(t: int) -> Tensor:
-    """What is left of L_{t-1} where the network is right and the variances are beta_tilde and beta."""
+    """L_{t-1} if the network is right and the variances are beta_tilde (of q) and beta (of p)."""
     return divergence(one(0), one(0), one(0), LINEAR.level(t - 1), LINEAR.level(t))
 
 
@@ -145,7 +145,7 @@ BEFORE, NOW, SHORT = LINEAR.level(499), LINEAR.level(500), linear(100)
 BOUND, EXACT = _weighed(linear(10, 1e-3, 0.6))
 BOUND_10, EXACT_10 = _weighed(linear(10))
 ENTROPY = 0.5 * math.log(2 * math.pi * math.e * 0.25)
-TOLD = 1 + 0.25 * LINEAR.snr  # of data of variance 1/4: half its logarithm is what x_t tells of x_0
+TOLD = 1 + 0.25 * LINEAR.snr  # for data of variance 1/4: half its log is the information in x_t
 
 NUMBERS = {
     "over_q": _reconstructed(),

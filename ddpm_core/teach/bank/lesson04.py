@@ -124,7 +124,7 @@ def _loss_norm(denoiser: Denoiser, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor
 
 
 def _mixed(signal: Table, noise: Table) -> Loss:
-    """The loss with x_t mixed by other tables."""
+    """The loss with x_t mixed with other factors: signal(schedule) x_0 + noise(schedule) eps."""
 
     def loss(denoiser: Denoiser, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         a, b = (table(denoiser.schedule)[t][:, None] for table in (signal, noise))
@@ -134,7 +134,7 @@ def _mixed(signal: Table, noise: Table) -> Loss:
 
 
 def _compared(how: Callable[[Tensor], Tensor], target: Callable[..., Tensor]) -> Loss:
-    """The loss with another target(x0, eps, xt, level), or with the gap measured in another way."""
+    """The loss how(target - output) with another target(x0, eps, xt, level), or another measure."""
 
     def loss(denoiser: Denoiser, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         level = denoiser.schedule.level(t, x0)

@@ -1,4 +1,4 @@
-"""Sampling: the step back, its noise, and how many there are."""
+"""Sampling: the reverse step, its noise, and the number of steps."""
 
 from torch import Tensor
 

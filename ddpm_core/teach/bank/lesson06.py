@@ -1,4 +1,4 @@
-"""Information and compression: bits, rate and distortion, and what a shared source of noise is good for."""
+"""Information and compression: bits, rate and distortion, and the use of a shared source of noise."""
 
 import math
 

@@ -1,8 +1,8 @@
-"""Numbers in the bank's words: ⟨noise_500:.3f⟩ stands for what the library computes, with three decimals.
+"""Fills numbers into the bank's texts: ⟨noise_500:.3f⟩ becomes what the library computes, to three decimals.
 
-A name is one of the lesson's NUMBERS, or a quantity of linear(1000) at a time, with root_ before it its root.
-`answer` is the answer of an exercise that asks for a number, `example` that of a mistake.  Digits are as in
-Python's formats.
+A placeholder names one of the lesson's NUMBERS, or a quantity of linear(1000) at a time; the prefix root_
+takes the square root.  `answer` is the answer of an exercise that asks for a number, `example` that of a
+mistake.  After the colon stands a Python format, "g" by default.
 """
 
 import re
@@ -33,7 +33,7 @@ QUANTITIES: Mapping[str, Callable[[int], Any]] = {
 
 
 def filled(exercise: Exercise, numbers: Mapping[str, Any]) -> Exercise:
-    """The exercise with its numbers in their places.  KeyError for a name that means none."""
+    """The exercise with its placeholders filled in.  KeyError for an unknown name."""
     known = {"answer": getattr(exercise, "answer", None), **numbers}
 
     def worded(part: Any) -> Any:
@@ -51,7 +51,7 @@ def filled(exercise: Exercise, numbers: Mapping[str, Any]) -> Exercise:
 
 
 def fill(text: str, numbers: Mapping[str, Any]) -> str:
-    """The text with its numbers in their places."""
+    """The text with its placeholders filled in."""
 
     def written(place: re.Match[str]) -> str:
         digits = format(float(looked_up(place[1], numbers)), place[2] or "g")
@@ -71,7 +71,7 @@ def looked_up(name: str, numbers: Mapping[str, Any]) -> Any:
 
 
 def in_prose(digits: str) -> str:
-    """A formatted number as one writes it: −0.5, 3e-5, 60 %, 49 554."""
+    """A formatted number as written in prose: −0.5, 3e-5, 60 %, 49 554."""
     return re.sub("e([+-])0*", r"e\1", re.sub("^-", "−", digits)).replace("%", " %").replace("_", " ")
 
 
