@@ -37,10 +37,10 @@ def _move_torch(x: Tensor, score: Tensor, step: float, noise: Tensor) -> Tensor:
 
 
 def _mixes() -> list[Case]:
-    """Cases for (plain, told, strength)."""
+    """Cases for (plain, conditional, strength)."""
     return [
-        Case("plain = 0.2, told = 0.6, strength = 3", (one(0.2), one(0.6), 3.0)),
-        Case("plain = 0.2, told = 0.6, strength = 0", (one(0.2), one(0.6), 0.0)),
+        Case("plain = 0.2, conditional = 0.6, strength = 3", (one(0.2), one(0.6), 3.0)),
+        Case("plain = 0.2, conditional = 0.6, strength = 0", (one(0.2), one(0.6), 0.0)),
         Case("a batch of three (seeded), strength = 1.5", (draw(0, 3, 2), draw(1, 3, 2), 1.5)),
     ]
 
@@ -50,8 +50,8 @@ def _mix(
 ) -> Callable[..., Tensor]:
     """A sum of the two outputs, with shares that depend on the strength."""
 
-    def mix(plain: Tensor, told: Tensor, strength: float) -> Tensor:
-        return plain_share(strength) * plain + told_share(strength) * told
+    def mix(plain: Tensor, conditional: Tensor, strength: float) -> Tensor:
+        return plain_share(strength) * plain + told_share(strength) * conditional
 
     return mix
 
@@ -386,38 +386,39 @@ EXERCISES = [
     Function(
         id="07.8",
         title="Guidance in code",
-        prompt="Write `answer(plain, told, strength)`: the network's output without a label and with it, "
-        "mixed so that strength 0 is `plain`, 1 is `told`, and 2 is as far again.",
+        prompt="Write `answer(plain, conditional, strength)`: the network's output without a label and with "
+        "it, mixed so that strength 0 is `plain`, 1 is `conditional`, and 2 is as far again.",
         reference=guide,
-        names=("plain", "told", "strength"),
+        names=("plain", "conditional", "strength"),
         cases=_mixes(),
         also=[
             _mix(lambda w: 1 - w, lambda w: w),
-            lambda plain, told, strength: told + (strength - 1) * (told - plain),
-            lambda plain, told, strength: strength * told - (strength - 1) * plain,
+            lambda plain, conditional, strength: conditional + (strength - 1) * (conditional - plain),
+            lambda plain, conditional, strength: strength * conditional - (strength - 1) * plain,
         ],
-        hints=["A straight line through two points.", "Start at `plain`. How far is it to `told`?"],
+        hints=["A straight line through two points.", "Start at `plain`. How far is it to `conditional`?"],
         mistakes=[
             Mistake(
                 "the paper's w",
-                "That is the formula with the paper's w, which counts from `told`: w = 0 is `told`. The "
+                "That is the formula with the paper's w, which counts from `conditional`: w = 0 is "
+                "`conditional`. The "
                 "strength here is w + 1.",
                 _mix(lambda w: -w, lambda w: 1 + w),
             ),
             Mistake(
                 "turned round",
-                "The label pushes the wrong way: told − plain is the way towards it.",
+                "The label pushes the wrong way: conditional − plain is the way towards it.",
                 _mix(lambda w: 1 + w, lambda w: -w),
             ),
             Mistake(
                 "a sum",
-                "plain + strength · told grows with the strength whatever the label says. Only the "
+                "plain + strength · conditional grows with the strength whatever the label says. Only the "
                 "difference is the label's.",
                 _mix(lambda w: 1.0, lambda w: w),
             ),
             Mistake(
-                "told alone",
-                "strength · told is another scale, not another direction; `plain` has no part in it.",
+                "conditional alone",
+                "strength · conditional is another scale, not another direction; `plain` has no part in it.",
                 _mix(lambda w: 0.0, lambda w: w),
             ),
             Mistake(
@@ -426,12 +427,14 @@ EXERCISES = [
                 _mix(lambda w: -w, lambda w: w),
             ),
             Mistake(
-                "exchanged", "`plain` and `told` have changed places.", _mix(lambda w: w, lambda w: 1 - w)
+                "exchanged",
+                "`plain` and `conditional` have changed places.",
+                _mix(lambda w: w, lambda w: 1 - w),
             ),
             Mistake(
                 "clipped",
-                "At strength 3 you return `told`: past 1 the line goes on.",
-                lambda plain, told, strength: plain + min(strength, 1.0) * (told - plain),
+                "At strength 3 you return `conditional`: past 1 the line goes on.",
+                lambda plain, conditional, strength: plain + min(strength, 1.0) * (conditional - plain),
             ),
         ],
         worked="A straight line through the two outputs:",
