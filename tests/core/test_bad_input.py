@@ -1,4 +1,4 @@
-"""Every bad input is told what came and what was expected, before any time is spent."""
+"""Every bad input raises an error that says what was received and what was expected, before any work."""
 
 import re
 
@@ -34,7 +34,7 @@ S = linear(50)
 
 
 class Net(torch.nn.Module):
-    """A network that says when it is asked."""
+    """A network that counts its calls."""
 
     def __init__(self, shape=lambda x: x):
         super().__init__()
@@ -289,7 +289,7 @@ SHAPES = {
 
 
 def doors(denoiser, x):
-    """All the ways in which data come to a network."""
+    """All the functions through which data reach a network."""
     return (
         lambda: train(denoiser, x, images=9),
         lambda: denoiser.loss(x, t4, x),

@@ -202,7 +202,7 @@ def test_what_ships_is_named_and_loads():
 
 
 def test_the_mnist_weights_write_the_digit_that_is_asked_for():
-    """Forty digits in 25 steps, and a judge that reads 99.5 % of real ones."""
+    """Forty digits sampled in 25 steps, and a classifier that is right about 99.5 % of real ones."""
     denoiser, judge = checkpoints.pretrained("mnist"), classifier("mnist")
     labels = torch.arange(40) % 10
     g = torch.Generator().manual_seed(0)

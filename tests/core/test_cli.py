@@ -11,7 +11,7 @@ from ddpm_core.__main__ import main
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A folder with a model that was trained for a moment."""
+    """A folder with a model that was trained for a few steps."""
     out = tmp_path_factory.mktemp("runs") / "digits é"
     assert main(["train", "--data", "digits", "--images", "256", "--seed", "1", "--out", str(out)]) == 0
     assert [p.name for p in out.iterdir()] == ["model.safetensors"]
@@ -275,7 +275,7 @@ def test_guidance_is_none_at_1_and_needs_a_label(tmp_path, capsys):
 
 
 def test_evaluate_calibrates_on_training_pictures_alone(run, capsys, monkeypatch):
-    """What is measured never sees the test pictures, and the printed bound is the calibrated one."""
+    """Calibration never sees the test pictures, and the printed bound is the calibrated one."""
     from ddpm_core import __main__ as cli
     from ddpm_core import digits, elbo
 

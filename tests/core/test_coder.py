@@ -1,4 +1,4 @@
-"""The coder keeps its word: the choice has the right law, a file holds it, and nothing else passes."""
+"""The coder: choices have the right distribution, files preserve them, and anything else is refused."""
 
 import math
 import random
@@ -27,7 +27,7 @@ def denoiser():
 
 @pytest.fixture(scope="module")
 def coder(denoiser):
-    """A small one: 2**10 candidates a step, far from the end."""
+    """A small coder: 2**10 candidates a step, and it stops far from t = 0."""
     return Coder.fit(denoiser, digits()[0].images[:100], 5, 250, depth=10, seed=3)
 
 
@@ -62,13 +62,13 @@ def test_the_noise_is_normal_and_each_row_can_be_had_alone():
 
 
 def test_the_noise_is_the_same_for_ever():
-    """Pinned: a change here, and no file ever written can be read."""
+    """Fixed values: if they change, files that were written before can't be read any more."""
     told = normals(0, 0, torch.tensor([0, 1, 70_000]), torch.Size([2]))
     assert (told * 2**14).tolist() == [[35855.0, -2100.0], [-4888.0, 26677.0], [-10997.0, 20651.0]]
 
 
 def chosen(q, seeds, count):
-    """What is chosen for q from N(0, 1), with fresh noise for each seed: samples and rows."""
+    """The choices for N(*q) among candidates from N(0, 1), with new noise for each seed: samples, rows."""
     mean = torch.full((1, 1), q[0]).double()
     p = Gaussian(torch.zeros(1, 1).double(), torch.ones(1, 1).double())
     rows = torch.cat([choose(Gaussian(mean, q[1]), p, seed, 0, count) for seed in range(seeds)])
@@ -98,7 +98,7 @@ def test_where_nothing_is_to_be_told_the_first_row_will_do():
 
 
 def test_the_choice_is_for_each_example_its_own():
-    """A batch of two, in two numbers with variances of their own, is two choices."""
+    """For a batch of two, in two dimensions with different variances, the choices are those made alone."""
     q = Gaussian(normal(2, 2), 0.3)
     p = Gaussian(normal(2, 2, seed=1), torch.tensor([[0.5, 2.0]]).double())
     both = choose(q, p, 4, 1, 5000)
@@ -168,7 +168,7 @@ def test_a_file_holds_what_was_chosen_and_every_bit_is_counted(coder, pictures, 
 
 
 def test_it_tells_about_the_picture_and_more_with_every_step(coder, pictures):
-    """Nearer to the picture than the mean digit, and nearer the more is sent; for about KL bits a step."""
+    """The result is closer to the picture than the mean digit, and each step of about KL bits improves it."""
     x0 = digits()[1].images[:40]
     rows, nats = coder.choose(x0)
     errors = [((coder.show(rows[:, :k]) - x0) ** 2).mean() for k in range(1, rows.shape[1] + 1)]
@@ -347,7 +347,7 @@ def test_bad_input_is_told(coder, denoiser, pictures):
 
 
 def test_every_block_of_rows_is_searched():
-    """Where all candidates are too near to 0 the furthest will do, and any row may hold it."""
+    """If all candidates are too close to 0, the furthest one is chosen, which may be in any row."""
     q, p = Gaussian(torch.full((1, 1), 8.0), 1e-4), Gaussian(torch.zeros(1, 1), torch.ones(1, 1))
     rows = torch.cat([choose(q, p, seed, 0, 2500) for seed in range(500)])
     assert rows.max() < 2500
@@ -355,7 +355,7 @@ def test_every_block_of_rows_is_searched():
         share, told = ((rows >= first) & (rows < last)).double().mean(), (last - first) / 2500
         assert abs(share - told) < 4 * (told * (1 - told) / 500) ** 0.5
     few = torch.cat([choose(q, p, seed, 0, 1500) for seed in range(100)])
-    same = rows[:100] < 1500  # what is best of all is best of fewer
+    same = rows[:100] < 1500  # the best of all rows is also the best of the first ones
     assert torch.equal(few[same], rows[:100][same])
 
 
@@ -363,7 +363,7 @@ WORLD = GaussianWorld(cosine(200), 0.1, 0.04)
 
 
 def asked(t, s):
-    """In that world x_s given x_t is a Gaussian: its variance, and bits to tell q(x_s | x_t, x_0) from it."""
+    """In that world q(x_s | x_t) is Gaussian: its variance, and KL(q(x_s | x_t, x_0) || it) in bits."""
     abar = WORLD.schedule.abar
     wide = lambda k: (0.04 * abar[k] + 1 - abar[k]).item()  # of x_k  # noqa: E731
     jump = 1 - (abar[t] / abar[s]).item()
@@ -392,7 +392,7 @@ class Knowing(torch.nn.Module):
 
 
 def test_a_step_costs_what_the_bound_asks_and_leaves_the_error_that_is_left():
-    """Pictures of four numbers each, over many noises, for all that walk together share one."""
+    """Pictures of four numbers, with many seeds, because pictures coded together share their noise."""
     times, denoiser = [200, 24, 14, 9], Denoiser(Knowing(), WORLD.schedule, X0())
     true, bits = zip(*(asked(t, s) for t, s in pairwise(times)), strict=True)
     var = torch.tensor(true)[:, None, None, None].expand(3, 1, 2, 2)
@@ -411,4 +411,4 @@ def test_a_step_costs_what_the_bound_asks_and_leaves_the_error_that_is_left():
     abar = WORLD.schedule.abar[9].item()
     bayes = 0.04 * (1 - abar) / (0.04 * abar + 1 - abar)
     assert abs(errors.mean() - bayes) < 4 * errors.std() / 80**0.5
-    assert asks.std(0).max() / 80**0.5 < 0.1  # bits: sharp enough to tell
+    assert asks.std(0).max() / 80**0.5 < 0.1  # bits: precise enough for the test to mean something

@@ -71,7 +71,7 @@ def test_mnist_is_read_from_the_folder_that_DDPM_DATA_names(small_mnist):
     assert train.images[0, 0, 0, 1] == pytest.approx(1 / 127.5 - 1)
     packed = small_mnist / IMAGES
     packed.with_suffix("").write_bytes(gzip.decompress(packed.read_bytes()))
-    packed.unlink()  # unpacked files serve as well, in a subfolder too
+    packed.unlink()  # uncompressed files work as well, also in a subfolder
     (small_mnist / "mnist").mkdir()
     packed.with_suffix("").rename(small_mnist / "mnist" / packed.stem)
     assert torch.equal(mnist()[0].images, train.images)
@@ -109,4 +109,4 @@ def test_the_real_mnist(monkeypatch):
     assert train.images.shape == (60_000, 1, 28, 28)
     assert test.labels.bincount().tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     sums = {hashlib.sha256(path.read_bytes()).hexdigest() for path in REAL.glob("*.gz")}
-    assert len(sums & set(MNIST.values())) >= 3  # the training images there were packed anew
+    assert len(sums & set(MNIST.values())) >= 3  # there the training images were compressed again

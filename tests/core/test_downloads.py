@@ -1,4 +1,4 @@
-"""Mirrors that fail: nothing wrong is kept, each is told, and the error says what else to do."""
+"""Mirrors that fail: no wrong file is kept, and the error lists each mirror and says what to do instead."""
 
 import contextlib
 import gzip
@@ -43,7 +43,7 @@ def stall(answer):
 
 
 def meet(answer):
-    answer.server.pair.wait(60)  # until another has asked as well
+    answer.server.pair.wait(60)  # until the other process has sent its request too
     good(answer)
 
 
@@ -62,7 +62,7 @@ ANSWERS = {
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
-        with contextlib.suppress(OSError):  # the other side has seen enough
+        with contextlib.suppress(OSError):  # the client has closed the connection
             ANSWERS[self.path.split("/")[1].replace("%20", " ")](self)
 
     def log_message(self, *args):
@@ -85,7 +85,7 @@ def server(monkeypatch):
 
 @pytest.fixture
 def mirrors(server, monkeypatch):
-    """A function that sets the mirrors, each by the way it answers."""
+    """A function that sets the mirrors, each given by the way it answers."""
 
     def set_to(*kinds):
         hosts = tuple(f"http://127.0.0.1:{server.server_port}/{kind}/" for kind in kinds)
@@ -165,7 +165,7 @@ for k in range(int(rounds)):
 
 @pytest.mark.slow
 def test_two_processes_that_download_at_once_end_with_one_good_copy(mirrors, tmp_path):
-    """The server answers neither before both have asked."""
+    """The server answers only when both have sent their requests."""
     (mirror,), rounds = mirrors("meet"), often(5, 100)
     command = [sys.executable, "-c", LOADER, mirror, data.MNIST[NAME], str(tmp_path), str(rounds)]
     both = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(2)]
@@ -181,7 +181,7 @@ def test_two_processes_that_download_at_once_end_with_one_good_copy(mirrors, tmp
 def test_mnist_is_downloaded_once_and_a_damaged_copy_says_how_to_get_another(
     server, mirrors, tmp_path, monkeypatch, installed
 ):
-    """The whole way, with small files in place of the real ones; where to depends on the installation."""
+    """From `mnist()` to the files, small ones instead of the real; the folder depends on the installation."""
     server.files = {
         name: gzip.compress(idx(3, 28, 28) if "images" in name else idx(3)) for name in data.MNIST
     }

@@ -42,7 +42,7 @@ POINTS = torch.tensor([[-1.0], [1.0]]).double()  # two points with the mean and 
 
 
 def exactly(world, m, sd, **how):
-    """The bound averaged over N(m, sd^2) and eps, exactly: what is quadratic needs two points for each."""
+    """The bound averaged exactly over N(m, sd^2) and eps: for quadratics, two points of each suffice."""
     x0, eps = m + sd * POINTS.repeat(2, 1), POINTS.repeat_interleave(2, 0)
     return bound(terms(world, x0, eps=eps, **how))
 
@@ -52,7 +52,7 @@ def exactly(world, m, sd, **how):
     [(posterior_beta, None, 0.7269), (posterior, "beta-tilde_2", 1.2957)],
 )
 def test_the_published_gaussian_world(reverse, first, told):
-    """N(0.3, 0.5^2), T = 1000, linear: 0.7269 and 1.2957 nats, found elsewhere from a dense joint law."""
+    """N(0.3, 0.5^2), T = 1000, linear: 0.7269 and 1.2957 nats, computed elsewhere from the joint Gaussian."""
     schedule = linear()
     var = None if first is None else posterior(1.0, 1.0, schedule.at(1), schedule.at(2)).var
     found = exactly(gaussian(schedule, 0.3, 0.5), 0.3, 0.5, reverse=reverse, first=var)
@@ -141,7 +141,7 @@ def test_a_shorter_chain_is_the_chain_of_its_own_schedule():
 @pytest.mark.parametrize("prediction", PREDICTIONS.values(), ids=PREDICTIONS)
 @pytest.mark.parametrize("reverse", [posterior, posterior_beta])
 def test_weight_times_squared_error_is_the_divergence(prediction, reverse):
-    """What L_{t-1} holds of the estimate is weight * ||target - output||^2, whatever the output means."""
+    """The part of L_{t-1} with the estimate is weight * ||target - output||^2, whatever the output means."""
     schedule = cosine(100)
     s, t = pairs(100, 32)
     x0, eps, error = normal(32, 2), normal(32, 2, seed=1), normal(32, 2, seed=2)
@@ -224,7 +224,7 @@ def test_errors_are_measured_on_something():
 
 
 def test_a_law_with_its_last_step_is_what_the_bound_bounds():
-    """One Gaussian, T = 3: the exact likelihood by the closed law, and the bound below it."""
+    """One Gaussian, T = 3: the exact likelihood from the sampler's distribution, and the bound below it."""
     schedule = from_betas(torch.tensor([0.1, 0.3, 0.6]))
     world = gaussian(schedule, 0.3, 0.5)
     told = law(world, rule=ancestral_beta)
@@ -236,7 +236,7 @@ def test_a_law_with_its_last_step_is_what_the_bound_bounds():
 
 @pytest.mark.parametrize("reverse", [posterior_beta, "calibrated"])
 def test_the_split_bound_is_the_ratio_of_two_walks(reverse):
-    """E log q(x_1..x_T | x_0) / p(x_0..x_T) along walks that are sampled step by step, by torch's normals."""
+    """E log q(x_1..x_T | x_0) / p(x_0..x_T) along chains that are sampled with torch's own normals."""
     schedule, g = linear(8, 1e-2, 0.4), torch.Generator().manual_seed(0)
     world = Mixture(schedule, torch.tensor([[-1.0], [1.0]]).double(), 0.01, torch.tensor([0.3, 0.7]))
     if reverse == "calibrated":
@@ -257,7 +257,7 @@ def test_the_split_bound_is_the_ratio_of_two_walks(reverse):
     split = bound(terms(world, x0, reverse=reverse, generator=g)).total
     gap = split.mean() - ratio.mean()
     assert gap.abs() < 4 * (split.var() / len(x0) + ratio.var() / len(x0)) ** 0.5
-    assert ratio.std() / len(x0) ** 0.5 < 0.01  # nats: sharp enough to tell
+    assert ratio.std() / len(x0) ** 0.5 < 0.01  # nats: precise enough for the test to mean something
 
 
 @pytest.fixture
@@ -268,7 +268,7 @@ def four_points(monkeypatch):
 
 @pytest.mark.parametrize("T", [1, 2, 10, 100])
 def test_calibrated_the_bound_is_the_entropy_at_any_number_of_steps(T, four_points):
-    """For one Gaussian the true reverse step is a Gaussian: nothing is given away but the prior's KL."""
+    """For one Gaussian the true reverse step is a Gaussian, so the only loss is the prior's KL."""
     schedule, m, sd = linear(T, 1e-3, 0.3), 0.3, 0.5
     world = gaussian(schedule, m, sd)
     reverse = Calibrated(world, m + sd * POINTS.repeat(2, 1), schedule.times())
@@ -283,7 +283,7 @@ def test_calibrated_the_bound_is_the_entropy_at_any_number_of_steps(T, four_poin
 
 
 def test_a_calibrated_sampler_has_the_law_of_the_data(four_points):
-    """In five steps, where the paper's two are far off; the last step's own variance is left out of it."""
+    """In five steps, with which the paper's two variances are far off.  The last step adds no noise."""
     world, times = gaussian(linear(), 0.3, 0.5), [1000, 500, 250, 100, 30, 0]
     calibrated = Calibrated(world, 0.3 + 0.5 * POINTS.repeat(2, 1), times)
     made = law(world, times, calibrated.step)
@@ -294,7 +294,7 @@ def test_a_calibrated_sampler_has_the_law_of_the_data(four_points):
 
 
 def test_no_other_variance_suits_the_network_better():
-    """Each number of each step wants its own: 15 % more or less costs nats, on the very data."""
+    """15 % more or less for any number at any step worsens the bound on the data used for calibration."""
     torch.manual_seed(0)
     schedule, times = linear(12, 1e-2, 0.3), [12, 7, 3, 0]
     net = MLP(d=3, width=8)
@@ -337,7 +337,7 @@ class Half:
 
 
 def test_no_number_is_held_for_sure():
-    """A pixel that was never missed in N examples is given a share of 1 / (N + 1) of the average error."""
+    """A pixel that was always right in N examples still gets 1 / (N + 1) of the average error."""
     x0 = torch.tensor([[1.0, 1.0], [-1.0, 2.0], [0.5, 3.0]]).double()
     found = error(Half(x0), x0, 3, normal(3, 2))
     squares = torch.tensor([1.0, 4.0, 9.0]).double()
@@ -347,7 +347,7 @@ def test_no_number_is_held_for_sure():
 
 
 def test_calibration_pays_on_new_digits():
-    """Measured on training digits, weighed on others: fewer bits than with either of the paper's choices."""
+    """Calibrated on training digits, tested on others: fewer bits than with the paper's two variances."""
     (train, test), denoiser = digits(), pretrained("digits")
     times, x0 = bound_times(denoiser.schedule, 17, 6), test.images[:60]
     reverse = Calibrated(denoiser, train.images[:300], times, torch.Generator().manual_seed(1))

@@ -47,7 +47,7 @@ def test_one_gaussian_is_the_textbooks():
 
 
 def test_points_are_a_softmax_over_distances():
-    """A data set as a world: weights fall off with the squared distance, and at small t the nearest wins."""
+    """A data set as a world: weights decrease with the squared distance; at small t the nearest dominates."""
     points = digits()[0].images[:40].double()
     world = Mixture(SHORT, points)
     x0, level = points[:3], SHORT.level(20)
@@ -92,7 +92,7 @@ def test_the_law_is_that_of_the_samples():
 @pytest.mark.parametrize("T", [1, 2, 13, 100])
 @pytest.mark.parametrize(("reverse", "rule"), [(posterior, ancestral), (posterior_beta, ancestral_beta)])
 def test_the_likelihood_on_a_grid_is_the_closed_form(T, reverse, rule):
-    """In a world of one Gaussian the sampler's law is known: the grid must find the same density."""
+    """In a world of one Gaussian the sampler's distribution is known: the grid must give the same density."""
     world, x0 = gaussian(linear(T, 1e-3, 0.3), 0.3, 0.5), torch.tensor([[-1.0], [0.3], [0.9]]).double()
     told = law(world, rule=rule)
     density = type(told)(told.mean, told.var + 0.01).log_prob(x0)
@@ -140,7 +140,7 @@ def test_nothing_to_ask_is_answered_with_nothing():
 
 
 def test_float32_is_no_excuse_for_a_wrong_density():
-    """Points far from 0 and near each other, hardly noised: large squares that differ by little."""
+    """Points far from 0 and close together, with little noise: large squares with small differences."""
     means = torch.tensor([[30.0, 30.0], [30.02, 30.0]])
     rough, fine = Mixture(linear(1000), means), Mixture(linear(1000), means.double())
     signal = linear(1000).at(1).signal
@@ -163,7 +163,7 @@ SPACE = Mixture(
 
 @pytest.mark.parametrize("t", [0, 5, 50])
 def test_a_density_in_the_plane_integrates_to_one(t):
-    """Three components of unequal width: each brings its own normalising constant, once a dimension."""
+    """Three components of unequal variance: each has its own normalising constant, once per dimension."""
     axis = torch.linspace(-7, 7, 281, dtype=torch.float64)
     p = PLANE.log_prob(torch.cartesian_prod(axis, axis), t).exp()
     close(p.sum() * 0.05**2, 1, 1e-6)

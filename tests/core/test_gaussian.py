@@ -19,7 +19,7 @@ def test_log_prob_and_kl_are_torchs():
 
 
 def test_one_variance_counts_for_every_dimension():
-    """var as a number, or one for each example, is var written out."""
+    """var as one number, or as one for each example, gives the same as var written out."""
     mean, x, var = normal(6, 2, 3), normal(6, 2, 3, seed=1), normal(6, 1, 1, seed=2).exp()
     written = Gaussian(mean, var.expand(6, 2, 3))
     other = several(10)
@@ -64,20 +64,20 @@ def test_one_number_per_example():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize(("mean", "var"), [(0.3, 0.01), (0.9, 1e-4), (0.0, 1.0), (5.0, 1.0), (0.1, 1e-6)])
 def test_probabilities_on_the_grid_sum_to_one_and_have_a_gradient(dtype, mean, var):
-    """17 greys, narrow and wide, inside and outside: a distribution, and one that can be trained."""
+    """17 greys, narrow and wide, means inside and outside: probabilities with finite gradients."""
     greys = (torch.arange(17, dtype=dtype) / 8 - 1)[:, None]
     m = torch.full_like(greys, mean, requires_grad=True)
     v = torch.tensor(var, dtype=dtype, requires_grad=True)
     log_p = Gaussian(m, v).log_mass(greys, 17)
     assert log_p.exp().sum().item() == pytest.approx(1, abs=1e-6)
-    assert log_p.isfinite().all()  # ten thousand nats away is still a number
+    assert log_p.isfinite().all()  # finite even at minus ten thousand nats
     log_p.sum().backward()
     assert m.grad.isfinite().all()
     assert v.grad.isfinite()
 
 
 def test_a_probability_is_the_density_where_it_is_flat():
-    """A grey's probability is its width times the density, and the ends take all that lies beyond."""
+    """A grey's probability is its width times the density; the end greys also get the tails."""
     x = torch.tensor([[-1.0], [-0.25], [0.5], [1.0]], dtype=torch.float64)
     p = Gaussian(torch.full_like(x, 0.1), 4.0)
     width = 2 / 255
@@ -90,7 +90,7 @@ def test_a_probability_is_the_density_where_it_is_flat():
 
 
 def test_a_point_with_other_axes_than_the_mean_is_refused():
-    """torch would make (4, 4) of (4,) and (4, 1), and the sum over it would look like an answer."""
+    """torch would broadcast (4,) and (4, 1) to (4, 4), and the sum over it would look plausible."""
     g, v = Gaussian(torch.zeros(4, 1), torch.tensor(1.0)), torch.arange(4.0)
     for wrong in (lambda: g.log_prob(v), lambda: g.log_mass(v, 3), lambda: g.kl(Gaussian(v, 1.0))):
         with pytest.raises(ValueError, match=r"as many axes, got \(4,"):

@@ -33,7 +33,7 @@ def test_frechet_of_known_gaussians():
     assert frechet(a, b) == pytest.approx(1 + 4 + 0.25 + 1 + 0 + 4, abs=1e-8)
     assert frechet(a, a) == pytest.approx(0, abs=1e-8)
     assert frechet(a, b) == pytest.approx(frechet(b, a), abs=1e-8)
-    root = normal(3, 3, seed=5)  # no common axes: tr (C)^(1/2) against the general formula
+    root = normal(3, 3, seed=5)  # a covariance that isn't diagonal
     c, d = exactly(zero, root), exactly(zero, one)
     spectrum = torch.linalg.eigvalsh(root @ root.T)
     assert frechet(c, d) == pytest.approx(((spectrum.sqrt() - 1) ** 2).sum().item(), abs=1e-7)
@@ -120,9 +120,9 @@ def test_the_jackknife_of_a_mean_is_its_standard_error():
 
 
 def test_agreement_counts_neighbours_and_leaves_out_the_picture_itself():
-    x = normal(1300, 3, seed=4).reshape(1300, 3, 1, 1)  # more than are compared at once
+    x = normal(1300, 3, seed=4).reshape(1300, 3, 1, 1)  # more than one chunk
     y = torch.randint(0, 3, (1300,), generator=torch.Generator().manual_seed(0))
-    x[0] = x[1]  # a copy is a neighbour like any other
+    x[0] = x[1]  # a copy counts as a neighbour
     for k in (1, 7):
         told = agreement(x, y, k)
         for i in (0, 1, 2, 999, 1000, 1299):
@@ -141,7 +141,7 @@ def test_pictures_of_other_shapes_have_no_distance():
 
 
 def test_a_report_s_distances_are_those_of_most_pictures_and_of_the_nearest_one():
-    """A minority of wild pictures moves no median; one copy is enough for the smallest."""
+    """A minority of odd pictures doesn't move the median; a single copy makes the smallest distance 0."""
     (train, test), judge = digits(), classifier("digits")
     few, more, wild = (
         train.images[:200],
@@ -160,7 +160,7 @@ def test_a_report_s_distances_are_those_of_most_pictures_and_of_the_nearest_one(
 
 
 def test_a_report_measures_samples_and_training_data_with_one_measure():
-    """Each figure of the samples beside that of real pictures: exchanged, the figures change places."""
+    """Samples and training data are measured in the same way: exchanged, their numbers are exchanged."""
     (train, test), judge = digits(), classifier("digits")
     a, b, c = train.images[:150], train.images[150:400], test.images[:120]
     one, other = report(a, b, c, judge), report(b, a, c, judge)

@@ -9,7 +9,7 @@ from ddpm_core.nets import Up
 
 
 def woken(net: nn.Module) -> nn.Module:
-    """The net with the layers that start at 0 filled, so that everything matters."""
+    """The net with random weights in the layers that start at 0, so that every layer has an effect."""
     g = torch.Generator().manual_seed(0)
     for p in net.parameters():
         if not p.any():
@@ -80,7 +80,7 @@ def test_a_net_without_classes_refuses_labels():
 
 
 def test_a_lean_unet_does_a_third_less():
-    """Counted by hand: all of a level has its width, and nothing but 3x3 convolutions."""
+    """FLOPs counted by hand: one width for each level, and 3x3 convolutions only."""
 
     def work(lean):
         with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -97,7 +97,7 @@ def test_a_lean_unet_does_a_third_less():
 
 @pytest.mark.parametrize(("mults", "blocks"), [((1,), 1), ((3,), 1), ((1,), 3)])
 def test_a_lean_unet_takes_the_mean_with_what_was_seen_on_the_way_down(mults, blocks):
-    """Its new blocks are the identity: of a 1 that the middle adds each of them on the way up leaves half."""
+    """New blocks are the identity: if the middle adds 1, each block on the way up halves that."""
     net, x, seen = UNet(width=8, mults=mults, blocks=blocks), picture(2, 1, 6, 6), []
     nn.init.ones_(net.middle.conv2.bias)
     net.leave.register_forward_pre_hook(lambda _, args: seen.extend(args))

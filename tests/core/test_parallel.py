@@ -1,4 +1,4 @@
-"""Two processes on the CPU, as torchrun starts them, against one."""
+"""Two processes on the CPU, as torchrun starts them, compared with one."""
 
 import itertools
 import os
@@ -69,7 +69,7 @@ def close(a, b):
 
 
 def test_two_processes_take_the_steps_of_one(tmp_path):
-    """Uneven shares, and one of none: the last batch has a single row."""
+    """With uneven shares, and an empty one: the last batch has a single row."""
     (tmp_path / "worker.py").write_text(WORKER)
     torchrun(str(tmp_path / "worker.py"), str(tmp_path))
     first, second = (checkpoints.read_tensors(tmp_path / f"{rank}.safetensors")[0] for rank in (0, 1))

@@ -89,7 +89,7 @@ def test_targets_as_the_papers_print_them():
 
 @each_prediction
 def test_one_estimate_whatever_the_words(prediction):
-    """A wrong estimate of x0, told in any parametrisation, is read back as that same estimate."""
+    """A wrong estimate of x0, converted to any kind of output, is converted back to the same estimate."""
     x0, _, xt, s, now, _ = everywhere(SCHEDULES["short"])
     guess = x0 + 0.3 * normal(*x0.shape, seed=7)
     implied = (xt - now.signal * guess) / now.noise
@@ -128,12 +128,12 @@ def test_labels_are_passed_on_and_can_be_fixed():
     assert d.given(torch.tensor([1, 2, 3]))(x, t).tolist() == [[1, 1], [2, 2], [3, 3]]
     assert d.given(torch.tensor([4]))(x, 7).tolist() == [[4, 4]] * 3
     many = torch.tensor([1, 5, 9])
-    close(d(x[:1] + 0.5, many), d(x + 0.5, many))  # one picture, several times
+    close(d(x[:1] + 0.5, many), d(x + 0.5, many))  # one picture, three times t
     assert d.loss(x, t, x, torch.tensor([1, 2, 3])).tolist() == [2, 8, 18]
 
 
 class Told(torch.nn.Module):
-    """A network whose answer to a label is a tilt of its answer to none."""
+    """A network whose output depends on the label."""
 
     def __init__(self):
         super().__init__()
@@ -149,7 +149,7 @@ class Told(torch.nn.Module):
 @each_prediction
 @pytest.mark.parametrize("strength", [0, 0.4, 1, 3.0, -1])
 def test_guidance_mixes_the_estimates_as_it_mixes_the_outputs(prediction, strength):
-    """x_0's estimate is affine in the output, so u + w (c - u) of the one is u + w (c - u) of the other."""
+    """The estimate of x_0 is affine in the output, so u + w (c - u) of outputs is that of estimates."""
     d, y, x = Denoiser(Told(), linear(40), prediction), torch.tensor([0, 2, 1]), normal(3, 2)
     for t in (torch.tensor([1, 7, 40]), 1, 40):
         plain, told = d(x, t), d.given(y)(x, t)
@@ -180,7 +180,7 @@ def test_guidance_goes_with_the_networks_of_the_course():
 
 
 def parts(said):
-    """What a formula says, a number or several, as a list."""
+    """A formula's result, or several, as a list."""
     return list(said) if isinstance(said, tuple) else [said]
 
 
@@ -213,7 +213,7 @@ def test_every_formula_of_the_package_is_among_them():
 
 @pytest.mark.parametrize("name", FORMULAS)
 def test_tensors_are_treated_as_symbols_are(name):
-    """What a formula makes of numbers in a tensor is what it says in symbols, with these put in."""
+    """A formula's value for tensors is its symbolic result with the tensors' numbers substituted."""
     symbols = sp.symbols("a b c", real=True) + sp.symbols("signal_s noise_s signal_t noise_t", positive=True)
     told = parts(FORMULAS[name](*symbols[:3], Level(*symbols[3:5]), Level(*symbols[5:])))
     numbers = sp.lambdify(symbols, told, "math")
@@ -237,7 +237,7 @@ LINEAR = [name for name in FORMULAS if not name.startswith(("between", "Gaussian
 @pytest.mark.parametrize("name", LINEAR)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
 def test_in_half_precision_a_formula_errs_by_a_few_roundings(name, dtype):
-    """At neighbouring times, which levels in half precision could not tell apart: so one time has floats."""
+    """At neighbouring times, whose levels are equal in half precision: so the levels are floats."""
     schedule, data = linear(), [normal(40, 3, seed=seed).to(dtype) for seed in range(3)]
     for t in (2, 400, 700):
         levels = schedule.level(t - 1), schedule.level(t)

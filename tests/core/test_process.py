@@ -14,7 +14,7 @@ def levels(schedule, s, t, like):
 
 @each_schedule
 def test_marginals_are_one_step_kernels_composed(schedule):
-    """x_t | x_0 by carrying mean and variance through every kernel q(x_t | x_{t-1})."""
+    """q(x_t | x_0) from propagating mean and variance through every kernel q(x_t | x_{t-1})."""
     x0 = normal(3, 2)
     mean, var = x0, 0.0
     for t in range(1, schedule.T + 1):
@@ -73,7 +73,7 @@ def test_posterior_in_densities(schedule):
 
 @each_schedule
 def test_posterior_averages_back_to_the_marginal(schedule):
-    """Tower: over x_t | x_0, E mu = sqrt(abar_s) x_0, and E var + Var mu = 1 - abar_s."""
+    """Tower rule: over q(x_t | x_0), E mu = sqrt(abar_s) x_0, and E var + Var mu = 1 - abar_s."""
     s, t = pairs(schedule.T, 64, seed=5)
     x0, one = normal(64, 3, seed=6), torch.ones(64, 3).double()
     ls, lt = levels(schedule, s, t, x0)
@@ -154,7 +154,7 @@ def test_batch_is_the_stack_of_its_items_and_may_be_empty():
 
 
 def test_symbols_go_through_as_tensors_do():
-    """The library's functions on symbols are the textbook's formulas."""
+    """With symbols, the library's functions give the textbook's formulas."""
     x0, xt, xs, eps = sp.symbols("x_0 x_t x_s epsilon", real=True)
     a, b = sp.symbols("abar_s abar_t", positive=True)
     s, t = (Level(sp.sqrt(u), sp.sqrt(1 - u)) for u in (a, b))

@@ -1,4 +1,4 @@
-"""What holds for any data: any dtype, layout and batch, times of every kind; and no state is touched."""
+"""What holds for any data, of any dtype, memory layout, batch size and type of times; no state is changed."""
 
 from itertools import pairwise
 
@@ -36,7 +36,7 @@ many = settings(max_examples=often(15, 1000), deadline=None)
 
 
 class Net(torch.nn.Module):
-    """A network without weights of its own dtype, one number at a time."""
+    """A network without weights, which acts on each number separately and keeps its dtype."""
 
     def __init__(self):
         super().__init__()
@@ -70,7 +70,7 @@ LAYOUTS = [plain, sliced, turned, channels_last]
 
 @st.composite
 def batches(draw, count=3, dtypes=(torch.float32, torch.float64, torch.float16, torch.bfloat16)):
-    """`count` tensors (B, ...) of one shape and dtype, in a layout each, and times s < t, (B,) each."""
+    """`count` tensors (B, ...) of one shape and dtype, each in some memory layout, and times s < t, (B,)."""
     shape = (draw(st.sampled_from([0, 1, 2, 5])), *draw(st.sampled_from(SHAPES)))
     g = torch.Generator().manual_seed(draw(st.integers(0, 2**32)))
     dtype = draw(st.sampled_from(dtypes))
@@ -97,7 +97,7 @@ FORMULAS = {
 
 
 class Untouched:
-    """That what goes in comes out as it was, and torch's own generator too."""
+    """Context manager: fails if the given tensors or torch's own generator have changed at its end."""
 
     def __init__(self, *tensors):
         self.tensors = [(x, x.clone(), x._version, x.stride()) for x in tensors]
@@ -115,7 +115,7 @@ class Untouched:
 
 
 def bits(a, b):
-    """Equal to the last bit, NaN to NaN."""
+    """Assert equality to the last bit, with NaN equal to NaN."""
     assert a.dtype == b.dtype
     assert a.shape == b.shape
     assert torch.equal(a.isnan(), b.isnan())
@@ -128,7 +128,7 @@ def bits(a, b):
 def test_a_formula_follows_its_data(name, drawn):
     (a, b, c), s, t = drawn
     if name.startswith("Mu") or name == "kl":
-        s = t - 1  # Mu is of one step
+        s = t - 1  # Mu needs a single step
     if name == "kl":
         s, t = s.clamp(min=1), t.clamp(min=2)  # at 0 the posterior is a point
     formula, levels = FORMULAS[name], (S.level(s, a), S.level(t, a))
@@ -137,7 +137,7 @@ def test_a_formula_follows_its_data(name, drawn):
     assert out.dtype == a.dtype
     assert out.shape == a.shape
     assert out.device == a.device
-    bits(out, formula(*map(plain, (a, b, c)), *levels))  # the layout is no part of the value
+    bits(out, formula(*map(plain, (a, b, c)), *levels))  # the memory layout doesn't matter
     for i in range(len(a)):
         row = slice(i, i + 1)
         bits(out[row], formula(a[row], b[row], c[row], S.level(s[row], a[row]), S.level(t[row], a[row])))
@@ -261,7 +261,7 @@ def test_a_walk_follows_its_start_and_its_generator(rule, drawn, times, seed):
     for path in (times, np.array(times), torch.tensor(times), torch.tensor(times, dtype=torch.int16)):
         for a, b in zip(frames, walk(plain(x), path), strict=True):
             torch.testing.assert_close(a.xt, b.xt, rtol=1e-4, atol=1e-4)
-    for i in range(len(x)):  # each item walks as it would alone, on its own noise
+    for i in range(len(x)):  # each example is sampled as it would be alone
         xt = x[i : i + 1]
         for before, now in pairwise(frames):
             x0 = denoiser(xt, before.t)

@@ -33,7 +33,7 @@ each_prediction = pytest.mark.parametrize("prediction", PREDICTIONS.values(), id
 @pytest.mark.parametrize("steps", [1, 7, 60])
 @pytest.mark.parametrize("schedule", [linear(60, 1e-3, 0.3), cosine(60)], ids=["linear", "cosine"])
 def test_the_loop_has_the_law_of_its_closed_recursion(variance, steps, schedule):
-    """Data N(0.7, 0.4^2): mean and variance of many samples are those of the affine recursion."""
+    """Data N(0.7, 0.4^2): mean and variance of many samples are those of the exact affine recursion."""
     n, world = 100_000, GaussianWorld(schedule, 0.7, 0.16)
     times = schedule.times(steps)
     mean, var = world.law(times, variance)
@@ -112,7 +112,7 @@ def test_the_two_variances_differ_where_they_should():
 
 
 def test_ddim_jumps_compose_and_keep_to_the_line():
-    """With one estimate of x0 all along, t -> s -> r is t -> r, and every state keeps the same noise."""
+    """With one fixed estimate of x0, t -> s -> r equals t -> r, and every state has the same noise."""
     schedule, x0, eps = linear(), normal(3, 2), normal(3, 2, seed=1)
     t, s, r = (schedule.level(k) for k in (800, 333, 40))
     xt = q_sample(x0, eps, t)
@@ -149,7 +149,7 @@ def test_the_caller_keeps_its_grad_mode_and_its_input(rule):
 
 @pytest.mark.skipif(os.name != "posix", reason="interrupts by a timer of POSIX")
 def test_a_walk_interrupted_at_any_moment_leaves_torch_as_it_was():
-    """With gradients off nothing can be trained any more, and nothing says why."""
+    """If gradients stayed off, training would fail later, with no hint of the cause."""
     denoiser, x = Denoiser(MLP(2, 16, 1), cosine(), Eps()), torch.randn(4, 2)
     dice, stopped = random.Random(0), 0
     for _ in range(often(1500, 15_000)):
@@ -167,7 +167,7 @@ def test_a_rule_s_own_weights_leave_no_gradient_in_a_walk():
 
 
 class Kept(MLP):
-    """Looks its times up in a table that it makes at the first pass, and keeps."""
+    """A network that caches a table of times at its first pass."""
 
     table = None
 
@@ -178,7 +178,7 @@ class Kept(MLP):
 
 
 class Downhill(torch.nn.Module):
-    """The slope of an energy."""
+    """A network whose output is the gradient of an energy, by autograd."""
 
     def __init__(self):
         super().__init__()
@@ -211,7 +211,7 @@ def of_two_labels(guided):
     ids=["ours", "guided", "given", "keeps a table", "takes a gradient"],
 )
 def test_after_a_walk_all_that_it_leaves_behind_can_be_trained(make, prediction):
-    """Frames, weights, what a network keeps and what a hook has seen: all of it goes through autograd."""
+    """Frames, weights, tensors cached by a network or seen by a hook can all be used in autograd."""
     torch.manual_seed(0)
     net, x = make(), normal(3, 2, dtype=torch.float32)
     denoiser, before, seen = Denoiser(net, linear(9), prediction, 1.0), x.clone(), []
@@ -237,7 +237,7 @@ def test_an_estimate_of_one_batch_keeps_no_gradient():
 
 @each_prediction
 def test_a_network_that_knows_the_answer_samples_the_law_in_any_parametrisation(prediction):
-    """The exact estimate, told as eps, v, mu or score, goes through a Denoiser and comes out the same."""
+    """The exact estimate, converted to eps, v, mu or score, is the same after a Denoiser converts it back."""
     schedule = linear(60, 1e-3, 0.3)
     world, abar = GaussianWorld(schedule, 0.7, 0.16), schedule.abar
 
@@ -258,14 +258,14 @@ def test_a_network_that_knows_the_answer_samples_the_law_in_any_parametrisation(
 
 
 class Turned(torch.nn.Module):
-    """A network without weights to speak of: bounded, and different at every time."""
+    """A simple network: its output is bounded and differs at every time."""
 
     def forward(self, xt, t):
         return torch.sin(3 * xt + t.reshape(-1, *(1,) * (xt.ndim - 1))).to(xt.dtype)
 
 
 def terms(function, *tensors):
-    """What a formula makes of each of its tensors alone."""
+    """A formula's value for each of its tensors alone, with zeros for the others."""
     return [function(*(x if i == j else 0 * x for j, x in enumerate(tensors))) for i in range(len(tensors))]
 
 
@@ -274,10 +274,10 @@ def terms(function, *tensors):
 @pytest.mark.parametrize("clip", [None, 1.0])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
 def test_the_loop_takes_the_steps_that_the_formulas_say(variance, prediction, clip, dtype):
-    """Within a few roundings of each part: no difference of large numbers stands for a small one."""
+    """Within a few rounding errors of each term: there is no cancellation of large numbers."""
     schedule, rule = linear(), RULES[variance]
     denoiser, x = Denoiser(Turned(), schedule, prediction, clip), normal(5, 1, 4, 4, dtype=dtype)
-    few = max(3 * torch.finfo(dtype).eps, 1e-13)  # in float64 what it is measured by is rounded too
+    few = max(3 * torch.finfo(dtype).eps, 1e-13)  # in float64 the reference is rounded too
     for times in ([1000, 999, 998], [500, 20, 19], [2, 1, 0]):
         for before, now in pairwise(sample(denoiser, x, times, rule, torch.Generator().manual_seed(0))):
             xt, x0, noise = (x.double() for x in (before.xt, now.x0, now.noise))
@@ -353,7 +353,7 @@ def test_what_is_known_of_several_does_not_multiply_one():
 
 
 def test_what_is_independent_of_the_known_is_sampled_as_ever():
-    """Entries that know nothing of each other: the kept one is exact, the other has its own closed law."""
+    """Independent entries: the known one is exact, the other has its own exact distribution."""
     n, world = 50_000, GaussianWorld(linear(60, 1e-3, 0.3), 0.7, 0.16)
     times = world.schedule.times(20)
     rule = keeping(torch.tensor([[-3.0, 0.0]]).double(), HALF)
@@ -368,7 +368,7 @@ def test_what_is_independent_of_the_known_is_sampled_as_ever():
 
 
 def test_replacement_is_no_conditional_sample():
-    """Bayes gives the lower mode 0.965, and replacement little more than a half: documented, and so it is."""
+    """By Bayes the lower mode has probability 0.965, by replacement little over a half, as documented."""
     means = torch.tensor([[-1.0, -1.0], [1.0, 1.0], [-0.3, 0.8]]).double()
     world = Mixture(linear(), means, 0.04, torch.tensor([0.4, 0.4, 0.2]))
     known = torch.tensor([[-0.8, 0.0]]).double()
@@ -381,7 +381,7 @@ def test_replacement_is_no_conditional_sample():
 
 @pytest.mark.parametrize("step", [0.01, 0.3])
 def test_langevin_has_the_stationary_law_of_its_closed_recursion(step):
-    """For N(0, v): x -> (1 - h/v) x + sqrt(2h) z, which rests at the variance v / (1 - h/(2v))."""
+    """For N(0, v): x -> (1 - h/v) x + sqrt(2h) z, with stationary variance v / (1 - h/(2v))."""
     n, v = 50_000, 0.5
     g, x = torch.Generator().manual_seed(0), v**0.5 * normal(n, 1)
     for _ in range(int(4 / step)):

@@ -1,4 +1,4 @@
-"""What an exercise says of a wrong step is what a walk with it ends with."""
+"""What exercises say about wrong steps is what sampling with these steps gives."""
 
 import re
 
@@ -22,7 +22,7 @@ DRAWN_ONCE = "one noise for all steps"
 
 @pytest.fixture(scope="module")
 def ends():
-    """Where 4,000 walks of 1000 steps end, for every rule: all of them in one batch."""
+    """The samples of 4,000 runs of 1000 steps for every rule, all in one batch."""
     rules = {**RIGHT, **{key: rule for key, (rule, _) in MISTAKES.items()}, DRAWN_ONCE: ancestral}
     first = {}
 

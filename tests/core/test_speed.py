@@ -92,7 +92,7 @@ print(statistics.median(after - before for before, after in zip(faults[5:], faul
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is asked to keep memory")
 def test_memory_that_is_kept_is_not_asked_for_again():
-    """New pages in a later pass through a network: none to speak of; hundreds where glibc is held back."""
+    """A later pass through a network needs almost no new memory pages; without `keep_memory`, hundreds."""
 
     def faults(**told):
         run = [sys.executable, "-c", FAULTS]

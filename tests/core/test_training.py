@@ -53,7 +53,7 @@ def test_times_are_drawn_as_often_as_an_error_counts(prediction, most):
 
 
 def test_what_is_drawn_less_often_is_not_counted_less_as_well():
-    """One step of gradient descent by hand, from the plain mean of the errors that it tells."""
+    """One step of gradient descent by hand, from the plain mean of the errors in `step`."""
     step, by_hand = next(train(small(), DATA, images=64, min_snr=0.5)), small()
     g = torch.Generator().manual_seed(0)
     now = order(0, 64, len(DATA), 0)
@@ -82,7 +82,7 @@ def test_times_are_uniform():
 
 
 def test_the_noise_is_new_in_every_step_standard_and_in_the_target():
-    """On data that are all 0, x_t shows its noise: noise * eps."""
+    """If all data are 0, x_t is noise * eps, which reveals eps."""
     schedule, seen = cosine(50), []
 
     class Spy(MLP):
@@ -92,7 +92,7 @@ def test_the_noise_is_new_in_every_step_standard_and_in_the_target():
 
     for _ in train(Denoiser(Spy(2, 8, 1), schedule, Eps()), 0 * DATA, images=40_000, batch=400):
         pass
-    eps = torch.cat(seen[1:])  # the first call is the look at the network's shape
+    eps = torch.cat(seen[1:])  # the first call only checks the shape of the network's output
     n = eps.numel()
     assert len(eps[:, 0].unique()) > 0.99 * len(eps)
     assert abs(eps.mean()) < 5 / n**0.5
@@ -180,7 +180,7 @@ def test_bfloat16_trains_as_well_and_leaves_float32_weights():
 
 
 def test_it_trains_where_gradients_were_left_off():
-    """As after an interrupt that came inside somebody's no_grad."""
+    """As they are after an interrupt inside a `torch.no_grad` block."""
     on, off = small(), small()
     steps = [step.loss for step in train(on, DATA, images=300)]
     with torch.no_grad():
@@ -190,7 +190,7 @@ def test_it_trains_where_gradients_were_left_off():
 
 def test_bfloat16_trains_with_the_weights_of_now_after_an_interrupt_inside_an_autocast():
     first, second = ([s.loss for s in train(small(), DATA, images=3000, bf16=True)] for _ in range(2))
-    torch.autocast_increment_nesting()  # as such an interrupt leaves it
+    torch.autocast_increment_nesting()  # as after such an interrupt
     try:
         assert [s.loss for s in train(small(), DATA, images=3000, bf16=True)] == first == second
     finally:
@@ -250,7 +250,7 @@ def test_an_average_that_is_lost_is_said_to_be_lost():
             self.a = torch.nn.Parameter(torch.zeros(1))
 
         def forward(self, x, t):
-            return (self.a * x).abs().sqrt()  # a slope of infinity times 0
+            return (self.a * x).abs().sqrt()  # its gradient at 0 is infinity times 0
 
     with pytest.raises(FloatingPointError, match="average is lost as well"):
         for _ in train(Denoiser(Root(), cosine(50), Eps()), DATA, images=1000):
@@ -375,7 +375,7 @@ def test_the_net_is_what_is_checked_first():
 
 
 def test_a_step_is_taken_at_the_rate_that_belongs_to_its_beginning():
-    """Adam's first step is as long as its rate, whatever the slope: short, at the foot of the rise."""
+    """Adam's first step has the length of its rate, whatever the gradient: small, as warm-up begins."""
     denoiser = small()
     before = [w.detach().clone() for w in denoiser.parameters()]
     for step in train(denoiser, DATA, images=1000, lr=0.01):

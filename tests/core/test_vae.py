@@ -32,7 +32,7 @@ from ddpm_core.study.vae import (
 )
 
 PICTURE = (1, 8, 8)
-SHAPES = [PICTURE, (7,), (5, 1), (3,)]  # all different: a network that took the wrong latent would not fit
+SHAPES = [PICTURE, (7,), (5, 1), (3,)]  # all different: a network that took the wrong latent would fail
 
 
 def generator(seed=0):
@@ -45,7 +45,7 @@ def learned(shapes=SHAPES):
 
 
 class Line(nn.Module):
-    """A "network" whose output is as plain as it can be: 0.8 x_t."""
+    """A "network" with a very simple output: 0.8 x_t."""
 
     def forward(self, xt, t):
         return 0.8 * xt
@@ -67,7 +67,7 @@ def on_grid(*shape, levels=17, seed=0):
 
 
 def mass(x, mean, var, levels=17):
-    """log P of the grid step x, for one number after another, by the error function."""
+    """log P of the grey level x, for each number, from the error function."""
     half, std = 1 / (levels - 1), var**0.5
     upto = 1.0 if x > 1 - half else 0.5 * math.erfc(-(x + half - mean) / std / 2**0.5)
     below = 0.0 if x < half - 1 else 0.5 * math.erfc(-(x - half - mean) / std / 2**0.5)
@@ -119,7 +119,7 @@ def test_with_the_fixed_encoder_its_terms_are_those_of_elbo():
 
 
 def test_drawn_from_the_top_down_every_latent_has_its_marginal():
-    """q(x_T|x_0) and the steps down compose to q(x_t | x_0), mean and variance, at every t."""
+    """q(x_T | x_0) and the reverse steps compose to q(x_t | x_0), mean and variance, at every t."""
     schedule, n = linear(8, 0.02, 0.5), 100_000
     model = fixed(schedule, shape=(1,))
     x0 = torch.full((n, 1), 0.75)
@@ -167,7 +167,7 @@ class Linear:
 
 @pytest.mark.parametrize("shift", [0.0, 0.5])
 def test_log_p_is_the_bound_and_the_kl_to_the_posterior(shift):
-    """On a grid so fine that the mass of a step is density times width; the gap is known for each shift."""
+    """With grey levels so fine that a probability is density times width; the gap is known for each shift."""
     levels, n = 20_001, 200_000
     world = Linear(shift)
     model = HVAE(world, world, [(1,)] * 3, levels)
@@ -236,7 +236,7 @@ def test_every_latent_has_its_shape_and_every_network_its_use():
 
 
 def test_the_reparameterised_gradient_is_the_slope():
-    """One weight of each network moved a little, same noise: the bound moves as its gradient says."""
+    """A finite difference in one weight of each network, with the same noise, agrees with the gradient."""
     model, x0 = learned().double(), on_grid(4, *PICTURE)
     noise = double(model.noise(4, generator()))
 
@@ -300,7 +300,7 @@ def test_diagonal_takes_means_then_logarithms_of_variances():
 
 
 def test_it_learns():
-    """A hundred steps take the bound of a tiny VAE far below that of one grey level after another."""
+    """A hundred steps take the bound of a tiny VAE far below the cost of independent grey levels."""
     torch.manual_seed(0)
     x0, shapes = digits()[0].images[:256], [PICTURE, (8,)]
     model = HVAE(LearnedEncoder(shapes, 64), LearnedDecoder(shapes, 64), shapes, 17)
@@ -366,7 +366,7 @@ def test_the_posterior_ends_in_a_point_mass_which_has_no_bound():
 
 
 def test_a_network_for_points_serves_as_well():
-    """Data that are no pictures: (B, d)."""
+    """Data that aren't pictures: (B, d)."""
     schedule = cosine(3)
     model = HVAE(FixedEncoder(schedule), SharedDecoder(Denoiser(MLP(2), schedule, V())), [(2,)] * 4, 17)
     found = bound(model.terms(on_grid(5, 2).float(), model.noise(5, generator())))
@@ -375,13 +375,13 @@ def test_a_network_for_points_serves_as_well():
 
 
 def depends(law, x):
-    """For each number of x, what it does to a law's means and variances: (outputs, inputs)."""
+    """The derivatives of a Gaussian's means and variances with respect to x: (outputs, inputs)."""
     slopes = torch.autograd.functional.jacobian(lambda x: torch.cat([v.flatten() for v in law(x)]), x)
     return slopes.flatten(-x.ndim)
 
 
 def test_encoder_and_decoder_look_at_all_that_they_are_given():
-    """q(x_{t-1} | x_t, x_0) of every number of both, p(x_{t-1} | x_t) of every number of x_t."""
+    """q(x_{t-1} | x_t, x_0) depends on every number of both, p(x_{t-1} | x_t) on every number of x_t."""
     model = learned()
     for t, shape in enumerate(SHAPES):
         xt, x0 = normal(1, *shape).float(), normal(1, *PICTURE, seed=1).float()
@@ -396,7 +396,7 @@ def test_encoder_and_decoder_look_at_all_that_they_are_given():
 
 
 def test_a_decoder_says_how_far_to_go_where_shapes_agree():
-    """With networks that say 0 it stays where it is; where shapes differ there is nothing to stay at."""
+    """With networks that output 0 its mean is x_t; where shapes differ, it is 0."""
     shapes = [PICTURE, PICTURE, (7,), (7,), (3,)]
     decoder = LearnedDecoder(shapes, 8)
     for name, weights in decoder.named_parameters():

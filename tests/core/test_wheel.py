@@ -1,4 +1,4 @@
-"""A wheel is enough: built offline, unpacked in another place, it runs the README's lines and samples."""
+"""A wheel, built offline and unpacked elsewhere, runs the README's example and the command `sample`."""
 
 import os
 import re
@@ -18,7 +18,7 @@ SHIPS = (".md", ".npz", ".safetensors")
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """A copy of what is built, with a download and a picture beside the data that ships."""
+    """A copy of the sources, with a download and a picture in data/ that must not be packaged."""
     folder = tmp_path_factory.mktemp("source")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
@@ -33,7 +33,7 @@ def source(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def site(source, tmp_path_factory):
-    """The folder with the unpacked wheel, which Python finds before the checkout."""
+    """The folder with the unpacked wheel, before the checkout on Python's path."""
     folder = tmp_path_factory.mktemp("site")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(build, cwd=source, check=True, capture_output=True, timeout=120)
@@ -45,7 +45,7 @@ def site(source, tmp_path_factory):
 
 
 def python(site, cwd, *args):
-    """What Python prints in that folder, where the package is the one in `site`."""
+    """What Python prints when run in that folder with the package from `site`."""
     environment = os.environ | {"PYTHONPATH": str(site)}
     command = [sys.executable, *args]
     return subprocess.run(
@@ -99,7 +99,7 @@ print(data._downloads())
 
 
 def test_an_installed_package_says_what_to_do_in_its_own_words(site, tmp_path):
-    """There is no git, and its folder isn't written to: downloads go to the user's cache."""
+    """No advice to use git, and no writing to the package's folder: downloads go to the user's cache."""
     shutil.copytree(site / "ddpm_core", tmp_path / "site" / "ddpm_core")
     for path in (tmp_path / "site" / "ddpm_core" / "shipped").iterdir():
         path.unlink()
