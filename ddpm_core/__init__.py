@@ -14,10 +14,10 @@ from .data import digits, mnist
 from .denoiser import Denoiser
 from .gaussian import Gaussian
 from .nets import MLP, UNet
-from .prediction import X0, Eps, Mu, Score, V
+from .prediction import X0, Eps, Flow, Mu, Score, V
 from .process import posterior, posterior_beta, q_sample, transition
-from .sampling import ancestral, ancestral_beta, ddim, sample
-from .schedule import Level, Schedule, cosine, from_betas, linear
+from .sampling import ancestral, ancestral_beta, ddim, dpm_2m, eta, heun, invert, last, sample
+from .schedule import Level, Schedule, cosine, exploding, from_betas, linear, straight, zero_terminal
 from .study.metrics import classifier
 from .training import train, watch
 
@@ -26,6 +26,7 @@ __all__ = [
     "X0",
     "Denoiser",
     "Eps",
+    "Flow",
     "Gaussian",
     "Level",
     "Mu",
@@ -39,7 +40,13 @@ __all__ = [
     "cosine",
     "ddim",
     "digits",
+    "dpm_2m",
+    "eta",
+    "exploding",
     "from_betas",
+    "heun",
+    "invert",
+    "last",
     "linear",
     "load",
     "mnist",
@@ -49,7 +56,9 @@ __all__ = [
     "q_sample",
     "sample",
     "save",
+    "straight",
     "train",
     "transition",
     "watch",
+    "zero_terminal",
 ]

@@ -9,7 +9,7 @@ from .formula import formula
 from .gaussian import per_example
 from .prediction import Prediction
 from .process import q_sample
-from .schedule import Schedule
+from .schedule import Level, Schedule
 
 
 @formula
@@ -25,7 +25,8 @@ class Denoiser(nn.Module):
     """A network's estimate of E[x_0 | x_t].
 
     net: a module (x_t, t) -> output of x_t's shape, with t (B,) whole; a network with labels takes them
-    third, net(x_t, t, y), y (B,) whole, -1 for "no label".  prediction: what the output means.  clip: if the
+    third, net(x_t, t, y), y (B,) whole, -1 for "no label".  Where the schedule doesn't preserve variance, it
+    is given x_t / sqrt(signal^2 + noise^2).  prediction: what the output means.  clip: if the
     data lie in [-clip, clip], so does E[x_0 | x_t], and estimates are clamped to it.  Without it, at the
     noisiest levels a small error of the output is divided by a tiny signal, and the estimate explodes.
     """
@@ -38,6 +39,13 @@ class Denoiser(nn.Module):
             raise TypeError(f"prediction must be an object like Eps(), got {checks.brief(prediction)}")
         if clip is not None:
             checks.real(clip, "clip", 0, math.inf)
+        try:
+            prediction.x0(0.0, 1.0, schedule.at(schedule.T - 1), schedule.at(schedule.T))  # type: ignore[arg-type]
+        except ZeroDivisionError:
+            raise ValueError(
+                f"{type(prediction).__name__} divides by the signal, and {schedule} ends without any: "
+                "take V(), Flow() or X0()"
+            ) from None
         self.net, self.schedule, self.prediction, self.clip = net, schedule, prediction, clip
 
     def forward(self, xt: Tensor, t: Tensor | int) -> Tensor:
@@ -56,7 +64,7 @@ class Denoiser(nn.Module):
             t = checks.whole(t, "t", 1, self.schedule.T)
             s, now = self.schedule.at(t - 1), self.schedule.at(t)
             t = full((1,), t, device=xt.device)
-        x0 = self.prediction.x0(self._out(xt, t), xt, s, now)
+        x0 = self.prediction.x0(self._out(self._seen(xt, now), t), xt, s, now)
         return x0 if self.clip is None else x0.clamp(-self.clip, self.clip)
 
     def loss(self, x0: Tensor, t: Tensor, eps: Tensor, y: Tensor | None = None) -> Tensor:
@@ -77,7 +85,7 @@ class Denoiser(nn.Module):
         """`loss` without checks, for training loops."""
         s, now = self.schedule.at(t - 1, x0), self.schedule.at(t, x0)
         xt = q_sample(x0, eps, now)
-        out = self._out(xt, t, *(() if y is None else (y,)))
+        out = self._out(self._seen(xt, now), t, *(() if y is None else (y,)))
         return per_example((self.prediction.target(x0, eps, xt, s, now) - out) ** 2)
 
     def labels(self, y: Tensor, batch: int) -> Tensor:
@@ -107,6 +115,10 @@ class Denoiser(nn.Module):
         if strength in (0, 1):
             return self.given(y if strength else full_like(y, -1))
         return Denoiser(Guided(self.net, y, strength), self.schedule, self.prediction, self.clip)
+
+    def _seen(self, xt: Tensor, t: Level) -> Tensor:
+        """x_t at the size that it has where variance is preserved: what the network sees."""
+        return xt if self.schedule.preserving else xt / (t.signal**2 + t.noise**2) ** 0.5
 
     def _out(self, xt: Tensor, t: Tensor, *y: Tensor) -> Tensor:
         try:

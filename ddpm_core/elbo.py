@@ -139,7 +139,8 @@ def _ending(reverse: Reverse, first: float) -> Reverse:
 def _terms(
     denoiser: Estimator, x0: Tensor, path: list[int], reverse: Reverse, decoder: Decoder, noise: Draw
 ) -> Iterator[Term]:
-    yield Term(path[0], prior(x0, denoiser.schedule.at(path[0])))
+    end = denoiser.schedule.at(path[0])
+    yield Term(path[0], prior(x0, end, 1.0 if denoiser.schedule.preserving else end.noise**2))
     for t, s in pairwise(path):
         now, then = denoiser.schedule.at(t), denoiser.schedule.at(s)
         xt = q_sample(x0, noise(), now)
@@ -192,9 +193,9 @@ def bound_times(schedule: Schedule, levels: int, steps: int | None = None) -> li
     return [round(schedule.T - (schedule.T - start) * k / max(steps - 1, 1)) for k in range(steps)] + [0]
 
 
-def prior(x0: Tensor, end: Level) -> Tensor:
-    """L_T, the KL divergence from q(x_T | x_0) to N(0, I): (B,) nats.  Nothing in it is trained."""
-    return Gaussian(end.signal * x0, end.noise**2).kl(Gaussian(torch.zeros_like(x0), 1.0))
+def prior(x0: Tensor, end: Level, var: float = 1.0) -> Tensor:
+    """L_T, the KL divergence from q(x_T | x_0) to N(0, var I): (B,) nats.  Nothing in it is trained."""
+    return Gaussian(end.signal * x0, end.noise**2).kl(Gaussian(torch.zeros_like(x0), var))
 
 
 def divergence(

@@ -52,7 +52,10 @@ class X0:
 
 
 class V:
-    """The velocity: x_t turned by a right angle in the plane of x_0 and eps.  Salimans & Ho 2022, app. D."""
+    """The velocity: x_t turned by a right angle in the plane of x_0 and eps.  Salimans & Ho 2022, app. D.
+
+    There signal^2 + noise^2 is 1; here it holds for any level.
+    """
 
     @formula
     def target(self, x0: Tensor, eps: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
@@ -62,7 +65,21 @@ class V:
     @formula
     def x0(self, out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
         """x_t turned back: (B, ...)."""
-        return t.signal * xt - t.noise * out
+        return (t.signal * xt - t.noise * out) / (t.signal**2 + t.noise**2)
+
+
+class Flow:
+    """The velocity of the straight path from data to noise, eps - x_0.  Lipman et al. 2023, for any level."""
+
+    @formula
+    def target(self, x0: Tensor, eps: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+        """From data to noise: (B, ...)."""
+        return eps - x0
+
+    @formula
+    def x0(self, out: Tensor, xt: Tensor, s: Level, t: Level) -> Tensor:
+        """x_t without the noise that the velocity implies: (B, ...)."""
+        return (xt - t.noise * out) / (t.signal + t.noise)
 
 
 class Mu:

@@ -4,8 +4,9 @@ A rule is a function (x0, xt, s, t, noise) -> x_s on two levels s < t, with x0 t
 s = 0 it returns its mean.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import wraps
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial, wraps
 from itertools import pairwise
 from typing import NamedTuple, ParamSpec, Protocol, TypeVar
 
@@ -15,11 +16,13 @@ from torch import Tensor
 from . import checks
 from .denoiser import Denoiser
 from .formula import formula
-from .process import posterior, posterior_beta, q_sample
+from .gaussian import Gaussian
+from .process import between, posterior, posterior_beta, q_sample
 from .schedule import Level, Schedule
 from .speed import keep_memory
 
 Rule = Callable[[Tensor, Tensor, Level, Level, Tensor], Tensor]
+Better = Callable[..., Tensor]  # see _extrapolated
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -62,6 +65,23 @@ def ddim(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
     """Keep the noise that x_t implies, change its level; draws none.  Song et al. 2021 (DDIM), eq. 12."""
     ratio = s.noise / t.noise
     return (s.signal - ratio * t.signal) * x0 + ratio * xt
+
+
+@formula
+def ddim_eta(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor, eta: float) -> Tensor:
+    """Part of the implied noise kept, part drawn afresh: `ddim` for eta 0, `ancestral` for 1.
+
+    Song et al. 2021 (DDIM), eq. 12 and 16.
+    """
+    scale, var = between(s, t)
+    ratio = s.noise / t.noise * (1 - eta**2 + (eta * scale * s.noise / t.noise) ** 2) ** 0.5
+    mean = (s.signal - ratio * t.signal) * x0 + ratio * xt
+    return Gaussian(mean, eta**2 * var * s.noise**2 / t.noise**2).sample(noise)
+
+
+def eta(strength: float) -> Rule:
+    """The rule `ddim_eta` for one eta in [0, 1].  TypeError or ValueError for anything else."""
+    return partial(ddim_eta, eta=checks.share(strength, "eta"))
 
 
 def keeping(known: Tensor, mask: Tensor, rule: Rule = ancestral) -> Rule:
@@ -132,11 +152,16 @@ def sample(
     a program lets it keep the memory that it frees (`speed.keep_memory`).
     TypeError or ValueError for bad input, here and now, not at the first frame.
     """
-    checks.batch(x_T, "x_T")
-    schedule = denoiser.schedule
-    path = schedule.times() if times is None else checks.descending(times, schedule.T)
+    return _walk(denoiser, *_checked(denoiser, x_T, times, "x_T"), rule, generator)
+
+
+def _checked(
+    denoiser: Estimator, x: Tensor, times: Sequence[int] | Tensor | None, name: str
+) -> tuple[Tensor, list[int]]:
+    checks.batch(x, name)
+    path = denoiser.schedule.times() if times is None else checks.descending(times, denoiser.schedule.T)
     keep_memory()
-    return _walk(denoiser, x_T, path, rule, generator)
+    return x, path
 
 
 def _walk(
@@ -148,6 +173,78 @@ def _walk(
         noise = randn(x, generator)
         x0, x = _step(denoiser, x, s, t, rule, noise)
         yield Frame(s, x, x0, noise)
+
+
+def dpm_2m(denoiser: Estimator, x_T: Tensor, times: Sequence[int] | Tensor | None = None) -> Iterator[Frame]:
+    """As `sample`, without noise and of second order: each step extrapolates from the estimate before it.
+
+    One pass through the network a step.  First order where there is no finite log-SNR to extrapolate over:
+    at the start, and in the step to t = 0.  Lu et al. 2022 (DPM-Solver++ 2M), alg. 2.
+    """
+    return _second_order(denoiser, *_checked(denoiser, x_T, times, "x_T"), _extrapolated)
+
+
+def heun(denoiser: Estimator, x_T: Tensor, times: Sequence[int] | Tensor | None = None) -> Iterator[Frame]:
+    """As `sample`, without noise and of second order: each step takes the mean of the estimates at its ends.
+
+    Two passes a step; one in the step to t = 0, where there is nothing to estimate.  Heun's method, in the
+    variables of Lu et al. 2022, in which only the estimate of x_0 is approximated.
+    """
+    return _second_order(denoiser, *_checked(denoiser, x_T, times, "x_T"), _averaged)
+
+
+def _second_order(denoiser: Estimator, x: Tensor, path: list[int], better: Better) -> Iterator[Frame]:
+    """A walk by `ddim`, with a better estimate of x_0 for the way from t to s than the one at t."""
+    yield Frame(path[0], x, None, None)
+    x, before = x.detach(), None
+    for t, s in pairwise(path):
+        x0 = now = estimate(denoiser, x, t)
+        if s:
+            x0 = better(denoiser, x, s, t, now, before)
+        x, before = ddim(x0, x, denoiser.schedule.at(s), denoiser.schedule.at(t), x), (t, now)
+        yield Frame(s, x, x0, None)
+
+
+def _extrapolated(
+    denoiser: Estimator, xt: Tensor, s: int, t: int, x0: Tensor, before: tuple[int, Tensor] | None
+) -> Tensor:
+    if before is None:
+        return x0
+    r, earlier = before
+    at_r, at_t, at_s = (denoiser.schedule.half_log_snr(k) for k in (r, t, s))
+    return x0 + (at_s - at_t) / (2 * (at_t - at_r)) * (x0 - earlier)
+
+
+def _averaged(
+    denoiser: Estimator, xt: Tensor, s: int, t: int, x0: Tensor, before: tuple[int, Tensor] | None
+) -> Tensor:
+    there = ddim(x0, xt, denoiser.schedule.at(s), denoiser.schedule.at(t), xt)
+    return (x0 + estimate(denoiser, there, s)) / 2
+
+
+def invert(denoiser: Estimator, x_0: Tensor, times: Sequence[int] | Tensor | None = None) -> Iterator[Frame]:
+    """Up from x_0 (B, ...) by DDIM's formula: the noise from which `ddim` comes back to x_0, or nearly.
+
+    times: as for `sample`, walked from the last to the first.  At t = 0 the estimate of x_0 is x_0 itself
+    and the implied noise is 0, so the first step only scales.  The way back is as exact as the steps are
+    small.  Song et al. 2021 (DDIM), section 4.3.  TypeError or ValueError for bad input, here and now.
+    """
+    return _up(denoiser, *_checked(denoiser, x_0, times, "x_0"))
+
+
+def _up(denoiser: Estimator, x: Tensor, path: list[int]) -> Iterator[Frame]:
+    yield Frame(path[-1], x, None, None)
+    x = x.detach()
+    for s, t in pairwise(reversed(path)):
+        x0 = estimate(denoiser, x, s) if s else x
+        here, there = denoiser.schedule.at(s), denoiser.schedule.at(t)
+        x = ddim(x0, x, there, here, x) if s else there.signal * x
+        yield Frame(t, x, x0, None)
+
+
+def last(walk: Iterable[Frame]) -> Frame:
+    """The last frame of a walk, and none of the others: last(sample(...)).xt is the sample."""
+    return deque(walk, maxlen=1).pop()
 
 
 @without_gradients

@@ -1,4 +1,4 @@
-"""Noise schedules: one float64 table, abar[0..T]; everything else is derived from it."""
+"""Noise schedules: float64 tables of signal and noise, with a signal-to-noise ratio that falls."""
 
 import math
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from . import checks
 
 
 class Level(NamedTuple):
-    """The noise level of x_t = signal * x0 + noise * eps: sqrt(abar_t) and sqrt(1 - abar_t).
+    """The noise level of x_t = signal * x0 + noise * eps.
 
     Tensors (B, 1, ..., 1) for a batch with a time each, numbers for one time, or symbols for a proof.
     """
@@ -20,54 +20,89 @@ class Level(NamedTuple):
 
 
 class Schedule:
-    """A noise schedule, given by abar (T+1,), or a sequence: abar[0] = 1, strictly decreasing, positive.
+    """The levels at t = 0..T: `Schedule(abar)` if it preserves variance, else `Schedule(signal=a, noise=b)`.
 
-    t is the paper's t: every table has T+1 entries, and entry t belongs to x_t.  Tables are float64 and
-    stay on the CPU; `level` hands out what a batch needs in the batch's own dtype and on its device.
-    Raises ValueError for a table that breaks the law.
+    Tables (T+1,), or sequences.  Entry 0 is the clean image: abar or signal 1, noise 0.  From there the
+    signal-to-noise ratio falls strictly; it may end at 0.  abar_t is signal^2, and 1 - abar_t is noise^2.
+
+    t is the paper's t: entry t belongs to x_t.  Tables are float64 and stay on the CPU; `level` hands out
+    what a batch needs in the batch's own dtype and on its device.  ValueError for a table that breaks the
+    law.
     """
 
-    def __init__(self, abar: Tensor):
-        abar = torch.as_tensor(abar).detach().to("cpu", torch.float64, copy=True)
-        if abar.ndim != 1 or len(abar) < 2:
-            raise ValueError(f"abar must have shape (T+1,) with T at least 1, got {tuple(abar.shape)}")
-        if abar[0] != 1:
-            raise ValueError(f"abar[0] must be 1, the clean image, got {abar[0]:g}")
-        bad = (~((abar[1:] > 0) & (abar.diff() < 0))).nonzero().flatten()  # NaN fails here too
-        if len(bad):
-            t = int(bad[0]) + 1
-            raise ValueError(
-                "abar must decrease strictly and stay above 0, "
-                f"got {abar[t]:g} at t = {t} after {abar[t - 1]:g}"
-            )
-        self._abar = abar
-        self._floats = abar.sqrt().tolist(), (1 - abar).sqrt().tolist()
+    def __init__(
+        self, abar: Tensor | None = None, *, signal: Tensor | None = None, noise: Tensor | None = None
+    ):
+        if (abar is None) != (signal is not None and noise is not None):
+            raise TypeError("a schedule is given by abar, or by signal and noise")
+        if abar is not None:
+            abar = _table("abar", abar, 1)
+            _falling("abar must decrease strictly and stay at 0 or above", abar, abar.diff() < 0)
+            signal, noise = abar.sqrt(), (1 - abar).sqrt()
+        a, b = _table("signal", signal, 1), _table("noise", noise, 0)
+        if len(a) != len(b):
+            raise ValueError(f"signal and noise must have one length, got {len(a)} and {len(b)}")
+        ratio = "the signal-to-noise ratio must decrease strictly"
+        _falling(ratio, (a / b) ** 2, (b[1:] > 0) & (a[1:] * b[:-1] < a[:-1] * b[1:]))
+        if abar is None and bool(((a**2 + b**2 - 1).abs() < 1e-12).all()):
+            abar = a**2
+        self._abar, self._signal, self._noise = abar, a, b
+        self._floats = a.tolist(), b.tolist()
         self._tables: dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor]] = {}
 
     @property
     def T(self) -> int:
         """The number of steps."""
-        return len(self._abar) - 1
+        return len(self._signal) - 1
+
+    @property
+    def signal(self) -> Tensor:
+        """The factor of x_0 in x_t: (T+1,), signal[0] = 1."""
+        return self._signal.clone()
+
+    @property
+    def noise(self) -> Tensor:
+        """The factor of eps in x_t: (T+1,), noise[0] = 0."""
+        return self._noise.clone()
+
+    @property
+    def preserving(self) -> bool:
+        """Whether signal^2 + noise^2 = 1: data of variance 1 keep it at every t."""
+        return self._abar is not None
 
     @property
     def abar(self) -> Tensor:
-        """The product of alpha_1 .. alpha_t: (T+1,), abar[0] = 1."""
+        """The product of alpha_1 .. alpha_t: (T+1,), abar[0] = 1.  ValueError unless `preserving`."""
+        if self._abar is None:
+            raise ValueError(
+                f"{self} doesn't preserve variance, so it has no abar, alphas or betas; "
+                "use its signal, noise and snr, or process.between for one step"
+            )
         return self._abar.clone()
 
     @property
     def alphas(self) -> Tensor:
-        """alpha_t = abar_t / abar_{t-1}: (T+1,), alphas[0] = 1."""
-        return torch.cat([self._abar[:1], self._abar[1:] / self._abar[:-1]])
+        """alpha_t = abar_t / abar_{t-1}: (T+1,), alphas[0] = 1.  ValueError unless `preserving`."""
+        return torch.cat([self.abar[:1], self.abar[1:] / self.abar[:-1]])
 
     @property
     def betas(self) -> Tensor:
-        """beta_t = 1 - alpha_t: (T+1,), betas[0] = 0."""
+        """beta_t = 1 - alpha_t: (T+1,), betas[0] = 0.  ValueError unless `preserving`."""
         return 1 - self.alphas
 
     @property
     def snr(self) -> Tensor:
-        """Signal-to-noise ratio abar_t / (1 - abar_t): (T+1,), infinite at t = 0."""
-        return self._abar / (1 - self._abar)
+        """Signal-to-noise ratio signal^2 / noise^2: (T+1,), infinite at t = 0."""
+        return (self._signal / self._noise) ** 2 if self._abar is None else self._abar / (1 - self._abar)
+
+    def half_log_snr(self, t: int) -> float:
+        """log(signal / noise) at t: the variable in which DPM-Solver steps; infinite where either is 0."""
+        signal, noise = self.at(t)
+        return math.log(signal / noise) if signal and noise else math.inf if signal else -math.inf
+
+    def start(self, noise: Tensor) -> Tensor:
+        """x_T from standard noise (B, ...): the noise itself if variance is preserved, else times noise_T."""
+        return noise if self.preserving else self._floats[1][-1] * noise
 
     def level(self, t: Tensor | int, like: Tensor | None = None) -> Level:
         """The level at time t.
@@ -96,19 +131,38 @@ class Schedule:
         return [round(self.T * k / steps) for k in range(steps, -1, -1)]
 
     def _table(self, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        if (device, dtype) not in self._tables:
-            signal, noise = self._abar.sqrt(), (1 - self._abar).sqrt()
-            # dtype first: MPS has no float64
-            self._tables[device, dtype] = signal.to(dtype).to(device), noise.to(dtype).to(device)
+        if (device, dtype) not in self._tables:  # dtype first: MPS has no float64
+            self._tables[device, dtype] = self._signal.to(dtype).to(device), self._noise.to(dtype).to(device)
         return self._tables[device, dtype]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Schedule) and torch.equal(self._abar, other._abar)
+        if not isinstance(other, Schedule):
+            return NotImplemented
+        return torch.equal(self._signal, other._signal) and torch.equal(self._noise, other._noise)
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"Schedule(T={self.T}, abar_T={self._abar[-1]:.4e})"
+        if self._abar is not None:
+            return f"Schedule(T={self.T}, abar_T={self._abar[-1]:.4e})"
+        return f"Schedule(T={self.T}, signal_T={self._signal[-1]:.4g}, noise_T={self._noise[-1]:.4g})"
+
+
+def _table(name: str, values: Tensor | None, first: float) -> Tensor:
+    table = torch.as_tensor(values).detach().to("cpu", torch.float64, copy=True)
+    if table.ndim != 1 or len(table) < 2:
+        raise ValueError(f"{name} must have shape (T+1,) with T at least 1, got {tuple(table.shape)}")
+    if table[0] != first:
+        raise ValueError(f"{name}[0] must be {first}, the clean image, got {table[0]:g}")
+    return _falling(f"{name} must be 0 or more", table, table[1:] >= 0)  # NaN fails here too
+
+
+def _falling(law: str, table: Tensor, holds: Tensor) -> Tensor:
+    """`table`, or ValueError with the first t at which `holds` (T,) is false."""
+    if len(bad := (~holds).nonzero().flatten()):
+        t = int(bad[0]) + 1
+        raise ValueError(f"{law}, got {table[t]:g} at t = {t} after {table[t - 1]:g}")
+    return table
 
 
 def from_betas(betas: Tensor) -> Schedule:
@@ -120,20 +174,50 @@ def from_betas(betas: Tensor) -> Schedule:
     if len(bad):
         i = int(bad[0])
         raise ValueError(f"every beta must lie strictly between 0 and 1, got beta_{i + 1} = {betas[i]:g}")
-    return Schedule(torch.cat([torch.ones(1, dtype=torch.float64), torch.cumprod(1 - betas, 0)]))
+    return Schedule(torch.cat([betas.new_ones(1), torch.cumprod(1 - betas, 0)]))
 
 
 def linear(T: int = 1000, beta_min: float = 1e-4, beta_max: float = 0.02) -> Schedule:
     """beta grows linearly from beta_min to beta_max.  Ho et al. 2020, section 4."""
     T = checks.whole(T, "T", 1)
     low, high = checks.real(beta_min, "beta_min", 0, 1), checks.real(beta_max, "beta_max", 0, 1)
-    return from_betas(torch.linspace(low, high, T, dtype=torch.float64))
+    return from_betas(torch.linspace(low, high, T, dtype=torch.float64, device="cpu"))
 
 
 def cosine(T: int = 1000, offset: float = 0.008, beta_max: float = 0.999) -> Schedule:
     """abar follows a squared cosine.  Nichol & Dhariwal 2021, eq. 17; beta is clipped at beta_max."""
     T = checks.whole(T, "T", 1)
     offset, beta_max = checks.real(offset, "offset", 0, 1), checks.real(beta_max, "beta_max", 0, 1)
-    u = (torch.arange(T + 1, dtype=torch.float64) / T + offset) / (1 + offset)
+    u = (torch.arange(T + 1, dtype=torch.float64, device="cpu") / T + offset) / (1 + offset)
     f = torch.cos(u * math.pi / 2) ** 2
     return from_betas((1 - f[1:] / f[:-1]).clamp(max=beta_max))
+
+
+def exploding(T: int = 1000, smallest: float = 0.01, largest: float = 50.0) -> Schedule:
+    """Noise is only added: signal 1, noise from `smallest` at t = 1 to `largest` at T, even in its logarithm.
+
+    Song & Ermon 2019; Song et al. 2021, the variance-exploding SDE.
+    """
+    T = checks.whole(T, "T", 1)
+    low = checks.real(smallest, "smallest", 0, math.inf)
+    high = checks.real(largest, "largest", low, math.inf)
+    noise = torch.logspace(math.log10(low), math.log10(high), T, dtype=torch.float64, device="cpu")
+    return Schedule(signal=noise.new_ones(T + 1), noise=torch.cat([noise.new_zeros(1), noise]))
+
+
+def straight(T: int = 1000) -> Schedule:
+    """The path of flow matching: signal 1 - t/T, noise t/T.  Lipman et al. 2023; Liu et al. 2023."""
+    t = torch.arange(checks.whole(T, "T", 1) + 1, dtype=torch.float64, device="cpu") / T
+    return Schedule(signal=1 - t, noise=t)
+
+
+def zero_terminal(schedule: Schedule) -> Schedule:
+    """The same schedule with no signal left at T.  Lin et al. 2024, alg. 1.
+
+    Its roots of abar are shifted and scaled; x_1 stays as it was.  ValueError for one that doesn't preserve variance, or for T = 1.
+    """
+    root = schedule.abar.sqrt()[1:]
+    if len(root) < 2:
+        raise ValueError("a schedule of one step can't both keep x_1 and end without signal")
+    root = (root - root[-1]) * root[0] / (root[0] - root[-1])
+    return Schedule(torch.cat([root.new_ones(1), root**2]))
