@@ -1,8 +1,8 @@
-"""Break a formula, see a test die.  From the repository's root: python tests/mutate.py [number ...] [--jobs N]
+"""Mutation tests.  From the repository's root: python tests/mutate.py [number ...] [--jobs N]
 
-Each mutant replaces one piece of one file, in a copy of the repository, and runs the law tests there until
-the first failure, those of the file's own module before the others.  The faults E01 to E09 are formulas that
-circulate in lecture notes.  Prints a table; the exit status is the number of survivors.
+Each mutant replaces one piece of one file, in a copy of the repository, and runs the core's tests there until
+the first failure, beginning with those of the file's own module.  The faults E01 to E09 are wrong formulas
+from lecture notes.  Prints a table; the exit status is the number of mutants that survive.
 """
 
 import argparse
@@ -157,7 +157,7 @@ MUTANTS = [
     Mutant("lean: files from before taken for it", "checkpoints.py", '{"lean": False} if', '{} if'),
     Mutant("fast: weights laid out at every call", "speed.py", "partial(patch, freezing=True)", "nullcontext"),
     Mutant("fast: no bfloat16", "speed.py", "torch.autocast(xt.device.type, torch.bfloat16)", "torch.no_grad()"),
-    # what no test saw until it was looked for, and its like
+    # mutants that survived once, and similar ones
     Mutant("mixture: a constant once, not once a dimension", "study/exact.py", "m.shape[1] * (2", "(2"),
     Mutant("mixture: one dimension too many", "study/exact.py", "m.shape[1] * (2", "(m.shape[1] + 1) * (2"),
     Mutant("mixture: the density's spread without the signal", "study/exact.py", "spread = signal**2 * self.var + noise**2  # (B, K)\n        if", "spread = signal * self.var + noise**2\n        if"),
@@ -202,7 +202,7 @@ MUTANTS = [
     Mutant("net: sines twice", "nets.py", "[angle.sin(), angle.cos()]", "[angle.sin(), angle.sin()]"),
 ]  # fmt: skip
 
-OWN = {"denoiser": ["prediction", "sampling"], "formula": ["prediction"]}  # others have a file of their name
+OWN = {"denoiser": ["prediction", "sampling"], "formula": ["prediction"]}  # others: the file of that name
 LAWS = [
     "gaussian",
     "process",
@@ -223,7 +223,7 @@ LAWS = [
 
 
 def broken(mutant: Mutant, root: Path) -> str:
-    """The text of the mutant's file, with its fault; SystemExit unless what it replaces is there, once."""
+    """The text of the mutant's file, with its fault; SystemExit unless the piece to replace is there once."""
     text = (root / "ddpm_core" / mutant.file).read_text("utf-8")
     if (count := text.count(mutant.right)) != 1:
         raise SystemExit(f"{mutant.fault}: {mutant.file} holds {mutant.right!r} {count} times, not once")
@@ -233,7 +233,7 @@ def broken(mutant: Mutant, root: Path) -> str:
 
 
 def killer(mutant: Mutant, root: Path) -> str | None:
-    """The test that dies of a mutant in the copy at `root`, or None."""
+    """The test that fails with a mutant in the copy at `root`, or None."""
     path, wrong = root / "ddpm_core" / mutant.file, broken(mutant, root)
     right = path.read_bytes()
     own = OWN.get(path.stem, [path.stem])
@@ -245,7 +245,7 @@ def killer(mutant: Mutant, root: Path) -> str | None:
 
 
 def failure(names: list[str], root: Path) -> str | None:
-    """The first test that fails of those of some modules, or None."""
+    """The first test of these modules that fails, or None."""
     tests = [f"tests/core/test_{name}.py" for name in names]
     command = [sys.executable, "-m", "pytest", "-xq", "-o", "addopts=", "-p", "no:cacheprovider", *tests]
     env = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
