@@ -48,6 +48,7 @@ notebooks: setup
 	$(PY) -m jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \
 	  --ExecutePreprocessor.record_timing=False \
 	  --NotebookExporter.preprocessors=nbconvert.preprocessors.TagRemovePreprocessor \
+	  --NotebookExporter.preprocessors=nbconvert.preprocessors.CoalesceStreamsPreprocessor \
 	  --TagRemovePreprocessor.remove_all_outputs_tags=live notebooks/*.ipynb
 	$(PY) tests/minutes.py read
 
