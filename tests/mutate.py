@@ -155,7 +155,7 @@ MUTANTS = [
     Mutant("lean: in at another width", "nets.py", "c = widths[0] if lean else width", "c = width"),
     Mutant("lean: a second norm", "nets.py", "nn.Identity() if lean else norm(c_out)", "norm(c_out)"),
     Mutant("lean: files from before taken for it", "checkpoints.py", '{"lean": False} if', '{} if'),
-    Mutant("fast: weights laid out at every call", "speed.py", "partial(patch, freezing=True)", "nullcontext"),
+    Mutant("fast: weights converted at every pass", "speed.py", "            layer.to(torch.bfloat16)", "            pass"),
     Mutant("fast: no bfloat16", "speed.py", "torch.autocast(xt.device.type, torch.bfloat16)", "torch.no_grad()"),
     # mutants that survived once, and similar ones
     Mutant("mixture: a constant once, not once a dimension", "study/exact.py", "m.shape[1] * (2", "(2"),
@@ -175,7 +175,7 @@ MUTANTS = [
     Mutant("walk: times rounded down", "schedule.py", "[round(self.T", "[int(self.T"),
     Mutant("walk: times rounded up", "schedule.py", "[round(self.T", "[math.ceil(self.T"),
     Mutant("bound's walk: times rounded down", "elbo.py", "[round(schedule.T", "[int(schedule.T"),
-    Mutant("x0: tensors otherwise than symbols", "prediction.py", "        return out\n", "        return out.clamp(-9, 9) if isinstance(out, Tensor) else out\n"),
+    Mutant("x0: tensors otherwise than symbols", "prediction.py", "        return out\n", "        return out.clamp(-16, 16) if isinstance(out, Tensor) else out\n"),
     Mutant("v: tensors otherwise than numbers", "prediction.py", "return t.signal * xt - t.noise * out", "return t.signal * xt - (1.001 if isinstance(t.noise, Tensor) else 1) * t.noise * out"),
     Mutant("transition: tensors otherwise than symbols", "process.py", "return Gaussian(scale * xs, var)", "return Gaussian(scale * (xs.clamp(-9, 9) if isinstance(xs, Tensor) else xs), var)"),
     Mutant("coder: arrivals at even times", "study/coder.py", "np.log(gaps.cumsum())", "np.log(np.arange(1, count + 1))"),
@@ -199,6 +199,7 @@ MUTANTS = [
     Mutant("processes: each the mean of its own share", "training.py", "errors.sum() / len(x0)", "errors.mean()"),
     Mutant("inpainting: the mask turned round", "sampling.py", "torch.where(mask, q_sample", "torch.where(~mask, q_sample"),
     Mutant("checkpoint: clip lost", "checkpoints.py", 'config["clip"])', "None)"),
+    Mutant("net: frequencies of half the range", "nets.py", "device=t.device) / half)", "device=t.device) / width)"),
     Mutant("net: sines twice", "nets.py", "[angle.sin(), angle.cos()]", "[angle.sin(), angle.sin()]"),
 ]  # fmt: skip
 
@@ -263,6 +264,8 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="how many at a time")
     told = parser.parse_args()
     chosen = told.numbers or range(1, len(MUTANTS) + 1)
+    if not all(1 <= number <= len(MUTANTS) for number in chosen):
+        parser.error(f"numbers go from 1 to {len(MUTANTS)}")
     for mutant in MUTANTS:
         broken(mutant, ROOT)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(told.jobs) as pool:

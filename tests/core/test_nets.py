@@ -1,11 +1,11 @@
 import pytest
 import torch
-from oracles import normal
+from oracles import close, normal
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ddpm_core import MLP, UNet
-from ddpm_core.nets import Up
+from ddpm_core.nets import Up, embed
 
 
 def woken(net: nn.Module) -> nn.Module:
@@ -129,3 +129,11 @@ def test_what_is_done_in_place_without_gradients_changes_neither_input_nor_outpu
         assert torch.equal(net(x, t), kept)
     assert torch.equal(x, before)
     assert kept.requires_grad
+
+
+def test_the_embedding_knows_two_times_by_their_distance():
+    """Their scalar product is the sum of cos(w (t - t')) over the frequencies w = 10,000^(-j / 16)."""
+    t = torch.arange(0, 1001, 40)
+    e, gap = embed(t, 32).double(), (t[:, None] - t).double()
+    frequencies = 10_000 ** (-torch.arange(16).double() / 16)
+    close(e @ e.T, (gap[..., None] * frequencies).cos().sum(-1), 1e-3)
