@@ -199,6 +199,11 @@ MUTANTS = [
     Mutant("processes: each the mean of its own share", "training.py", "errors.sum() / len(x0)", "errors.mean()"),
     Mutant("inpainting: the mask turned round", "sampling.py", "torch.where(mask, q_sample", "torch.where(~mask, q_sample"),
     Mutant("checkpoint: clip lost", "checkpoints.py", 'config["clip"])', "None)"),
+    Mutant("report: a balanced draw that is none", "study/metrics.py", "torch.randperm(len(classes), generator=generator)", "torch.arange(len(classes))"),
+    Mutant("training: the rise ends below the highest rate", "training.py", "(progress + 1e-3) / (rise + 1e-3)", "(progress + 1e-3) / (rise + 2e-3)"),
+    Mutant("fast: outputs left in bfloat16", "speed.py", "return out.to(xt.dtype)", "return out"),
+    Mutant("net: layers in place of what comes in", "nets.py", "h = h + layer(", "h = layer("),
+    Mutant("net: one group of all channels", "nets.py", "nn.GroupNorm(c // math.gcd(c, 8), c)", "nn.GroupNorm(1, c)"),
     Mutant("net: frequencies of half the range", "nets.py", "device=t.device) / half)", "device=t.device) / width)"),
     Mutant("net: sines twice", "nets.py", "[angle.sin(), angle.cos()]", "[angle.sin(), angle.sin()]"),
 ]  # fmt: skip
