@@ -2,12 +2,12 @@
 #
 #   make lab PORT=9000 FLAGS="--no-browser"     another port, any flags of JupyterLab
 #   make test FLAGS="-k schedule"               any flags of pytest
-#   make quick                                  what changes most often, for the minutes between two edits
-#   make notebooks                              run every lesson and keep its outputs, but those tagged live
+#   make quick                                  the tests of what changes most often, for between two edits
+#   make notebooks                              run every lesson and store its outputs, except those tagged live
 #   make soak                                   the long tests of tests/README.md: hours
 #   make site                                   the course as pages, in build/site; open index.html
-#   make bench                                  how fast, next to three other packages
-#   make setup TORCH="..."                      torch as pytorch.org/get-started/locally says, after "pip install"
+#   make bench                                  speed, compared with three other packages
+#   make setup TORCH="..."                      the arguments of pip install for torch: see pytorch.org/get-started/locally
 
 PYTHON ?= python3
 PORT   ?= 8888
@@ -36,7 +36,7 @@ $(STAMP): pyproject.toml
 	$(PY) -m pip install -e '.[lab,test]'
 	@touch $@
 
-# Root needs --allow-root; without a display the address is printed and no browser is looked for.
+# Root needs --allow-root; without a display the address is printed and no browser is opened.
 lab: setup
 	@cd notebooks && exec ../$(PY) -m jupyter lab --port=$(PORT) \
 	  $$(test "$$(id -u)" != 0 || echo --allow-root) \
@@ -48,13 +48,14 @@ notebooks: setup
 	$(PY) -m jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \
 	  --ExecutePreprocessor.record_timing=False \
 	  --NotebookExporter.preprocessors=nbconvert.preprocessors.TagRemovePreprocessor \
+	  --NotebookExporter.preprocessors=nbconvert.preprocessors.CoalesceStreamsPreprocessor \
 	  --TagRemovePreprocessor.remove_all_outputs_tags=live notebooks/*.ipynb
 	$(PY) tests/minutes.py read
 
 site: setup
 	$(PY) -m ddpm_core.teach site build/site
 
-# Two workers of one thread each; then, with nothing beside them, the tests that measure time.
+# Two workers with one thread each; then, with nothing else running, the tests that measure time.
 PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadgroup
 
 check: setup
@@ -64,7 +65,7 @@ check: setup
 
 test: check
 	$(PYTEST) --nbval -m "not alone" $(FLAGS)
-	$(PY) -m pytest -m alone tests $(FLAGS) || test $$? = 5  # 5: FLAGS left none
+	$(PY) -m pytest -m alone tests $(FLAGS) || test $$? = 5  # 5: FLAGS selected no test
 
 quick: check
 	$(PYTEST) -m "not alone and not slow" tests/core tests/teach tests/test_*.py $(FLAGS)

@@ -1,11 +1,11 @@
-"""How the files in this folder were made.  From the repository's root:
+"""Makes the files in this folder.  From the repository's root:
 
-python data/make.py digits              needs scikit-learn, which carries the scans
+python data/make.py digits              needs scikit-learn, which contains the scans
 python data/make.py classifier          a minute on two cores
 python data/make.py classifier mnist    ten minutes on two cores
 python data/make.py denoiser            a minute or two on two cores
 python data/make.py denoiser mnist      four hours on one core, two more on two
-python data/make.py judge mnist F.npz   how good the samples in F are, ten minutes
+python data/make.py judge mnist F.npz   measures the samples in F, ten minutes
 python data/make.py picture             the picture at the head of the README
 """
 
@@ -30,7 +30,7 @@ from ddpm_core.teach.page.plots import tile
 
 
 def digits() -> None:
-    """The scans as scikit-learn carries them, and the split."""
+    """Write scikit-learn's scans, and a random split into training and test digits."""
     from sklearn.datasets import load_digits
 
     scans = load_digits()
@@ -45,7 +45,7 @@ def digits() -> None:
 
 
 def distorted(x: torch.Tensor, g: torch.Generator) -> torch.Tensor:
-    """Each picture turned by up to 7.5 degrees, scaled by 12 %, sheared by 0.15, moved by 0.7 pixels."""
+    """Each picture turned by up to 15 degrees, scaled by 12 %, sheared by 0.15, moved by 9 % of its width."""
     rand = lambda width: (torch.rand(len(x), generator=g) - 0.5) * width  # noqa: E731
     angle, scale, shear = rand(2 * math.radians(15)), 1 + rand(0.24), rand(0.3)
     theta = torch.zeros(len(x), 2, 3)
@@ -53,11 +53,11 @@ def distorted(x: torch.Tensor, g: torch.Generator) -> torch.Tensor:
     theta[:, 1, 0], theta[:, 1, 1] = angle.sin() * scale, angle.cos() * scale
     theta[:, :, 2] = (torch.rand(len(x), 2, generator=g) - 0.5) * 0.35
     grid = F.affine_grid(theta, list(x.shape), align_corners=False)
-    return F.grid_sample(x + 1, grid, align_corners=False) - 1  # outside is paper: -1
+    return F.grid_sample(x + 1, grid, align_corners=False) - 1  # outside the picture it is -1, like paper
 
 
 def classifier(name: str = "digits", batch: int = 64, lr: float = 2e-3, seed: int = 0) -> None:
-    """A network that reads the digits, trained on distorted copies of the training digits."""
+    """Train a classifier on distorted copies of the training digits, and write it."""
     read, width, rounds = {"digits": (data.digits, 32, 80), "mnist": (data.mnist, 16, 6)}[name]
     train, test = read()
     torch.manual_seed(seed)
@@ -87,7 +87,7 @@ def classifier(name: str = "digits", batch: int = 64, lr: float = 2e-3, seed: in
 
 
 def denoiser(name: str = "digits") -> None:
-    """A network that isn't lean, trained by the command line with its own settings; MNIST's in three runs."""
+    """Train a denoiser with lean=False by the command line, for MNIST in three runs, and write it."""
     torch.manual_seed(0)
     if name == "digits":
         plain = start("plain", UNet(lean=False), Eps(), size=8)
@@ -107,14 +107,14 @@ def denoiser(name: str = "digits") -> None:
 
 
 def run(name: str, wish: str) -> Path:
-    """A run of the command line's `train`: the file of its weights."""
+    """Run the command `train` with these arguments, and return the file of its weights."""
     if main(["train", "--out", f"runs/{name}", *wish.split()]):
         raise SystemExit(2)
     return Path(f"runs/{name}/model.safetensors")
 
 
 def start(name: str, net: UNet, prediction: Prediction, size: int = 28) -> Path:
-    """A network to be trained: the file of its weights."""
+    """Save an untrained network, and return the file of its weights."""
     target = Path(f"runs/{name}/model.safetensors")
     denoiser = Denoiser(net, cosine(), prediction, clip=1.0)
     checkpoints.save(denoiser, target, shape=[1, size, size])
@@ -122,7 +122,7 @@ def start(name: str, net: UNet, prediction: Prediction, size: int = 28) -> Path:
 
 
 def deeper(net: UNet) -> UNet:
-    """The same function with two blocks where there was one; the new ones start as the identity."""
+    """The same network with two blocks instead of each one; the new blocks start as the identity."""
     more = UNet(**{**net.config, "blocks": 2})
     for name in ("embedding", "enter", "middle", "leave"):
         getattr(more, name).load_state_dict(getattr(net, name).state_dict())
@@ -139,7 +139,7 @@ def deeper(net: UNet) -> UNet:
 
 
 def judge(name: str, file: str, draws: int = 20) -> None:
-    """Samples with labels against the real ones, seen by the classifier that ships."""
+    """Compare samples with labels to real digits, by the classifier that ships, and print the results."""
     train, test = {"digits": data.digits, "mnist": data.mnist}[name]()
     with np.load(file, allow_pickle=False) as arrays:
         images, labels = torch.from_numpy(arrays["images"]), torch.from_numpy(arrays["labels"])
@@ -159,7 +159,7 @@ def judge(name: str, file: str, draws: int = 20) -> None:
 
 
 def picture(target: str = "notebooks/denoising.png") -> None:
-    """The README's: 48 digits on their way, by the denoiser that ships.  Where nothing moves, the end."""
+    """Make the README's animation: 48 digits sampled by the denoiser that ships; the still is the end."""
     g = torch.Generator().manual_seed(0)
     model = checkpoints.pretrained("digits")
     start = torch.randn(48, 1, 8, 8, generator=g)
@@ -178,7 +178,7 @@ def picture(target: str = "notebooks/denoising.png") -> None:
     states[-1].save(
         target,
         save_all=True,
-        default_image=True,  # for where nothing moves
+        default_image=True,  # the still image, for viewers without animation
         append_images=[noise, *states],
         duration=pace,
         loop=0,

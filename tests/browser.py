@@ -1,4 +1,4 @@
-"""A real browser for the tests: JupyterLab on a folder, a page, a notebook run, a canvas read."""
+"""Helpers for tests in a real browser: start JupyterLab on a folder, run a notebook, read a canvas."""
 
 import base64
 import contextlib
@@ -31,7 +31,7 @@ SETTINGS = {
 
 
 def browsers() -> list[str]:
-    """The browsers of this machine: the one that DDPM_BROWSER names, the system's, playwright's own."""
+    """The paths of browsers: the one named in DDPM_BROWSER, the system's, playwright's own."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     with sync_playwright() as playwright:
         own = playwright.chromium.executable_path
@@ -40,7 +40,7 @@ def browsers() -> list[str]:
 
 
 def chromium() -> str:
-    """The path of a browser; without one the test is skipped, or fails where DDPM_REQUIRE_BROWSER is 1."""
+    """The path of a browser; without one the test is skipped, or fails if DDPM_REQUIRE_BROWSER is 1."""
     if found := browsers():
         return found[0]
     why = "NO BROWSER: the widgets are NOT tested; install chromium, or name a browser in DDPM_BROWSER"
@@ -62,7 +62,7 @@ def browser(*flags: str):
 
 @contextlib.contextmanager
 def lab(root: Path, state: Path):
-    """A JupyterLab on `root` with settings and workspaces of its own under `state`: its address."""
+    """Context manager: JupyterLab on `root`, with its own settings and workspaces in `state`; its URL."""
     variables = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")
     variables += ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
     env = dict(os.environ, **{name: str(state / name) for name in variables})
@@ -102,7 +102,7 @@ def lab(root: Path, state: Path):
 
 
 def notebook(path: Path, *sources: str) -> Path:
-    """A notebook of code cells."""
+    """Write a notebook of code cells."""
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(s.strip()) for s in sources])
     made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(made, path)
@@ -110,7 +110,7 @@ def notebook(path: Path, *sources: str) -> Path:
 
 
 def open_notebook(page, url: str, name: str):
-    """The toolbar says "idle" before a kernel is there, and a run then asks for one: wait for the kernel."""
+    """Open a notebook and wait for its kernel: the toolbar says "idle" before there is one."""
     page.goto(f"{url}/doc/tree/{name}")
     connected(page)
 
@@ -127,12 +127,12 @@ def connected(page):
 
 
 def command(page, name: str, args: dict | None = None):
-    """Run a command of JupyterLab; its promise is not awaited, for evaluate() has no time-out."""
+    """Run a command of JupyterLab; its promise isn't awaited, because evaluate() has no timeout."""
     page.evaluate("([n, a]) => { window.jupyterapp.commands.execute(n, a) }", [name, args or {}])
 
 
 def run_all(page):
-    """Run all cells; RuntimeError, with what came up, if one of them fails."""
+    """Run all cells; RuntimeError, with the cell's error, if one of them fails."""
     command(page, "notebook:run-all-cells")
     ended = page.wait_for_function(
         """() => {
@@ -150,7 +150,7 @@ def run_all(page):
 
 
 def run_cell(page, index: int, source: str | None = None) -> str:
-    """Run one cell again, the last if index is -1, with another source if one is given: what it prints."""
+    """Run one cell again (the last if index is -1), with a new source if given; returns what it prints."""
     cell = page.locator(".jp-Cell").nth(index)
     before = cell.locator(".jp-InputPrompt").text_content()
     page.evaluate(
@@ -176,7 +176,7 @@ def run_cell(page, index: int, source: str | None = None) -> str:
 
 
 def pixels(canvas) -> np.ndarray:
-    """What a canvas shows: (height, width, 4) uint8."""
+    """The pixels of a canvas: (height, width, 4) uint8."""
     width, height, data = canvas.evaluate(
         """(c) => {
             const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height);

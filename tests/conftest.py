@@ -1,8 +1,8 @@
-"""What holds for every test: a seed of its own, hands off the student's progress, one thread a worker.
+"""For every test: a fixed seed, a temporary file for progress, and one thread for each worker.
 
-Two workers share the tests (pytest-xdist).  A story is one worker's from its first line to its last: the
-cells of a notebook, and the files that follow one page in a browser.  Stories come first, since they are
-long.  What measures time is marked `alone` and has a run of its own.
+Two workers share the tests (pytest-xdist).  A "story" is a group of tests that build on each other: the cells
+of a notebook, or a file that follows one page in a browser.  One worker runs all of it.  Stories come first,
+since they are long.  Tests that measure time are marked `alone` and run separately.
 """
 
 import os
@@ -29,7 +29,7 @@ def seed() -> None:
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:
-    seed()  # what a file makes when it is imported is the same whatever was imported before
+    seed()  # module-level data don't depend on what was imported before
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -43,7 +43,7 @@ def pytest_runtest_call() -> None:
 
 
 def story(item: pytest.Item) -> bool:
-    """Whether a test builds on the one before it."""
+    """Whether a test builds on earlier tests in its file."""
     return item.path.suffix == ".ipynb" or item.path.name in STORIES
 
 

@@ -1,4 +1,4 @@
-"""How often a test throws what it throws: a few times in `make test`, long in `make soak`."""
+"""Repetitions of stress tests: a few in `make test`, many in `make soak`."""
 
 import os
 import signal
@@ -11,15 +11,15 @@ soak_only = pytest.mark.skipif(not SOAK, reason="long: make soak")
 
 
 def often(quick: int, soak: int) -> int:
-    """The count for this run: DDPM_SOAK=1 asks for the long one."""
+    """The number of repetitions in this run: `soak` if DDPM_SOAK is 1."""
     return soak if SOAK else quick
 
 
 def interrupted(work: Callable[[], object], after: float) -> KeyboardInterrupt | None:
-    """What Ctrl-C after so many seconds of `work` raises, kept as a notebook keeps it; else None.
+    """Press Ctrl-C after so many seconds of `work`: the exception with its traceback, None if too late.
 
-    The alarm goes off once, and may do so late, when `work` has returned and the timer isn't stopped yet:
-    then it finds `armed` false and raises nothing.
+    The alarm may go off after `work` has returned and before the timer is stopped; then `armed` is false, and
+    it raises nothing.
     """
     armed = True
 

@@ -1,4 +1,4 @@
-"""What each lesson takes, written into the README's map of the lessons.
+"""The time that each lesson takes, written into the README's map of the lessons.
 
 python tests/minutes.py              run every lesson, some minutes on two cores
 python tests/minutes.py read         count the words only; the seconds stay as they are
@@ -15,7 +15,7 @@ import nbformat
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[1]
-PACE = 150  # words a minute, with formulas among them
+PACE = 150  # words a minute, for text with formulas
 ROW = re.compile(r"^(\| \w+ \| \[.*\]\(notebooks/(.+)\) \| .* )\| (\d+) \| (\d+) \|$", re.M)
 
 
@@ -27,8 +27,8 @@ def reading(path: Path) -> int:
 
 
 def running(path: Path) -> int:
-    """Seconds of one core that a run takes from the kernel's start to its end, rounded up to five."""
-    os.environ["OMP_NUM_THREADS"] = "1"  # no second core waits busily for the first
+    """CPU seconds of a run on one core, from the kernel's start to its end, rounded up to five."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # otherwise a second core's busy waiting would count
     before = os.times()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DDPM_PROGRESS"] = f"{folder}/progress.json"
@@ -40,7 +40,7 @@ def running(path: Path) -> int:
 
 
 def told(readme: str, run: bool) -> str:
-    """The README with its map brought up to date."""
+    """The README with an updated map; with `run`, lessons are run for their seconds."""
 
     def row(old: re.Match[str]) -> str:
         path = ROOT / "notebooks" / old[2]

@@ -1,8 +1,8 @@
-"""Break a formula, see a test die.  From the repository's root: python tests/mutate.py [number ...] [--jobs N]
+"""Mutation tests.  From the repository's root: python tests/mutate.py [number ...] [--jobs N]
 
-Each mutant replaces one piece of one file, in a copy of the repository, and runs the law tests there until
-the first failure, those of the file's own module before the others.  The faults E01 to E09 are formulas that
-circulate in lecture notes.  Prints a table; the exit status is the number of survivors.
+Each mutant replaces one piece of one file, in a copy of the repository, and runs the core's tests there until
+the first failure, beginning with those of the file's own module.  The faults E01 to E09 are wrong formulas
+from lecture notes.  Prints a table; the exit status is the number of mutants that survive.
 """
 
 import argparse
@@ -155,9 +155,9 @@ MUTANTS = [
     Mutant("lean: in at another width", "nets.py", "c = widths[0] if lean else width", "c = width"),
     Mutant("lean: a second norm", "nets.py", "nn.Identity() if lean else norm(c_out)", "norm(c_out)"),
     Mutant("lean: files from before taken for it", "checkpoints.py", '{"lean": False} if', '{} if'),
-    Mutant("fast: weights laid out at every call", "speed.py", "partial(patch, freezing=True)", "nullcontext"),
+    Mutant("fast: weights converted at every pass", "speed.py", "            layer.to(torch.bfloat16)", "            pass"),
     Mutant("fast: no bfloat16", "speed.py", "torch.autocast(xt.device.type, torch.bfloat16)", "torch.no_grad()"),
-    # what no test saw until it was looked for, and its like
+    # mutants that survived once, and similar ones
     Mutant("mixture: a constant once, not once a dimension", "study/exact.py", "m.shape[1] * (2", "(2"),
     Mutant("mixture: one dimension too many", "study/exact.py", "m.shape[1] * (2", "(m.shape[1] + 1) * (2"),
     Mutant("mixture: the density's spread without the signal", "study/exact.py", "spread = signal**2 * self.var + noise**2  # (B, K)\n        if", "spread = signal * self.var + noise**2\n        if"),
@@ -175,7 +175,7 @@ MUTANTS = [
     Mutant("walk: times rounded down", "schedule.py", "[round(self.T", "[int(self.T"),
     Mutant("walk: times rounded up", "schedule.py", "[round(self.T", "[math.ceil(self.T"),
     Mutant("bound's walk: times rounded down", "elbo.py", "[round(schedule.T", "[int(schedule.T"),
-    Mutant("x0: tensors otherwise than symbols", "prediction.py", "        return out\n", "        return out.clamp(-9, 9) if isinstance(out, Tensor) else out\n"),
+    Mutant("x0: tensors otherwise than symbols", "prediction.py", "        return out\n", "        return out.clamp(-16, 16) if isinstance(out, Tensor) else out\n"),
     Mutant("v: tensors otherwise than numbers", "prediction.py", "return t.signal * xt - t.noise * out", "return t.signal * xt - (1.001 if isinstance(t.noise, Tensor) else 1) * t.noise * out"),
     Mutant("transition: tensors otherwise than symbols", "process.py", "return Gaussian(scale * xs, var)", "return Gaussian(scale * (xs.clamp(-9, 9) if isinstance(xs, Tensor) else xs), var)"),
     Mutant("coder: arrivals at even times", "study/coder.py", "np.log(gaps.cumsum())", "np.log(np.arange(1, count + 1))"),
@@ -199,10 +199,16 @@ MUTANTS = [
     Mutant("processes: each the mean of its own share", "training.py", "errors.sum() / len(x0)", "errors.mean()"),
     Mutant("inpainting: the mask turned round", "sampling.py", "torch.where(mask, q_sample", "torch.where(~mask, q_sample"),
     Mutant("checkpoint: clip lost", "checkpoints.py", 'config["clip"])', "None)"),
+    Mutant("report: a balanced draw that is none", "study/metrics.py", "torch.randperm(len(classes), generator=generator)", "torch.arange(len(classes))"),
+    Mutant("training: the rise ends below the highest rate", "training.py", "(progress + 1e-3) / (rise + 1e-3)", "(progress + 1e-3) / (rise + 2e-3)"),
+    Mutant("fast: outputs left in bfloat16", "speed.py", "return out.to(xt.dtype)", "return out"),
+    Mutant("net: layers in place of what comes in", "nets.py", "h = h + layer(", "h = layer("),
+    Mutant("net: one group of all channels", "nets.py", "nn.GroupNorm(c // math.gcd(c, 8), c)", "nn.GroupNorm(1, c)"),
+    Mutant("net: frequencies of half the range", "nets.py", "device=t.device) / half)", "device=t.device) / width)"),
     Mutant("net: sines twice", "nets.py", "[angle.sin(), angle.cos()]", "[angle.sin(), angle.sin()]"),
 ]  # fmt: skip
 
-OWN = {"denoiser": ["prediction", "sampling"], "formula": ["prediction"]}  # others have a file of their name
+OWN = {"denoiser": ["prediction", "sampling"], "formula": ["prediction"]}  # others: the file of that name
 LAWS = [
     "gaussian",
     "process",
@@ -223,7 +229,7 @@ LAWS = [
 
 
 def broken(mutant: Mutant, root: Path) -> str:
-    """The text of the mutant's file, with its fault; SystemExit unless what it replaces is there, once."""
+    """The text of the mutant's file, with its fault; SystemExit unless the piece to replace is there once."""
     text = (root / "ddpm_core" / mutant.file).read_text("utf-8")
     if (count := text.count(mutant.right)) != 1:
         raise SystemExit(f"{mutant.fault}: {mutant.file} holds {mutant.right!r} {count} times, not once")
@@ -233,7 +239,7 @@ def broken(mutant: Mutant, root: Path) -> str:
 
 
 def killer(mutant: Mutant, root: Path) -> str | None:
-    """The test that dies of a mutant in the copy at `root`, or None."""
+    """The test that fails with a mutant in the copy at `root`, or None."""
     path, wrong = root / "ddpm_core" / mutant.file, broken(mutant, root)
     right = path.read_bytes()
     own = OWN.get(path.stem, [path.stem])
@@ -245,7 +251,7 @@ def killer(mutant: Mutant, root: Path) -> str | None:
 
 
 def failure(names: list[str], root: Path) -> str | None:
-    """The first test that fails of those of some modules, or None."""
+    """The first test of these modules that fails, or None."""
     tests = [f"tests/core/test_{name}.py" for name in names]
     command = [sys.executable, "-m", "pytest", "-xq", "-o", "addopts=", "-p", "no:cacheprovider", *tests]
     env = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
@@ -263,6 +269,8 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="how many at a time")
     told = parser.parse_args()
     chosen = told.numbers or range(1, len(MUTANTS) + 1)
+    if not all(1 <= number <= len(MUTANTS) for number in chosen):
+        parser.error(f"numbers go from 1 to {len(MUTANTS)}")
     for mutant in MUTANTS:
         broken(mutant, ROOT)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(told.jobs) as pool:

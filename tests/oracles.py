@@ -1,4 +1,4 @@
-"""What the tests know by other means: textbook formulas in abar and beta, written without the package."""
+"""References for the tests: textbook formulas in abar and beta, written without the package's own."""
 
 import html.parser
 from itertools import pairwise
@@ -44,7 +44,7 @@ class GaussianWorld:
         return self.m + self.gain(k) * (xt - self.schedule.abar[k].item() ** 0.5 * self.m)
 
     def law(self, times: list[int], variance: str) -> tuple[float, float]:
-        """Mean and variance of the sampler's output from x_T ~ N(0, 1), by its closed recursion.
+        """Mean and variance of the sampler's output from x_T ~ N(0, 1), by an exact recursion.
 
         variance: of each step, "tilde" (the posterior's), "beta" (the forward jump's) or "none" (ddim).
         """
@@ -69,7 +69,7 @@ class GaussianWorld:
 
 
 def well_nested(text: str) -> bool:
-    """Whether every tag of a piece of HTML is closed, in order."""
+    """Whether all tags of a piece of HTML are closed in the right order."""
     opened, sound = [], []
 
     class Reader(html.parser.HTMLParser):

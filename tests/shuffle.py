@@ -3,10 +3,10 @@
     python tests/shuffle.py 20 [what pytest takes]     twenty times, each in another order
     python tests/shuffle.py 3 --nbval                  the whole, lessons too, three times
 
-Each time, the files and the tests in each are shuffled.  Two processes run side by side in one checkout, from
-the first file on and from the last; a test is run by the one that comes to it first.  A story, which is a
-lesson or a file that follows one page, is one worker's from its beginning to its end.
-Prints a line for each time, and what failed, with its seed:  python tests/shuffle.py 1 --seed 17
+Each time, the files and the tests in each are shuffled.  Two processes run in parallel in one checkout, one
+forwards from the first file, one backwards from the last; a test is run by the one that reaches it first.  A
+story, which is a lesson or a file that follows one page, is run by one process from beginning to end.
+Prints a line for each time, and what failed, with its seed; to repeat it: python tests/shuffle.py 1 --seed 17
 """
 
 import argparse
@@ -23,11 +23,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = {"test_browser.py", "test_quiz.py"}
 names: dict[pytest.Item, str] = {}
-mine: dict[str, bool] = {}  # which tests, and which whole stories, are this worker's
+mine: dict[str, bool] = {}  # whether a test, or a whole story, is this process's
 
 
 def story(path: Path) -> bool:
-    """Whether what is in it builds on what came before."""
+    """Whether the tests in a file build on each other."""
     return path.suffix == ".ipynb" or path.name in PAGES
 
 
@@ -46,12 +46,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     rank = lambda item: first[item] if story(item.path) else 0  # noqa: E731
     dice.shuffle(items)
     turn = -1 if config.getoption("backwards") else 1
-    items.sort(key=lambda item: (turn * places[item.path], rank(item)))  # tests share what their file made
+    items.sort(key=lambda item: (turn * places[item.path], rank(item)))  # a file's tests stay together
     names.update({item: item.path.name if story(item.path) else str(first[item]) for item in items})
 
 
 def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
-    """True, which is to say "done with it", for a test that the other worker has taken."""
+    """A pytest hook: True skips the test, because the other process has taken it."""
     name = names[item]
     if name not in mine:
         try:
@@ -64,7 +64,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
 
 
 def once(seed: int, flags: list[str]) -> tuple[int, list[str]]:
-    """One time: how many passed, and the lines of what failed, in both workers."""
+    """Run the suite once: how many tests passed, and the lines about failures, in both processes."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "shuffle"]
     env = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), "OMP_NUM_THREADS": "1"}
     passed, lost = 0, []

@@ -1,4 +1,4 @@
-"""The house itself: its rooms, its two package lists, its notebooks, its README, what it ships."""
+"""The repository itself: its rooms, its two lists of packages, its notebooks, its README, what it ships."""
 
 import ast
 import graphlib
@@ -36,7 +36,7 @@ SOURCES = {
 
 
 def imported(name: str) -> set[str]:
-    """The modules that a module of the package imports, wherever in it: ours as in SOURCES, others whole."""
+    """The modules that a module imports, also inside functions: ours as in SOURCES, others as written."""
     path, found = SOURCES[name], set()
     here = [part for part in name.split(".") if part]
     package = here if path.name == "__init__.py" else here[:-1]
@@ -53,7 +53,7 @@ def imported(name: str) -> set[str]:
 
 
 def room(name: str) -> str:
-    """The room of a module: study, teach.judge and so on; of what lies flat, its own file."""
+    """The room of a module: study, teach.judge and so on; a module at the top level is its own room."""
     return ".".join(name.split(".")[: 2 if name.startswith("teach.") else 1])
 
 
@@ -66,7 +66,7 @@ def test_the_house_has_the_rooms_of_its_plan():
 
 @pytest.mark.parametrize("of", [lambda name: name, room], ids=["files", "rooms"])
 def test_arrows_between_files_and_between_rooms_go_one_way(of):
-    """No circle: prepare() raises CycleError with its path.  A package's own front is no room of it."""
+    """There is no cycle: prepare() raises CycleError with its path.  A package's __init__ is no room."""
     arrows = {of(name): set() for name in SOURCES}
     for name in SOURCES:
         arrows[of(name)] |= {of(other) for other in imported(name) if other in SOURCES} - {of(name)}
@@ -89,7 +89,7 @@ def test_the_judge_is_handed_what_it_tells():
 
 
 def code_lines(path: Path) -> set[int]:
-    """The lines that hold code: no docstring, no comment, no blank."""
+    """The numbers of the lines with code: no docstrings, comments or blanks."""
     source = path.read_text("utf-8")
     blank = {
         tokenize.COMMENT,
@@ -181,7 +181,7 @@ CONDA_NAMES = {"torch": "pytorch"}
 
 
 def required() -> list[Requirement]:
-    """What pyproject.toml asks for: for the package, the lessons and the tests."""
+    """The requirements in pyproject.toml, of the package, the lessons and the tests."""
     extras = (PROJECT["optional-dependencies"][name] for name in ("lab", "test"))
     return [Requirement(r) for r in itertools.chain(PROJECT["dependencies"], *extras)]
 
@@ -269,7 +269,7 @@ def test_a_notebook_is_small_and_was_run_from_top_to_bottom(path):
 
 
 def test_no_two_public_functions_have_one_name():
-    """But for `main`, which every command line has."""
+    """Except `main`, which every command line has."""
     found = {}
     for name, path in SOURCES.items():
         for node in ast.parse(path.read_text("utf-8")).body:

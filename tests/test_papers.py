@@ -1,4 +1,4 @@
-"""What those who carry on read: links and commands, the changelog, the citation, the hooks."""
+"""What maintainers read: links and commands, the changelog, the citation, the hooks."""
 
 import re
 import subprocess

@@ -1,13 +1,13 @@
-"""How fast, next to three other packages: ratios measured side by side, never seconds alone.
+"""Speed compared with three other packages: ratios measured side by side, not seconds.
 
     make bench                                     all groups, on two threads
     python tests/benchmarks [GROUP ...] [--threads 2] [--rounds 7] [--out runs/bench]
 
-Groups: steps (training and sampling, against the others, at equal FLOPs), loop (what the sampling loop adds
-to the network), roofline (the U-Net against the best convolution of the same run), processes (two against
-one), quality (time to good samples), start (imports, lessons, size).  The others come with
-pip install -e ".[bench]", and want a torchvision that was built for this torch: "operator torchvision::nms
-does not exist" means that it was not.  Get the two from one place: pytorch.org/get-started/locally.
+Groups: steps (training and sampling steps of each package, at equal FLOPs), loop (the overhead of the
+sampling loop), roofline (the U-Net compared with the fastest convolution of the same run), processes (two
+compared with one), quality (time to good samples), start (imports, lessons, size).  The other packages come
+with pip install -e ".[bench]", and need a torchvision that was built for this torch: the error "operator
+torchvision::nms does not exist" means that it wasn't; see pytorch.org/get-started/locally.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import torch
 
 
 def main() -> int:
-    """Run the groups; leave bench.json and bench.png."""
+    """Run the groups, and write bench.json and bench.png."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -64,7 +64,7 @@ def _cpu() -> str:
 
 
 def _plot(told: dict, target: Path) -> None:
-    """Speed at equal FLOPs, the others' as a share of ours."""
+    """Plot the speed at equal FLOPs of the other packages as a share of ours."""
     import matplotlib.pyplot as plt
 
     rows = [row for row in told["rows"] if row["package"] != "ddpm_core"]

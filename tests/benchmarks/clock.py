@@ -1,4 +1,4 @@
-"""Ratios measured side by side: A B C A B C ..., and the medians, because a machine is never quiet."""
+"""Timing side by side: A B C A B C ..., and the medians, because other processes disturb single runs."""
 
 import statistics
 import time
@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 
 
 def medians(works: Mapping[str, Callable[[], object]], rounds: int = 7) -> dict[str, float]:
-    """Median seconds of each, over `rounds` turns in which all of them run one after the other."""
+    """The median seconds of each function, over `rounds` rounds in which all run one after the other."""
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for work in works.values():
-        work()  # warm
+        work()  # warm-up
     for _ in range(rounds):
         for name, work in works.items():
             start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The groups of measurements: each a generator of rows."""
+"""The groups of measurements; each is a generator of rows."""
 
 import functools
 import math
@@ -26,7 +26,7 @@ Row = dict[str, object]
 
 @functools.cache
 def there() -> list[str]:
-    """The packages that run here; of the others it is said why they don't."""
+    """The packages that run here; for each other one, a line says why it doesn't."""
     names = []
     for name, peer in PEERS.items():
         try:
@@ -39,9 +39,9 @@ def there() -> list[str]:
 
 
 def steps(rounds: int) -> Iterator[Row]:
-    """A training step and a sampling step of each package, per FLOP, as multiples of ours.
+    """A training step and a sampling step of each package, as multiples of ours per FLOP.
 
-    Of ours with as many FLOPs (what is left of the difference is divided out), and of ours at its widths.
+    Compared with ours at nearly as many FLOPs (the rest of the difference is divided out), and at its widths.
     """
     T = 5
     for size in (8, 28):
@@ -81,7 +81,7 @@ def steps(rounds: int) -> Iterator[Row]:
 
 
 def _bfloat16(T: int, rounds: int) -> Iterator[Row]:
-    """Ours as large as diffusers, plain, in bfloat16, and compiled, against diffusers in float32 per FLOP."""
+    """Ours at diffusers' size, plain, in bfloat16 and compiled, relative to diffusers in float32 per FLOP."""
     if "diffusers" not in there():
         return
     other = PEERS["diffusers"](28, T)
@@ -109,7 +109,7 @@ def _times(work: Callable[[], object], n: int) -> Callable[[], object]:
 
 
 def loop(rounds: int) -> Iterator[Row]:
-    """What the sampling loop adds: to the bare network at 8x8, and with a network that does nothing."""
+    """The sampling loop's overhead, relative to the network alone at 8x8, and with an empty network."""
     T, several = 1000, 20
     ours, x = Ours(8, T), torch.randn(BATCH, 1, 8, 8)
 
@@ -144,7 +144,7 @@ class _Idle(nn.Module):
 
 @torch.no_grad()
 def roofline(rounds: int) -> Iterator[Row]:
-    """The U-Net's throughput at 28x28 as a share of the best convolution's, and where the rest goes."""
+    """The U-Net's throughput at 28x28 as a share of the fastest convolution's, and where the rest is lost."""
     for dtype in (torch.float32, torch.bfloat16):
         net = UNet(width=16, mults=(1, 3, 6)).eval()
         set_memory_format(net, dtype == torch.bfloat16)
@@ -201,7 +201,7 @@ with parallel.processes(torch.device("cpu")):
 
 
 def processes(rounds: int) -> Iterator[Row]:
-    """Training at 28x28: one process of one thread, two of one, one of two; images per second as ratios."""
+    """Training at 28x28: one process with one thread, two of these, one with two threads; ratios of speed."""
     with tempfile.TemporaryDirectory() as folder:
         worker = Path(folder) / "worker.py"
         worker.write_text(WORKER)
@@ -239,14 +239,14 @@ def processes(rounds: int) -> Iterator[Row]:
 
 
 def quality(rounds: int) -> Iterator[Row]:
-    """Seconds of training until the digits sampled are at 2 x the floor, each package at its best."""
+    """Seconds of training until sampled digits reach 2 x the floor, for each package's best setting."""
     import quality as q
 
     yield from q.race(there())
 
 
 def start(rounds: int) -> Iterator[Row]:
-    """Start-up and weight: imports against torch's own, lessons' first cells and whole runs, the clone."""
+    """Start-up and size: imports relative to torch's, lessons' first cells and whole runs, a clone."""
     python = lambda code: lambda: subprocess.run([sys.executable, "-c", code], check=True)  # noqa: E731
     seconds = medians(
         {name: python(f"import {name}") for name in ("torch", "ddpm_core", "ddpm_core.teach")}, rounds
@@ -267,7 +267,7 @@ def start(rounds: int) -> Iterator[Row]:
 
 
 def _lesson(path: Path) -> Row:
-    """Seconds until the first code cell is done, and until the last is, from the kernel's start."""
+    """Seconds from the kernel's start until the first code cell is done, and until the last."""
     import nbformat
     from nbclient import NotebookClient
 

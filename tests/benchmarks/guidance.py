@@ -1,13 +1,14 @@
-"""What the strength of guidance buys and costs on MNIST, with the weights that ship.
+"""What guidance gains and loses on MNIST at several strengths, with the weights that ship.
 
     python tests/benchmarks/guidance.py [--n 500] [--steps 50] [--strengths 0 1 2 3 4]
 
-For each strength n samples, balanced over the classes, from the same starts and noise; seen by the classifier
-that ships: how many are read as asked, their Frechet distance to the test digits in units of the floor (as
-many training digits, as often of each class; the mean of 20 draws), and the mean distance of two samples of
-one class in units of that of the test digits.  The errors are jackknife standard errors; strengths share
-their luck, so that two rows differ by less than their errors say.  Needs MNIST (DDPM_DATA), and about
-n * steps * 4 ms for each pass of the network: one at the strengths 0 and 1, two at others.
+For each strength it draws n samples, balanced over the classes, from the same x_T and noise.  With the
+classifier that ships it measures how many have the wanted class, their Frechet distance to the test digits
+in units of the floor (that of as many training digits of each class; the mean of 20 draws), and the mean
+distance of two samples of one class in units of that of the test digits.  Errors are jackknife standard
+errors; because all strengths use the same noise, differences between rows are more precise than these.
+Needs MNIST (DDPM_DATA), and about n * steps * 4 ms for each pass of the network: one at strengths 0 and 1,
+else two.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""The same work done by this package and by three others: one class each, the same names.
+"""The same work done by this package and by three others: one class each, with the same interface.
 
-shape: for each size of picture, the width of the first level and the factors of all, as near to ours as
-that package allows (smalldiffusion's group norm wants multiples of 32); no two networks of the same widths do
-as much, so ours can also be had as large as another.  net: the network.  start(x0, plan): a function that
-takes one training step as that package writes it.  finish(): from now on sample from the averaged weights.
-walk(n, steps): n images by its own sampler, through all T times or fewer.
+shape: for each size of picture, the width of the first level and the factors of all levels, as close to
+ours as the package allows (smalldiffusion's group norm needs multiples of 32).  Networks of the same widths
+differ in FLOPs, so ours can also be made as large as another.  net: the network.  start(x0, plan): returns
+a function that takes one training step as that package writes it.  finish(): sample from the averaged
+weights from now on.  walk(n, steps): n images by the package's own sampler, through all T times or fewer.
 """
 
 import contextlib
@@ -24,19 +24,19 @@ Shape = dict[int, tuple[int, tuple[int, ...]]]
 
 
 def batch(x0: Tensor) -> Tensor:
-    """A batch drawn from the data, or the data themselves if they are one."""
+    """A random batch of the data, or the data themselves if they have a batch's size."""
     return x0 if len(x0) == BATCH else x0[torch.randint(len(x0), (BATCH,))]
 
 
 class Plan(NamedTuple):
-    """A run of training, so far as a package has a hand for it.
+    """The settings of a training run; not every package supports all of them.
 
-    min_snr limits what an error counts (Hang et al. 2023); v: the network puts out v instead of the noise
+    min_snr: the limit of an error's weight (Hang et al. 2023); v: the network predicts v instead of the noise
     (Salimans & Ho 2022).
     """
 
     lr: float = 1e-3
-    steps: int = 10**9  # in all
+    steps: int = 10**9  # in total
     min_snr: float | None = None
     v: bool = False
 
@@ -45,7 +45,7 @@ STEP = Plan()
 
 
 class Ours:
-    """ddpm_core: in the widths in which its weights ship, or in another's."""
+    """ddpm_core, with the widths of the weights that ship, or with another package's."""
 
     shape: ClassVar[Shape] = {8: (16, (1, 4)), 28: (16, (1, 3, 6))}
 
@@ -56,13 +56,13 @@ class Ours:
 
     @classmethod
     def as_large(cls, other: object, size: int, T: int) -> "Ours":
-        """Ours with its lowest level widened until a pass takes as many FLOPs as the other's, or nearly."""
+        """Ours with its lowest level widened until a pass takes about as many FLOPs as the other's."""
         (width, (*upper, lowest)), wanted = cls.shape[size], flops(other, size)
         wider = (cls(size, T, UNet(width=width, mults=(*upper, m))) for m in range(lowest, 5 * lowest))
         return min(wider, key=lambda peer: abs(flops(peer, size) - wanted))
 
     def start(self, x0: Tensor, plan: Plan = STEP) -> Callable[[], object]:
-        """A training step, average of the weights included."""
+        """A training step, including the average of the weights."""
         if plan.v:
             self.denoiser = Denoiser(self.net, self.denoiser.schedule, V(), clip=1.0)
         images, seed = BATCH * plan.steps, int(torch.randint(1 << 30, ()))
@@ -71,13 +71,13 @@ class Ours:
         return lambda: next(run)
 
     def finish(self) -> None:
-        """The denoiser is the average."""
+        """Nothing to do: the denoiser already has the averaged weights."""
 
     def walk(self, n: int, steps: int | None = None) -> Tensor:
         """Sample n."""
         times = self.denoiser.schedule.times(steps)
         for frame in ddpm_core.sample(self.denoiser, torch.randn(n, 1, self.size, self.size), times):
-            last = frame.xt  # frames are kept by nobody, as with the others
+            last = frame.xt  # frames aren't kept, as with the others
         return last
 
     def forward(self, x: Tensor) -> Tensor:
@@ -86,7 +86,7 @@ class Ours:
 
 
 class Diffusers:
-    """Hugging Face diffusers: UNet2DModel and DDPMScheduler, the loop of its documentation."""
+    """Hugging Face diffusers: UNet2DModel and DDPMScheduler, with the loop of its documentation."""
 
     shape: ClassVar[Shape] = Ours.shape
 
@@ -111,7 +111,7 @@ class Diffusers:
         self.scheduler.set_timesteps(T)
 
     def start(self, x0: Tensor, plan: Plan = STEP) -> Callable[[], object]:
-        """A training step as in its tutorial: AdamW, a rate that rises and falls, its EMAModel."""
+        """A training step as in its tutorial: AdamW, warm-up and decay of the rate, its EMAModel."""
         from diffusers.optimization import get_cosine_schedule_with_warmup
         from diffusers.training_utils import EMAModel, compute_snr
 
@@ -144,7 +144,7 @@ class Diffusers:
         return step
 
     def finish(self) -> None:
-        """The average into the network."""
+        """Copy the averaged weights into the network."""
         self.average.copy_to(self.net.parameters())
 
     @torch.no_grad()
@@ -194,7 +194,7 @@ class Lucidrains:
             self.diffusion.objective = "pred_v"
         snr = self.diffusion.alphas_cumprod / (1 - self.diffusion.alphas_cumprod)
         counted = snr if plan.min_snr is None else snr.clamp(max=plan.min_snr)
-        self.diffusion.loss_weight.copy_(counted / (snr + 1 if plan.v else snr))  # as when it is made
+        self.diffusion.loss_weight.copy_(counted / (snr + 1 if plan.v else snr))  # as in its constructor
         optimizer = torch.optim.Adam(self.diffusion.parameters(), lr=plan.lr, betas=(0.9, 0.99))
         self.average = EMA(self.diffusion, beta=0.995, update_every=10)
 
@@ -208,11 +208,11 @@ class Lucidrains:
         return step
 
     def finish(self) -> None:
-        """The average takes the model's place."""
+        """Replace the model by the averaged one."""
         self.diffusion = self.average.ema_model
 
     def walk(self, n: int, steps: int | None = None) -> Tensor:
-        """Sample n; where there are fewer steps, by its DDIM with eta = 1, which is the ancestral step."""
+        """Sample n; for fewer than T steps, by its DDIM with eta = 1, which is the ancestral step."""
         shape = n, 1, self.size, self.size
         with contextlib.redirect_stderr(io.StringIO()):  # its progress bar
             if steps is None:
@@ -226,7 +226,7 @@ class Lucidrains:
 
 
 class Small:
-    """smalldiffusion: Unet, its training loop's body, and its sampler set to DDPM."""
+    """smalldiffusion: Unet, the body of its training loop, and its sampler set to DDPM."""
 
     shape: ClassVar[Shape] = {8: (32, (1, 2)), 28: (32, (1, 1, 2))}
 
@@ -249,7 +249,7 @@ class Small:
         self.size, self.net, self.schedule = size, net, ScheduleDDPM(T)
 
     def start(self, x0: Tensor, plan: Plan = STEP) -> Callable[[], object]:
-        """The body of its training_loop, with the average that its examples keep by ema_pytorch."""
+        """The body of its training_loop, with the averaging by ema_pytorch as in its examples."""
         from ema_pytorch import EMA
         from smalldiffusion import generate_train_sample
 
@@ -266,7 +266,7 @@ class Small:
         return step
 
     def finish(self) -> None:
-        """The average takes the network's place."""
+        """Replace the network by the averaged one."""
         self.net = self.average.ema_model
 
     def walk(self, n: int, steps: int | None = None) -> Tensor:
@@ -286,12 +286,12 @@ PEERS = {"ddpm_core": Ours, "diffusers": Diffusers, "lucidrains": Lucidrains, "s
 
 
 def flops(peer: object, size: int) -> int:
-    """Floating point operations of one forward pass of one image."""
+    """Floating-point operations of one forward pass for one image."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         peer.forward(torch.randn(2, 1, size, size))
     return counter.get_total_flops() // 2
 
 
 def weights(net: nn.Module) -> int:
-    """How many numbers are trained."""
+    """The number of trained parameters."""
     return sum(p.numel() for p in net.parameters())

@@ -1,13 +1,14 @@
-"""Seconds of training until the digits that a model samples are at 2 x the floor or better.
+"""Seconds of training until a model's sampled digits reach 2 x the floor.
 
-Every package trains its own network with its own loss, optimiser and average, at each of its `SETTINGS`:
-rates, and min-SNR and v where it has a hand for them.  Each budget is a run of its own from the first
-weights, because a rate that falls to 0 must know where the end is: they double until one is enough, the step
-between it and the last is tried, and a straight line in the logarithms says where between two budgets the
-target is met.  Three networks train with each budget, and of each twice 1,437 samples in 50 steps of its own
-sampler (after so short a training 100 or 1,000 are no better) are judged by the course's classifier, in time
-that doesn't count: one such judgement scatters by a quarter.  The floor is what the 1,437 training digits are
-given.  Seconds are CPU seconds by thread, so that what else the machine does counts little.
+Every package trains its own network with its own loss, optimiser and averaging, with each of its
+`SETTINGS`: learning rates, and min-SNR and v if it supports them.  Each budget of steps is a run of its own
+from new weights, because a learning rate that decays to 0 depends on the length of the run.  Budgets double
+until one is enough, then one between the last two is tried, and linear interpolation in the logarithms
+gives the time at which the target is met.  Three networks are trained with each budget.  From each, twice
+1,437 samples in 50 steps of its own sampler (after such short training, 100 or 1,000 steps are no better)
+are compared by the course's classifier; that time doesn't count, and one such measurement varies by a
+quarter.  The floor is the distance of the 1,437 training digits.  Seconds are CPU seconds per thread, so
+other load matters little.
 """
 
 import itertools
@@ -33,11 +34,11 @@ SETTINGS: dict[str, list[dict[str, float]]] = {
 
 
 def race(names: list[str], target: float = 2.0) -> Iterator[dict[str, object]]:
-    """For each package and setting, the least budget with samples good enough, and all that was measured."""
+    """For each package and setting, the smallest sufficient budget, and all measurements."""
     judge, (train_set, test_set) = classifier("digits"), digits()
 
     def run(name: str, steps: int, **setting: float) -> tuple[float, float]:
-        """Mean seconds of training, and mean distance of the samples in units of the floor."""
+        """The mean seconds of training, and the mean distance of the samples in units of the floor."""
         seconds, ratios = 0.0, []
         for seed in range(SEEDS):
             torch.manual_seed(seed)
@@ -71,7 +72,7 @@ def race(names: list[str], target: float = 2.0) -> Iterator[dict[str, object]]:
 
 
 def crossing(seen: list[tuple[float, float]], target: float) -> float | None:
-    """The seconds at which the distance falls to the target, between the two runs round it."""
+    """The seconds at which the distance reaches the target, interpolated between the two runs around it."""
     for (s, d), (s2, d2) in itertools.pairwise([(0.0, math.inf), *seen]):
         if d2 <= target:
             return s * (s2 / s) ** (math.log(d / target) / math.log(d / d2)) if s else s2

@@ -1,15 +1,15 @@
-"""How fast a scrubber follows the hand, in JupyterLab, next to `interact` over a matplotlib redraw.
+"""How fast a scrubber reacts in JupyterLab, compared with `interact` and a matplotlib redraw.
 
     python tests/benchmarks/scrub.py [--moves 60]
 
-16 pictures of 28x28, 1,000 levels.  A script moves the slider at moments that keep no step with the display,
-150 to 250 ms apart, so that the page rests between them; then, hurried, 54 to 90 ms apart.
-From the slider's event: drawn (the new pixels are on the canvas; for interact, the new picture is decoded),
-the next animation frame, painted (the first task after it, when its picture has been handed on), and the
-animation frame after that.  At 60 Hz a page that rests starts its next frame at once, and the second one
-comes with the display's next tick, after 8 ms on average, unless a message to Python is in its way; both rows
-stand beside those of a page on which nothing moves.  What is the widget's own doing shows where no display
-limits the rate of frames.  Then a drag with the mouse.
+16 pictures of 28x28, 1,000 levels.  A script moves the slider at times unrelated to the display's refresh,
+150 to 250 ms apart, so that the page is idle in between; then, "hurried", 54 to 90 ms apart.  Measured from
+the slider's event: drawn (the new pixels are on the canvas; for interact, the new picture is decoded), the
+next animation frame, painted (the first task after that frame, when its picture has been passed on), and
+the second animation frame.  At 60 Hz, an idle page starts its next frame at once, and the second frame
+comes at the display's next refresh, after 8 ms on average, unless a message to Python delays it; both are
+shown beside those of a page on which nothing moves.  Without a display's limit on the frame rate, the
+widget's own share shows.  At the end, a drag with the mouse.
 """
 
 import argparse
@@ -55,7 +55,7 @@ output = json.dumps(w._repr_mimebundle_()[0])
 print(len(w.x0) + len(w.eps) + len(w.abar), len(state), len(state) + len(output))
 """
 
-RESTED, HURRIED = 150, 54  # ms between two moves at least, and two thirds more at most
+RESTED, HURRIED = 150, 54  # the shortest time between two moves in ms; the longest is two thirds more
 
 # the rows [drawn, next frame, painted, second frame], each in ms after the event
 MOVES = """async ([kind, moves, pause]) => {
@@ -122,7 +122,7 @@ DRAG = """() => {
 
 
 def drag(page, seconds: float = 3) -> float:
-    """Frames a second in which the picture changed, while the mouse drags without a pause."""
+    """Frames per second in which the picture changed, during a continuous drag with the mouse."""
     slider = page.locator(".scrub .scrub-time").first
     slider.press("Home")
     box = slider.bounding_box()
@@ -142,7 +142,7 @@ def drag(page, seconds: float = 3) -> float:
 
 @contextlib.contextmanager
 def opened(url: str, *flags: str):
-    """The notebook, run, in a browser of its own."""
+    """The notebook, open and run in its own browser."""
     size = {"width": 1280, "height": 900}
     with browser.browser(*flags) as chrome, chrome.new_context(viewport=size) as tabs:
         page = tabs.new_page()
@@ -155,7 +155,7 @@ def opened(url: str, *flags: str):
 
 
 def report(name: str, rows: list[list[float]]) -> list[float]:
-    """Print median / 95th percentile of each column; the medians."""
+    """Print the median and the 95th percentile of each column, and return the medians."""
     columns = [sorted(column) for column in zip(*rows, strict=True)]
     cells = [f"{statistics.median(c):.1f} / {c[int(0.95 * len(c))]:.1f}" for c in columns]
     print(f"{name:32}" + "".join(f"{cell:>16}" for cell in cells))

@@ -169,3 +169,11 @@ def test_a_report_measures_samples_and_training_data_with_one_measure():
     one, other = report(a, b, c, judge), report(c, b, a, judge)
     assert (one.nearest, one.closest) == (other.nearest_real, other.closest_real)
     assert one.entropy == entropy(judge.classes(a))
+
+
+def test_a_balanced_draw_takes_every_row_of_a_class_as_often_as_any_other():
+    classes = torch.tensor([0] * 5 + [1] * 10)
+    rows = torch.cat([balanced(classes, 2, torch.Generator().manual_seed(seed)) for seed in range(1000)])
+    for k, n in ((0, 5), (1, 10)):
+        share = rows.bincount(minlength=15)[classes == k] / 1000
+        assert ((share - 2 / n).abs() < 4 * (2 / n * (1 - 2 / n) / 1000) ** 0.5).all()

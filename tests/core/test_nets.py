@@ -1,11 +1,11 @@
 import pytest
 import torch
-from oracles import normal
+from oracles import close, normal
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ddpm_core import MLP, UNet
-from ddpm_core.nets import Up
+from ddpm_core.nets import Up, embed, norm
 
 
 def woken(net: nn.Module) -> nn.Module:
@@ -129,3 +129,31 @@ def test_what_is_done_in_place_without_gradients_changes_neither_input_nor_outpu
         assert torch.equal(net(x, t), kept)
     assert torch.equal(x, before)
     assert kept.requires_grad
+
+
+def test_the_embedding_knows_two_times_by_their_distance():
+    """Their scalar product is the sum of cos(w (t - t')) over the frequencies w = 10,000^(-j / 16)."""
+    t = torch.arange(0, 1001, 40)
+    e, gap = embed(t, 32).double(), (t[:, None] - t).double()
+    frequencies = 10_000 ** (-torch.arange(16).double() / 16)
+    close(e @ e.T, (gap[..., None] * frequencies).cos().sum(-1), 1e-3)
+
+
+def test_layers_of_an_mlp_add_to_what_comes_in():
+    """With layers that say 0 their number makes no difference."""
+    deep, flat, x, t = MLP(2, 16, depth=4), MLP(2, 16, depth=0), picture(5, 2), torch.tensor([7])
+    nn.init.normal_(deep.leave.weight)
+    for weights in deep.layers.parameters():
+        nn.init.zeros_(weights)
+    flat.load_state_dict(deep.state_dict(), strict=False)
+    close(deep(x, t).detach(), flat(x, t).detach(), 1e-6)
+    assert deep(x, t).any()
+
+
+@pytest.mark.parametrize("channels", [8, 12, 16, 20])
+def test_groups_of_eight_or_of_what_divides_are_normalised_each_by_itself(channels):
+    x, each = picture(2, channels, 3, 3), {8: 8, 12: 4, 16: 8, 20: 4}[channels]
+    scale = torch.arange(1, channels // each + 1).repeat_interleave(each)[:, None, None]
+    y = norm(channels)(x * scale).detach()
+    close(y, norm(channels)(x).detach(), 1e-3)
+    assert y.unflatten(1, (-1, each)).mean((2, 3, 4)).abs().max() < 1e-5

@@ -72,6 +72,7 @@ def test_weights_are_made_bfloat16_once_and_not_at_every_pass():
         torch.float32
     }
     assert quick(x, 5).dtype == torch.float32
+    assert quick.net(x, torch.tensor([5, 5])).dtype == torch.float32
 
 
 FAULTS = """

@@ -384,3 +384,9 @@ def test_a_step_is_taken_at_the_rate_that_belongs_to_its_beginning():
         if step.run.steps == 1:
             moved = [(b - w).abs().max() for b, w in zip(before, step.run.online.parameters(), strict=True)]
             assert max(moved).item() == pytest.approx(0.01 * rate(0.0), rel=1e-3)
+
+
+def test_the_rate_rises_by_equal_steps_up_to_its_highest():
+    rates = torch.tensor([rate(k / 1000) for k in range(51)], dtype=torch.float64)
+    torch.testing.assert_close(rates.diff(), rates.diff()[:1].expand(50))
+    assert rates[-1] == 1

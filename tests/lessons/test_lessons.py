@@ -1,6 +1,6 @@
-"""Every lesson solved: in each blank the named mistakes on the way, then the right answer; all in one run.
+"""Every lesson, solved: each answer cell gets the named mistakes, then the right answer, in one run.
 
-(As shipped, the lessons run under nbval.)
+(nbval runs the lessons as they are shipped.)
 """
 
 import re
@@ -34,12 +34,12 @@ def _solve(id, shipped):
 
 
 def asked(source: str) -> list[str]:
-    """The ids that a cell asks for, by `exercise("…")` or `quiz("…")`."""
+    """The ids of the exercises in a cell, from `exercise("…")` or `quiz("…")`."""
     return re.findall(r'(?:exercise|quiz)\("([\d.]+)"\)', source)
 
 
 def solved(notebook: nbformat.NotebookNode) -> tuple[nbformat.NotebookNode, list[str]]:
-    """The notebook with every `check` of an answer preceded by its mistakes and its solution."""
+    """The notebook with the mistakes and the solution inserted before every `check` of an answer."""
     ids, current = [], ""
     for cell in notebook.cells:
         if cell.cell_type != "code":

@@ -1,7 +1,7 @@
-"""What the course says: one notation, no false formula but where it is taught, no dead link.
+"""The course's text: one notation, no false formula except where it is refuted, no dead link.
 
-Formulas are read from everything that a student sees: cells and what they print, strings that label figures,
-exercises with their hints and verdicts, the table of proofs, the faults, the pages beside the code.
+Formulas are read from everything that a student sees: cells and their output, labels of figures, exercises
+with their hints and verdicts, the table of proofs, the faults, and the Markdown pages.
 """
 
 import ast
@@ -44,17 +44,17 @@ READ_AS_TABLES, NO_TEXT = {"proofs", "faults"}, {"markup", "grammar", "number"} 
 
 
 class Text(NamedTuple):
-    """A text, or one of its formulas, and where it stands."""
+    """A text, or one of its formulas, and where it comes from."""
 
     itself: str
     lesson: str  # "03", "A_", or the name of a page
     place: str
-    refuted: bool = False  # whether that is a place that shows what is wrong
+    refuted: bool = False  # whether wrong formulas are expected there
 
 
 @cache
 def cells(path: Path) -> list[tuple[str, str]]:
-    """The cells of a notebook and what they print in Markdown, each with its kind; a page as one."""
+    """The cells of a notebook and their Markdown outputs, as (kind, text); a page is one cell."""
     if path.suffix == ".md":
         return [("markdown", path.read_text("utf-8"))]
     found = []
@@ -65,7 +65,7 @@ def cells(path: Path) -> list[tuple[str, str]]:
 
 
 def strings(code: str) -> Iterator[str]:
-    """The strings in a piece of code; what an f-string puts in counts as a 1."""
+    """The strings in a piece of code; each replacement field of an f-string becomes a 1."""
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.JoinedStr):
             yield "".join(str(part.value) if isinstance(part, ast.Constant) else "1" for part in node.values)
@@ -80,7 +80,7 @@ def of_lessons() -> Iterator[Text]:
             for part in strings(text) if kind == "code" else re.split(r"^(?=## )", text, flags=re.M):
                 if kind == "markdown" and part.startswith("## "):
                     refuted = errata or part.startswith(REFUTED_HERE)
-                computed = kind == "output"  # judged where it is made
+                computed = kind == "output"  # checked where the text is defined
                 yield Text(part, path.stem[:2], path.name, refuted or computed)
 
 
@@ -88,7 +88,7 @@ def of_exercises() -> Iterator[Text]:
     for id, e in bank.items():
         told = [e.title, e.worked, e.right, *e.hints, *getattr(e, "rubric", ()), *getattr(e, "models", ())]
         judged = [m.message for m in e.mistakes]
-        judged += [*getattr(e, "options", {}).values(), *getattr(e, "why", {}).values()]  # or false
+        judged += [*getattr(e, "options", {}).values(), *getattr(e, "why", {}).values()]  # some of them false
         (judged if e.title.startswith("Spot the fault") else told).append(e.prompt)
         for refuted, texts in ((False, told), (True, judged)):
             yield from (Text(text, id[:2], f"exercise {id}", refuted) for text in texts)
@@ -110,7 +110,7 @@ def of_pages() -> Iterator[Text]:
 
 
 def formulas_in(text: str) -> list[str]:
-    """The formulas of a text in Markdown; code is left out."""
+    """The formulas of a Markdown text, without those in code."""
     prose = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.S)
     return [span.strip("$") for span in FORMULAS.findall(prose)]
 
@@ -125,7 +125,7 @@ def formulas() -> list[Text]:
 
 END = ";"  # where one statement ends, so that another may begin
 FUNCTIONS = {"log", "ln", "exp", "min", "max", "lim", "sup", "inf", "det", "arg", "sin", "cos", "tan"}
-OPERATORS = {*FUNCTIONS, *"∑∏∫∇𝔼"}  # what stands under them is no index
+OPERATORS = {*FUNCTIONS, *"∑∏∫∇𝔼"}  # what is written below them is no index
 MARK = re.compile(r"[(]\w[)]|[∗⋆α-ωϵ]")  # as a power, part of a name
 
 
@@ -134,7 +134,7 @@ def words(node: ElementTree.Element) -> str:
 
 
 def name(node: ElementTree.Element) -> str:
-    """A letter with its accent, or a word such as SNR; empty for what is no symbol."""
+    """A letter with its accent, or a word such as SNR; "" for anything that isn't a symbol."""
     text = words(node)
     if node.tag == "mrow" and node.get("style"):
         return f"bold {text}"
@@ -144,7 +144,7 @@ def name(node: ElementTree.Element) -> str:
 
 
 def signs(node: ElementTree.Element) -> Iterator[str]:
-    """MathML as one types it: ⟦x_t⟧, a symbol with its index; ‹what is said about a part›."""
+    """MathML as typed text: ⟦x_t⟧ for a symbol with its index, ‹…› for notes above or below a part."""
     inside = [sign for child in node for sign in signs(child)]
     match node.tag:
         case _ if name(node):
@@ -188,7 +188,7 @@ TIME = re.compile(r"([0-9]+|[rstT])([+-][12h])?|[01]:(T|[0-9])")  # t, s, T, t-1
 
 
 def symbols(latex: str) -> set[str]:
-    """The symbols of a formula, each with its accent, its font and its index; all times are one index, t."""
+    """The symbols of a formula, each with its accent, font and index; every time counts as the index t."""
     found = set()
     for symbol in re.findall("⟦([^⟦⟧]*)⟧", "".join(read(latex))):
         letter, _, index = symbol.partition("_")
@@ -198,7 +198,7 @@ def symbols(latex: str) -> set[str]:
 
 README = (ROOT / "README.md").read_text("utf-8")
 (NOTATION,) = re.findall(r"^## Notation$(.*?)^## ", README, re.S | re.M)
-# What the README's table leaves to the lessons: a symbol that stands in neither is a stray one.
+# Symbols that may be used besides those in the README's table, by lesson.
 DECLARED = {
     "everywhere": r"\mathbb E \mathrm{Var} \mathrm{KL} \mathrm{ELBO} L_\mathrm{simple} e d x p y v V_t "
     r"\pi \theta \mu \alpha \bar\alpha \beta \tilde\beta \varepsilon_t "
@@ -243,11 +243,11 @@ OVER_TIME |= {"V": 1 - 0.7 * SCHEDULE.abar}
 
 
 class World(dict[str, Tensor]):
-    """Numbers for each symbol, bound as the lessons bind them, for one pixel at three times of linear(1000).
+    """Numbers for each symbol, related as in the lessons, for one pixel at three times of linear(1000).
 
-    (3, 8): at each time the network is right or errs, a step's variance is that of the posterior or beta_t,
-    and x_s is drawn or keeps the noise of x_t, as DDIM has it.  What nothing binds is a letter with a number
-    of its own, and `free`.
+    (3, 8): at each time there are eight cases.  The network is right or wrong, a step's variance is that of
+    the posterior or beta_t, and x_s is drawn or, as in DDIM, has the noise of x_t.  Any other symbol gets a
+    number of its own, and is listed in `free`.
     """
 
     def __init__(self) -> None:
@@ -282,7 +282,7 @@ WORLD = World()
 TYPED = str.maketrans("−·×[]", "-**()")
 WRITTEN = [
     (r"(‹[^‹›]*)?‹[^‹›]*›([^‹›]*›)?", ""),
-    (r"(?<=⟧)\(⟦x_t⟧(,⟦t⟧|,⟦x_0⟧)?\)", ""),  # of a network, or of a mean
+    (r"(?<=⟧)\(⟦x_t⟧(,⟦t⟧|,⟦x_0⟧)?\)", ""),  # arguments of a network, or of a mean
     (r"⟦SNR⟧\(⟦?(\w)⟧?([^()]*)\)", r"⟦SNR_\1\2⟧"),
     (r"‖(.*?)‖", r"abs(\1)"),  # of one pixel
     (r"(log|exp)(⟦[^⟧]*⟧(?:\*\*\([^()]*\))?)", r"\1(\2)"),
@@ -293,7 +293,7 @@ WRITTEN = [
 
 @cache
 def value(side: str) -> tuple[Tensor, set[str]] | None:
-    """What one side of an equation is, (3, 8), and the symbols in it; None if the world can't tell."""
+    """The values of one side of an equation, (3, 8), and its symbols; None if it can't be evaluated."""
     text = side.translate(TYPED)
     for pattern, typed in WRITTEN:
         text = re.sub(pattern, typed, text)
@@ -305,7 +305,7 @@ def value(side: str) -> tuple[Tensor, set[str]] | None:
 
 
 def chains(latex: str) -> list[list[str]]:
-    """The statements of a formula, each as the sides between its signs of equality."""
+    """The statements of a formula, each split at its equals signs."""
     found, depth = [[""]], 0
     for sign in read(latex):
         depth += sum((c in "([{") - (c in ")]}") for c in sign)
@@ -315,15 +315,14 @@ def chains(latex: str) -> list[list[str]]:
             found[-1].append("")
         else:
             found[-1][-1] += sign
-    return found if "⇒" not in read(latex) else []  # true on a condition
+    return found if "⇒" not in read(latex) else []  # implications aren't checked
 
 
 @cache
 def holds(left: str, right: str) -> bool | None:
-    """Whether two sides are equal at all times, in one of the worlds and not as 0 = 0; None if there is no
-    telling.
+    """Whether two sides are equal, and not both 0, in some case at every time; None if that can't be decided.
 
-    A letter that stands on one side only is defined there, or given; and so is the variance of a step.
+    It can't if a free symbol is on one side only, or if the left side is a step's variance: that defines it.
     """
     if not (a := value(left)) or not (b := value(right)):
         return None
@@ -336,12 +335,12 @@ def holds(left: str, right: str) -> bool | None:
 
 
 def equations(latex: str) -> dict[str, bool]:
-    """The equations of a formula that can be worked out, and whether each holds."""
+    """The equations of a formula that can be evaluated, and whether each holds."""
     told = {"=".join(pair): holds(*pair) for sides in chains(latex) for pair in pairwise(sides)}
     return {text: true for text, true in told.items() if true is not None}
 
 
-IN_WORDS = {  # lines of the errata that have no sampler and no proof: told in A, or at the end of a lesson
+IN_WORDS = {  # errata without a sampler or a proof: explained in A, or at the end of a lesson
     "E10": (r"\mu_0", r"p_0(x_{t-1}"),
     "E13": (r"\hat\varepsilon_\theta(x_t)", r"\mu_\theta(x_t)"),
     "E16": (r"L_t\propto",),
@@ -354,7 +353,7 @@ TRUE = [fault.right for fault in FAULTS.values()] + [proof.says for proof in PRO
 
 
 def values(side: str) -> str:
-    """What one side is at three times, with a network that errs; nothing for a name or a number alone."""
+    """One side's values at three times, with a wrong network, as text; "" for a single symbol or number."""
     numbers, names = value(side) or (None, set())
     known = numbers is not None and len(names) > 1 and not names & WORLD.free
     return " ".join(f"{x:.9g}" for x in numbers[:, -1].tolist()) if known else ""
@@ -362,8 +361,10 @@ def values(side: str) -> str:
 
 @cache
 def faults() -> dict[str, str]:
-    """The numbers of the faults, by their lines and by the values of their right sides, so that no other way
-    to write one gets through.  E15 is true of the model; words, or the beginning of a true line, are none.
+    """The numbers of the faults, by their formulas and by the values of their right sides.
+
+    The values find other ways to write a fault.  Left out: E15, which is true of the model; formulas with
+    words; and those that begin a true formula.
     """
     lines = [(number, line) for number, line in PRINTED if number != "E15" and r"\text" not in line]
     found = {values(sides[-1]): number for number, line in lines for sides in chains(line)}
@@ -376,7 +377,7 @@ def faults() -> dict[str, str]:
 
 @cache
 def wrong(latex: str) -> set[str]:
-    """The faults in a formula, by their numbers, and its equations that don't hold."""
+    """The numbers of the faults in a formula, and its equations that don't hold."""
     text = "".join(read(latex))
     marks = [mark for mark in faults() if mark in text]
     marks += {values(side) for sides in chains(latex) for side in sides} & {*faults()}
@@ -384,7 +385,7 @@ def wrong(latex: str) -> set[str]:
 
 
 EXCUSED = {
-    r"\bar\alpha_t = 0.01\,\bar\alpha_t + 1-\bar\alpha_t": "exercise 02.13",  # for which t?
+    r"\bar\alpha_t = 0.01\,\bar\alpha_t + 1-\bar\alpha_t": "exercise 02.13",  # an equation to solve for t
     r"x_t = \sqrt{\bar\alpha_t}\,x_0": "exercise 03.3",  # where the noise happens to be 0
     r"\hat x_0 = \sqrt{\bar\alpha_t}\,x_t": "exercise 05.13",  # for data N(0, 1)
     r"\hat x_0 = \sqrt{0.5}\,x_s": "exercise 05.13",  # the same
@@ -418,7 +419,7 @@ def test_a_false_formula_is_seen(latex):
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=lambda fault: fault.number)
 def test_a_fault_is_seen_however_it_is_written(fault):
-    """With other letters and brackets; its right side alone too.  E31's is the truth without its end."""
+    """With other letters and brackets, and its right side alone.  E31 is a true formula without its end."""
     other = fault.printed.replace(r"1-\alpha_t", r"\beta_t").replace(r"\Big", "").replace("frac1", "tfrac1")
     assert wrong(other) or fault.number in ("E14", "E15")
     assert wrong(other.split("=")[-1]) or fault.number in ("E14", "E15", "E31")
@@ -426,7 +427,7 @@ def test_a_fault_is_seen_however_it_is_written(fault):
 
 # ── no link that leads nowhere ──────────────────────────────────────────────────────────────────────────────
 
-HOSTS = {  # a new one is added once it was looked at
+HOSTS = {  # a new one is added after checking it
     "www.youtube.com", "creativecommons.org", "doi.org", "github.com", "keepachangelog.com", "pytorch.org",
     "semver.org", "nodejs.org", "www.fatiando.org", "py-filelock.readthedocs.io", "mistune.lepture.com",
 }  # fmt: skip
@@ -442,14 +443,14 @@ def headings(path: Path) -> list[str]:
 
 
 def anchors(path: Path) -> set[str]:
-    """The ids of a document's headings: as JupyterLab makes them, or GitHub."""
+    """The ids of a document's headings, as JupyterLab or GitHub makes them."""
     if path.suffix == ".ipynb":
         return {head.replace(" ", "-") for head in headings(path)}
     return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in headings(path)}
 
 
 def dead(label: str, link: str, page: Path) -> bool:
-    """Whether a link of a page leads nowhere, or not to what its label names."""
+    """Whether a link of a page leads nowhere, or to something else than its label says."""
     address = urlsplit(link)
     if address.hostname == "www.youtube.com":
         query, minute = parse_qs(address.query), re.search(r"(\d\d?):(\d\d)\D*$", label)
@@ -493,15 +494,15 @@ def test_a_dead_link_is_seen(label, link):
 
 @cache
 def sections(lesson: str) -> set[str]:
-    """The numbers of a lesson's sections; none if there is no such lesson."""
+    """The numbers of a lesson's sections; empty if there is no such lesson."""
     paths = (path for path in NOTEBOOKS if path.stem.startswith(lesson))
     return {n for path in paths for n in re.findall(r"^## (\d+) ·", "\n".join(prose(path)), re.M)}
 
 
 def gone(clause: str, lesson: str) -> set[str]:
-    """The sections, exercises and lessons that a clause names and that aren't there."""
+    """The sections, exercises and lessons that a clause mentions and that don't exist."""
     if re.search(r"\b(19|20)\d\d\b(?!\))", clause):
-        return set()  # of a paper
+        return set()  # a section of a paper
     other = re.search(r"\]\((\w\w)_\w+\.ipynb\), section", clause)
     named = re.findall(r"\b[Ss]ections? (\d+)(?:(?: to| and|,) (\d+))?", clause)
     found = {n for pair in named for n in pair if n} - sections(other[1] if other else lesson)

@@ -65,7 +65,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def executed(folder):
-    """A notebook that was run elsewhere and keeps its widgets' state: nobody here trusts it."""
+    """An untrusted notebook: it was run elsewhere, and saved with its widgets' state."""
     path = browser.notebook(folder / "executed.ipynb", SETUP, RUN, "shape_schedule()", "w")
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()
@@ -74,7 +74,7 @@ def executed(folder):
 
 
 def opened(context, errors):
-    """A page of a context that notes what goes wrong in it."""
+    """A page of a browser context; its errors are added to `errors`."""
     tab = context.new_page()
     tab.on("pageerror", lambda error: errors.append(str(error)))
     tab.on("console", lambda m: errors.append(f"{m.text} {m.location}") if m.type == "error" else None)
@@ -113,7 +113,7 @@ def shown(canvas, n, h, w, columns):
 
 
 def shot(root, name):
-    """A picture of a scrubber for a person to look at, in the folder that DDPM_SHOTS names."""
+    """Save a screenshot of a scrubber in the folder named in DDPM_SHOTS, if it is set."""
     if os.environ.get("DDPM_SHOTS"):
         root.screenshot(path=Path(os.environ["DDPM_SHOTS"]) / name)
 
@@ -126,7 +126,7 @@ def assert_drawn(canvas, t):
 
 
 def python_t(tab, k, t):
-    """What a cell that is run now finds in the widget's t, once the messages have arrived."""
+    """Wait until a cell finds this value in the widget's t."""
     for _ in range(20):
         found = browser.run_cell(tab, TELL).split()[k]
         if found == str(t):
@@ -136,7 +136,7 @@ def python_t(tab, k, t):
 
 
 def reloaded(tab, count):
-    """Save the notebook and load the page again, until it shows so many scrubbers."""
+    """Save the notebook, reload the page, and wait until it shows so many scrubbers."""
     browser.command(tab, "docmanager:save")
     tab.wait_for_function("!window.jupyterapp.shell.currentWidget.context.model.dirty")
     tab.reload()
@@ -182,7 +182,7 @@ def test_sixty_presses_of_a_key_are_sixty_steps(tab):
     tab.keyboard.press("Home")
     for _ in range(60):
         tab.keyboard.press("ArrowRight")
-    tab.wait_for_timeout(300)  # what an echo would throw back, it throws back now
+    tab.wait_for_timeout(300)  # time for an echo of the message to reset the slider
     assert slider.input_value() == "60"
     assert_drawn(canvas, 60)
     python_t(tab, 0, 60)
@@ -235,7 +235,7 @@ def test_buttons_step_play_and_loop(tab):
     loop.click()
     assert loop.get_attribute("aria-pressed") == "true"
     root.get_by_label("play").click()
-    tab.wait_for_function("document.querySelectorAll('canvas[data-t]')[1].dataset.t > 10")  # round the end
+    tab.wait_for_function("document.querySelectorAll('canvas[data-t]')[1].dataset.t > 10")  # past the end
     loop.click()
     tab.wait_for_function("document.querySelectorAll('canvas[data-t]')[1].dataset.t == 0")
     tab.wait_for_function("!document.querySelector('.scrub-playing')")
@@ -280,7 +280,7 @@ def test_the_shaped_schedule_is_python_s(tab):
     torch.testing.assert_close(page_s, expected.abar, rtol=1e-12, atol=0)
 
 
-# the smallest WCAG contrast of a scrubber's words and icons with what lies behind them
+# the smallest WCAG contrast of a scrubber's text and icons with their background
 CONTRAST = """(root) => {
     const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
     const part = (v) => v <= 10 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4;
@@ -344,7 +344,7 @@ MAKES = re.compile(r"\b(scrub|scrub_noise|shape_schedule)\(")
 
 
 def names(table):
-    """The names that code takes from outside, and those that it binds; `table` is its symbol table."""
+    """The names that code uses but doesn't define, and those that it binds; `table`: its symbol table."""
     symbols = table.get_symbols()
     outer = table.get_type() == "module"
     used = {s.get_name() for s in symbols if s.is_referenced() and (outer or s.is_global())}
@@ -353,7 +353,7 @@ def names(table):
 
 
 def scrubbing(path):
-    """The code cells of a notebook that make a scrubber, and before them those that they can't do without."""
+    """The code cells of a notebook that make a scrubber, and the earlier ones that they depend on."""
     cells = [c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
     needed, wanted = [], set()
     for source in reversed(cells):
@@ -366,7 +366,7 @@ def scrubbing(path):
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 LESSONS = {path.name: cells for path in NOTEBOOKS if (cells := scrubbing(path))}
-# A scrubber that a variable holds: its t, its sizes, and the pictures that it should draw at some times.
+# Prints a scrubber's t, its sizes, and the pictures that it should draw at some times.
 ASK = """
 import base64, json
 from ddpm_core.teach.page.widgets import Scrubber
@@ -376,7 +376,7 @@ _text = lambda x: x if x is None else base64.b64encode(x.numpy().tobytes()).deco
 _bytes = [[_text(x) for x in sheet] for sheet in _sheets]
 print(json.dumps([_w.t, _w.shape, _w.columns, _bytes]))
 """
-# Marks each scrubber of a notebook with the model that it shows.
+# Adds to each scrubber's element the id of its model.
 MARK = """() => {
     const view = "application/vnd.jupyter.widget-view+json";
     for (const cell of window.jupyterapp.shell.currentWidget.content.widgets) {
@@ -391,7 +391,7 @@ MARK = """() => {
 
 
 def asked(tab, root, times):
-    """What Python says of a scrubber, once it stands at the last of the times: n, h, w, c, columns, bytes."""
+    """A scrubber's n, h, w, c, columns and pictures in Python, once it has arrived at the last time."""
     source = ASK.format(model=root.get_attribute("data-model"), times=times)
     for _ in range(20):
         t, shape, columns, sheets = json.loads(browser.run_cell(tab, -1, source))
@@ -403,7 +403,7 @@ def asked(tab, root, times):
 
 
 def dragged(tab, root):
-    """A scrubber is dragged across, then moved by a key: four times, and what its canvases show at each."""
+    """Drag a scrubber's slider, then move it by a key: four times, and what its canvases show at each."""
     slider = root.locator(".scrub-time")
     slider.scroll_into_view_if_needed()
     box = slider.bounding_box()
@@ -441,7 +441,7 @@ def test_a_lesson_s_scrubbers_follow_the_mouse_and_draw_what_torch_computes(tab,
         assert len(set(times)) >= 3
         n, h, w, c, columns, expected = asked(tab, root, times)
         for t, canvases, pictures in zip(times, sheets, expected, strict=True):
-            for canvas, picture in zip(canvases, pictures, strict=False):  # a schedule has a strip besides
+            for canvas, picture in zip(canvases, pictures, strict=False):  # a schedule also has a strip
                 if picture is not None:
                     exact = np.frombuffer(base64.b64decode(picture), np.uint8).reshape(n, c, h, w).astype(int)
                     drawn = browser.pictures(canvas, n, h, w, columns).astype(int)
@@ -479,7 +479,7 @@ def test_of_two_views_the_last_hand_wins_and_python_knows(tab, folder, errors):
 
 @pytest.fixture
 def offline(chrome, errors):
-    """Opens a page in a browser that has no network: the tab, and what it asked for."""
+    """A function that opens a page in a browser without a network: the tab, and the requests it makes."""
     asked = []
     with chrome.new_context(viewport={"width": 1280, "height": 800}, has_touch=True) as context:
         context.route("**/*", lambda route: (asked.append(route.request.url), route.abort()))
@@ -583,7 +583,7 @@ def test_the_kind_is_chosen_by_key_and_the_betas_then_follow(offline):
 
 
 def page(*shown):
-    """A page of several widgets, some of them more than once."""
+    """A page with several widgets, some of them twice."""
     return "".join(mounted(w.model_id, w._get_embed_state(), b"", repr(w)) for w in shown) + loader()
 
 
@@ -619,7 +619,7 @@ def test_of_two_views_the_last_hand_wins(offline, errors, name):
     assert errors == []
 
 
-# A scrubber drawn once more, by a model that counts listeners and messages; moved, and then taken away.
+# Renders a scrubber again with a model that counts listeners and messages, moves it, and removes it.
 COUNT = """async () => {
     const { model } = document.querySelector(".scrub-mount");
     let [listening, saved] = [0, 0];

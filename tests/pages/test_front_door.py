@@ -1,4 +1,4 @@
-"""What a visitor sees first: the moving picture, the map with its minutes, the other doors."""
+"""What a visitor sees first: the animated picture, the map of the lessons with its minutes, other ways in."""
 
 import re
 import runpy
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 README, TEACHING = ((ROOT / name).read_text("utf-8") for name in ("README.md", "TEACHING.md"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PICTURE = ROOT / "notebooks/denoising.png"
-CORE_SECONDS = 2 * 60  # with more, two cores can't be done in a minute
+CORE_SECONDS = 2 * 60  # more can't run in a minute on two cores
 
 
 def digits(frame: Image.Image) -> torch.Tensor:
@@ -33,7 +33,7 @@ def digits(frame: Image.Image) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def frames():
-    """The still, and the states of the run."""
+    """The still picture, and the frames of the animation."""
     with Image.open(PICTURE) as picture:
         still, *moving = (digits(frame) for frame in ImageSequence.Iterator(picture))
     return still, moving
@@ -45,11 +45,11 @@ def test_the_picture_is_the_first_thing_and_moves(frames):
     assert re.match(r"!\[[^]]+\]\(notebooks/denoising\.png\)\n", rest)
     still, moving = frames
     assert len(moving) == 51
-    assert torch.equal(still, moving[-1])  # where nothing moves, the end is shown
+    assert torch.equal(still, moving[-1])  # without animation, the result is shown
     with Image.open(PICTURE) as picture:
         pace = [frame.info.get("duration") for frame in ImageSequence.Iterator(picture)][1:]
-        assert picture.info["loop"] == 0  # for ever
-        assert "transparency" in picture.info  # between the digits the page shows, light or dark
+        assert picture.info["loop"] == 0  # forever
+        assert "transparency" in picture.info  # between the digits, a light or dark page shows through
     assert pace[-1] >= 2000 > 20 * pace[1]
     assert PICTURE.stat().st_size < 400_000
 
@@ -70,7 +70,7 @@ def test_the_picture_is_what_its_command_makes(frames, tmp_path):
         again = [digits(frame) for frame in ImageSequence.Iterator(made)]
     still, moving = frames
     for ours, theirs in zip([still, *moving], again, strict=True):
-        assert ((ours - theirs).abs() < 0.2).float().mean() > 0.99  # one grey is 0.125; machines round
+        assert ((ours - theirs).abs() < 0.2).float().mean() > 0.99  # one grey is 0.125; rounding varies
 
 
 def test_the_map_tells_what_each_lesson_takes():
@@ -87,7 +87,7 @@ def test_the_other_doors_install_what_make_does():
 
 
 def test_the_hub_s_configuration_hands_out_what_is_missing(tmp_path):
-    """The page's own file, with its folders moved here."""
+    """The configuration file itself, with its folders replaced by temporary ones."""
     (source,) = re.findall(r"```python\n(.*?)```", TEACHING, re.S)
     course, students, anna = tmp_path / "course", tmp_path / "students", tmp_path / "students/anna"
     c = Some(JupyterHub=Some(), Spawner=Some(), SimpleLocalProcessSpawner=Some(), Authenticator=Some())

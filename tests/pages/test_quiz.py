@@ -205,7 +205,7 @@ def test_in_a_browser_the_keyboard_is_enough(tab):
     for key in ("ArrowDown", "ArrowDown", "d", "d", "x", "3"):
         tab.keyboard.press(key)
     assert q.locator("input:checked").get_attribute("value") == "c"
-    assert tab.locator(".jp-Cell").count() == 2  # no key went on to JupyterLab
+    assert tab.locator(".jp-Cell").count() == 2  # no key reached JupyterLab
     tab.keyboard.press("Enter")
     tab.wait_for_selector(".ddpm-quiz.choice .result.not_yet mjx-container")  # JupyterLab typesets here too
     tab.keyboard.press("b")
@@ -230,7 +230,7 @@ def test_in_a_browser_prose_is_written_then_compared(tab):
     q.get_by_label("Names what is not.").check()
     q.locator(".check").click()
     tab.wait_for_selector(".ddpm-quiz.prose .result.passed")
-    browser.run_cell(tab, 1)  # the text comes back
+    browser.run_cell(tab, 1)  # the text is restored
     tab.wait_for_selector(".ddpm-quiz.prose .result.passed")
     assert tab.locator(".ddpm-quiz.prose textarea").input_value().endswith("\nb")
     assert tab.wrong == []

@@ -1,4 +1,4 @@
-"""The course as pages: whole, without a network, alive in a browser, and legible to everyone."""
+"""The course as static pages: complete, usable without a network, with working widgets, and accessible."""
 
 import json
 import re
@@ -39,7 +39,7 @@ SECOND = [
     "## Two sums\n\nThe same heading again.",
 ]
 
-AXE = {"resultTypes": ["violations"], "preload": False}  # preload: it would fetch the style once more
+AXE = {"resultTypes": ["violations"], "preload": False}  # preload would fetch the style again
 
 
 def written(path, cells):
@@ -72,7 +72,7 @@ def site(folder, lessons):
 
 
 class Links(HTMLParser):
-    """The ids of a page, what it needs to be shown, and where it leads."""
+    """The ids of a page, the resources it loads, and its links."""
 
     def __init__(self, path):
         super().__init__()
@@ -111,7 +111,7 @@ def test_every_link_and_every_anchor_leads_somewhere(site):
         assert len(page.ids) == len(set(page.ids)), name
         for link in page.leads:
             if link.startswith(("http://", "https://")):
-                continue  # a reader's
+                continue  # external
             target, _, anchor = link.partition("#")
             assert (site / (target or name)).is_file(), (name, link)
             assert not anchor or unquote(anchor) in links[target or name].ids, (name, link)
@@ -222,7 +222,7 @@ def test_a_folder_that_is_no_site_is_left_alone(folder, lessons, tmp_path, capsy
 
 @pytest.fixture
 def old(folder, lessons, tmp_path):
-    """A site that was built before, with a page in it that no lesson has any more."""
+    """A site from an earlier build, with the page of a lesson that no longer exists."""
     copy = tmp_path / "old"
     shutil.copytree(folder / "site", copy)
     (copy / "00_first.html").write_text("what it was")
@@ -353,7 +353,7 @@ def chrome():
 
 @pytest.fixture
 def tab(chrome, site):
-    """A tab without a network; at the end, what went wrong in it."""
+    """A tab without a network; at the end, it must have had no errors."""
     wrong = []
     with chrome.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light") as context:
         context.set_offline(True)
@@ -419,7 +419,7 @@ def test_dark_is_chosen_and_stays(tab, site):
     tab.get_by_role("button", name="Dark").click()
     assert not dark(tab)
     tab.emulate_media(color_scheme="dark")
-    assert not dark(tab)  # what was chosen goes before the system's wish
+    assert not dark(tab)  # the reader's choice overrides the system's
     tab.evaluate("localStorage.clear()")
     tab.reload()
     assert dark(tab)

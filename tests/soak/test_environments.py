@@ -1,4 +1,4 @@
-"""Notebooks as nobody planned it: twice, backwards, interrupted, read-only, odd paths, no GPU.  All long."""
+"""Notebooks in unusual ways: run twice, backwards, interrupted, read-only, odd paths, no GPU.  All long."""
 
 import json
 import os
@@ -26,7 +26,7 @@ each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 
 
 def run(path, folder, times=1):
-    """The notebook from top to bottom, `times` times in one kernel that works in `folder`."""
+    """Run the notebook from top to bottom, `times` times in one kernel, in `folder`."""
     notebook = nbformat.read(path, 4)
     notebook.cells = [c for c in notebook.cells if c.cell_type == "code"] * times
     resources = {"metadata": {"path": str(folder)}}
@@ -53,7 +53,7 @@ def sections(path):
 
 @pytest.fixture
 def kernel(tmp_path, monkeypatch):
-    """A kernel that works in notebooks/, and what one cell in it comes to: its reply."""
+    """A kernel in notebooks/: a function that runs one cell and returns the kernel's reply."""
     monkeypatch.setenv("DDPM_PROGRESS", str(tmp_path / "progress.json"))
     manager, client = start_new_kernel(startup_timeout=300, cwd=str(ROOT / "notebooks"))
 
@@ -68,7 +68,7 @@ def kernel(tmp_path, monkeypatch):
 @soak_only
 @each
 def test_sections_run_again_from_the_last_to_the_first(path, kernel):
-    """Whoever has run all above a section may run it as often as wanted, and go back to earlier ones."""
+    """After everything above a section has run, it can be run repeatedly, and earlier sections again."""
     _, run = kernel
     once = sections(path)
     for section in [*once, *reversed(once)]:
@@ -81,7 +81,7 @@ def test_sections_run_again_from_the_last_to_the_first(path, kernel):
 @each
 def test_every_cell_of_more_than_a_second_interrupted_and_run_again(path, kernel):
     manager, run = kernel
-    run("import ddpm_core.teach, matplotlib.pyplot, sympy")  # torch itself can't be imported in two goes
+    run("import ddpm_core.teach, matplotlib.pyplot, sympy")  # an interrupted import of torch can't be resumed
     cut = 0
     for code in (code for section in sections(path) for code in section):
         (timer := threading.Timer(1.0, manager.interrupt_kernel)).start()
@@ -105,7 +105,7 @@ def test_with_the_gpu_hidden(path, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory):
-    """A copy of the checkout in a folder with spaces and letters of other alphabets."""
+    """A copy of the checkout in a folder whose name has spaces and letters of other alphabets."""
     copy = tmp_path_factory.mktemp("x") / "Zoë's Übungen, 第 3 週" / "ddpm course"
     ignore = shutil.ignore_patterns(
         ".venv", ".git", "runs", ".*_cache", "mnist", "progress.json*", ".progress*"
@@ -141,7 +141,7 @@ test_environments.run(path, path.parent)
 @soak_only
 @each
 def test_in_a_read_only_checkout(path, elsewhere, monkeypatch):
-    """Mounted so: not even root can write there."""
+    """Mounted read-only, so that not even root can write there."""
     monkeypatch.delenv("DDPM_PROGRESS", raising=False)
     monkeypatch.setenv("PYTHONPATH", str(elsewhere))
     done = room(

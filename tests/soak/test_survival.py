@@ -1,4 +1,4 @@
-"""Nothing is lost: killed, interrupted, put to sleep, out of disk, diverged."""
+"""No work is lost if a run is killed, interrupted or suspended, if the disk is full, or if it diverges."""
 
 import multiprocessing
 import os
@@ -27,7 +27,7 @@ WISH = ["train", "--images", str(IMAGES), "--seed", "4", "--save-every", "64", "
 def trainer(out, before="", **more):
     """`python -m ddpm_core train` in a process of its own; `before` is run in it first.
 
-    It hears Ctrl-C also where a shell runs the suite in the background, which makes its children deaf to it.
+    It handles SIGINT, even if the suite runs in a shell's background, where processes ignore it by default.
     """
     code = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
@@ -43,7 +43,7 @@ def trainer(out, before="", **more):
 
 
 def next_save(run, out):
-    """Wait for a save that was not there before; False if the run ended first."""
+    """Wait for a new save; False if the run ended first."""
     stamp = lambda: (out / "run.safetensors").stat().st_mtime_ns if (out / "run.safetensors").exists() else 0  # noqa: E731
     before = stamp()
     while run.poll() is None:
@@ -54,7 +54,7 @@ def next_save(run, out):
 
 
 def seen(out):
-    """Images seen at the last save, 0 where there is none; the save must be whole."""
+    """Images seen at the last save, 0 if there is none; raises if the save is damaged."""
     save = out / "run.safetensors"
     return int(checkpoints.read_tensors(save)[0]["counts"][0]) if save.exists() else 0
 
@@ -69,7 +69,7 @@ def same(a, b):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The weights of a run that nothing happened to."""
+    """The weights of an undisturbed run."""
     out = tmp_path_factory.mktemp("whole")
     assert main([*WISH, "--out", str(out)]) == 0
     return weights(out)
@@ -77,7 +77,7 @@ def whole(tmp_path_factory):
 
 @posix
 def test_training_that_is_killed_at_random_moments_ends_as_if_it_had_not_been(tmp_path, whole):
-    """kill -9 at any moment after the first save, again and again; the first time out of a sleep."""
+    """kill -9 at random moments after the first save, repeatedly; before the first, the run is suspended."""
     dice, kills, runs = random.Random(0), 0, 0
     while kills < often(3, 50):
         out, saved = tmp_path / str(runs), 0
@@ -85,7 +85,7 @@ def test_training_that_is_killed_at_random_moments_ends_as_if_it_had_not_been(tm
         while kills < often(3, 50) and not (out / "model.safetensors").exists():
             run = trainer(out)
             if next_save(run, out):
-                if not kills:  # the laptop is shut and opened
+                if not kills:  # like a laptop that is closed and opened
                     run.send_signal(signal.SIGSTOP)
                     time.sleep(often(1, 60))
                     run.send_signal(signal.SIGCONT)
@@ -97,7 +97,7 @@ def test_training_that_is_killed_at_random_moments_ends_as_if_it_had_not_been(tm
             told, err = run.communicate()
             assert run.returncode in (0, -signal.SIGKILL), err
             assert not saved or f"resumed at {saved} images" in told
-            done = (out / "model.safetensors").exists()  # killed on its way out, with all written
+            done = (out / "model.safetensors").exists()  # killed while exiting, with everything written
             assert run.returncode == 0 or done or seen(out) > saved
             saved = seen(out)
         assert main([*WISH, "--out", str(out)]) == 0 if saved else True
@@ -140,7 +140,7 @@ def test_ctrl_c_ends_with_a_word_and_the_run_goes_on(tmp_path, whole):
 
 @posix
 def test_a_cell_interrupted_at_any_moment_leaves_the_weights_of_a_whole_step():
-    """Ctrl-C in a notebook: what the variable then holds is the average after some step, to the last bit."""
+    """After Ctrl-C in a notebook, the network is exactly the average after some whole step."""
     points = normal(300, 2, dtype=torch.float32)
 
     def denoiser():
@@ -160,7 +160,7 @@ def test_a_cell_interrupted_at_any_moment_leaves_the_weights_of_a_whole_step():
             stopped += interrupted(lambda steps=steps: list(steps), dice.uniform(1e-4, 0.05)) is not None
             assert state(net) in whole
     finally:
-        torch.set_grad_enabled(True)  # an interrupt inside a no_grad of torch's own may leave it off
+        torch.set_grad_enabled(True)  # an interrupt inside a no_grad block in torch may leave it off
     assert stopped > often(10, 1000)
 
 
@@ -190,7 +190,7 @@ def test_a_real_kernel_interrupted_keeps_its_weights(tmp_path):
 
 
 def cut_at_first_save(out):
-    """The bytes of the first save of a run that was interrupted there."""
+    """The bytes of the first save of a run that was interrupted after it."""
     steps = checkpoints.write_tensors
 
     def interrupted(*args):
@@ -205,7 +205,7 @@ def cut_at_first_save(out):
 
 @posix
 def test_a_full_disk_is_named_and_the_last_save_goes_on_when_there_is_room(tmp_path, whole):
-    """The limit on a file's size stands in for the disk's: the write fails half-way, as it does there."""
+    """A limit on the file size simulates a full disk: the write fails half-way in the same way."""
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0}))"
     save = tmp_path / "run.safetensors"
     before = cut_at_first_save(tmp_path)
@@ -226,7 +226,7 @@ IN_A_ROOM = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
 
 
 def room(mount, then, *arguments):
-    """Shell commands in mounts of their own: after `mount`, `then`; skipped where none can be made."""
+    """Run shell commands in a mount namespace, `mount` and then `then`; skipped if the system has none."""
     if (
         sys.platform != "linux"
         or subprocess.run([*IN_A_ROOM, "true"], capture_output=True, check=False).returncode
@@ -265,7 +265,7 @@ MOUNTS = {
 
 @pytest.mark.parametrize("disk", MOUNTS)
 def test_a_real_disk_that_takes_nothing_more_keeps_what_it_has(tmp_path, disk):
-    """Also for root, whom permissions don't stop."""
+    """Also for root, who may ignore permissions."""
     mount, number, why = MOUNTS[disk]
     done = room(
         mount, '"$2" -c "$3" "$1" && ls -A "$1" && cat "$1/run.safetensors"', tmp_path, sys.executable, STORE
@@ -307,7 +307,7 @@ def test_good_weights_are_never_written_over_by_nan(tmp_path, bad):
 
 
 def keep_on(start, kept):
-    """Note one number after the other, and say in `kept` which was the last."""
+    """Store one number after the other, and put the last one stored into `kept`."""
     for k in range(start, 10**6):
         progress.note(f"01.{k % 50}", "NOT_YET", k)
         kept.value = k
@@ -331,5 +331,5 @@ def test_a_notebook_killed_while_it_keeps_progress_loses_nothing_that_was_kept(t
         entries, broken = progress.parse_entries(path.read_bytes())
         assert not broken
         last = max(e.data for e in entries.values())
-        assert last in (kept.value, kept.value + 1)  # one may have been kept, and not said any more
+        assert last in (kept.value, kept.value + 1)  # one more may be stored, but not yet in `kept`
     assert not list(tmp_path.glob("*.damaged*"))

@@ -1,4 +1,4 @@
-"""Nobody is let in: no file that comes from others can run, steer, escape or phone home."""
+"""Files from others can't run code, control a terminal, write outside a folder or use the network."""
 
 import ast
 import contextlib
@@ -33,11 +33,11 @@ DOORS = {"pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "zipimp
 CALLS = {"eval", "exec", "compile", "__import__", "torch.load", "torch.jit.load", "torch.hub.load"}
 CALLS |= {"os.system", "os.popen", "shutil.unpack_archive", "np.memmap", "np.fromfile"}
 CALLS |= {"yaml.load", "importlib.util.spec_from_file_location", "pandas.read_pickle", "runpy.run_path"}
-METHODS = {"extract", "extractall"}  # of archives, whose paths may lead out of a folder
+METHODS = {"extract", "extractall"}  # of archives, whose paths may lead out of the folder
 
 
 def faults(source):
-    """What a piece of source does that could run something from a file."""
+    """The calls in a piece of source that could run something from a file."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (a.name for a in node.names if a.name.split(".")[0] in DOORS)
@@ -81,7 +81,7 @@ def test_the_search_finds_what_it_looks_for(source):
 
 
 class Trap:
-    """A pickle that leaves a mark where it is loaded."""
+    """An object whose pickle creates a file when it is loaded."""
 
     def __init__(self, mark):
         self.mark = mark
@@ -92,7 +92,7 @@ class Trap:
 
 @pytest.fixture
 def trap(tmp_path):
-    """A trap that works, and the mark that it leaves."""
+    """A pickle that was seen to run code when loaded, and the file that this creates."""
     mark = tmp_path / "was run"
     pickle.loads(pickle.dumps(Trap(mark)))
     mark.rmdir()
@@ -120,7 +120,7 @@ def test_a_pickle_given_as_a_data_set_is_not_run(tmp_path, trap, monkeypatch):
     monkeypatch.setattr(
         data, "DIGITS_SHA256", hashlib.sha256((tmp_path / "digits.npz").read_bytes()).hexdigest()
     )
-    with pytest.raises(ValueError, match="allow_pickle"):  # even where the sum is right
+    with pytest.raises(ValueError, match="allow_pickle"):  # even if the checksum is right
         digits()
     (tmp_path / "digits.npz").write_bytes(pickle.dumps(trap))
     with pytest.raises(ValueError, match=r"digits\.npz is damaged"):
@@ -158,10 +158,10 @@ TEXT = st.text(
 @settings(max_examples=often(60, 10_000), deadline=None)
 @given(st.lists(st.tuples(TEXT, TEXT, TEXT), max_size=5))
 def test_whatever_students_write_the_report_is_a_table_of_plain_cells(tmp_path_factory, lines):
-    """Read back, it has a row for each line, and no cell that a spreadsheet would take for a formula."""
+    """Read back, it has a row for each line, and no cell that a spreadsheet would evaluate."""
     out = tmp_path_factory.getbasetemp() / "report.csv"
     report.write_table(out, [report.Row(s, e, "PASSED", "", 1, r) for s, e, r in lines])
-    for between in ",;\t":  # as Excel may split it, after the country it runs in
+    for between in ",;\t":  # Excel's separator depends on the country
         with open(out, encoding="utf-8-sig", newline="") as file:
             table = list(csv.reader(file, delimiter=between))
         assert len(table) == len(lines) + 1
@@ -193,7 +193,7 @@ def test_any_json_is_progress_or_refused(book):
 @settings(max_examples=often(60, 10_000), deadline=None)
 @given(st.binary())
 def test_any_bytes_are_refused_or_read_by_every_reader_of_files(tmp_path_factory, raw):
-    """Nothing but ValueError comes out, whatever goes in."""
+    """For any input, a reader succeeds or raises ValueError."""
     path = tmp_path_factory.getbasetemp() / "any.safetensors"
     packed = path.with_suffix(".gz")
     for file in (path, packed):
@@ -273,7 +273,7 @@ socket.socket()
 
 
 def test_nothing_phones_home(tmp_path):
-    """Imports, data, weights, samples, progress: no socket.  The last line shows the guard at work."""
+    """Imports, data, weights, samples, progress: no socket.  The last line shows that the guard works."""
     command = [sys.executable, "-c", OFFLINE, str(tmp_path / "m.safetensors")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.stdout.split() == ["done"], done.stderr
@@ -302,7 +302,7 @@ def test_the_lab_listens_on_this_machine_alone_and_asks_for_its_token():
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.name)
 def test_a_notebook_does_not_vouch_for_itself(path):
-    """Signed by nobody on a new machine, no cell marked as trusted: its outputs run nothing when opened."""
+    """On a new machine it is unsigned and no cell is marked as trusted, so its outputs run no scripts."""
     notebook = nbformat.read(path, 4)
     notary = NotebookNotary()
     notary.secret, notary.store = b"another machine's", MemorySignatureStore()

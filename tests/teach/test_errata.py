@@ -1,4 +1,4 @@
-"""The notes' faults: each is refuted, does the damage told of it, and hides where it is told to hide."""
+"""The notes' faults: each is refuted, has the effect that the lessons state, and is hidden where they say."""
 
 import io
 import json
@@ -58,7 +58,7 @@ def test_the_damage_is_what_the_list_says(number):
 
 
 def test_e02_grows_by_733_powers_of_ten():
-    """In one Gaussian world the slope of a step, without the estimate's share, is sqrt(1 / abar)."""
+    """For Gaussian data, the slope of a step in x_t at a fixed estimate grows by sqrt(alpha_t / abar_t)."""
     scale, right = (
         rule(SCHEDULE.at(500).signal * 0.0, 1.0, SCHEDULE.at(499), SCHEDULE.at(500), 0.0)
         for rule in (FAULTS["E02"].rule, ancestral_beta)
@@ -105,7 +105,7 @@ def test_at_t_1_the_fault_is_hidden_and_at_t_2_it_shows(number):
 
 
 def test_the_tower_lets_the_lost_bar_through():
-    """E03 moves no mean at any t: a mean of 0 is subtracted too often."""
+    """E03 leaves the mean at every t as it is: it subtracts too much of something whose mean is 0."""
     noised = q_sample(sym.x0, sym.eps, sym.t)
     for number, holds in {"E01": False, "E02": False, "E03": True, "E08": False, "E09": False}.items():
         step = FAULTS[number].rule(sym.x0, noised, sym.s, sym.t, 0)
@@ -144,7 +144,7 @@ def test_a_network_trained_on_the_sampler_s_own_inputs_is_the_exact_one():
 
 
 def test_a_misled_network_answers_with_the_noise_of_what_it_saw():
-    """By regression: E[eps | x] where x = x_0 + sum-of-betas noise, turned into x_0 by the sampler."""
+    """E[eps | x] for x = x_0 + sqrt(sum of betas) eps, from regression, converted to x_0 by the sampler."""
     network, x, t = only_added(HILL), normal(4, 1), 400
     added = SCHEDULE.betas[: t + 1].sum()
     eps = (x - 1) * added.sqrt() / (0.25 + added)
@@ -153,12 +153,12 @@ def test_a_misled_network_answers_with_the_noise_of_what_it_saw():
 
 
 def test_side_by_side_is_one_after_the_other():
-    """Each block is what `sample` makes alone, given the same noise."""
+    """Each block is what `sample` gives for it alone, with the same noise."""
     walkers = [RIGHT, FAULTS["E31"], FAULTS["E06"]]
     x_T = normal(16, 1)
     world = Mixture(SHORT, HILLS.means.double(), 0.01, HILLS.weights)
     *_, (_, x) = SideBySide(walkers, world).walk(x_T, torch.Generator().manual_seed(2))
-    *_, alone = sample(world, x_T, rule=FAULTS["E31"].rule)  # draws none
+    *_, alone = sample(world, x_T, rule=FAULTS["E31"].rule)  # uses no noise
     close(x[1], alone.xt)
     g = torch.Generator().manual_seed(2)
 

@@ -1,4 +1,4 @@
-"""Every exercise judges what it should: nothing, right answers, each mistake, garbage, and records."""
+"""Every exercise: verdicts on blank answers, right ones, each mistake, garbage, and recorded data."""
 
 import contextlib
 import dataclasses
@@ -43,7 +43,7 @@ SYMBOLIC = [e for e in bank.values() if isinstance(e, Symbolic)]
 
 
 def judged(e, answer, marks=None):
-    """The verdict, after everything that must hold of any verdict was asserted."""
+    """The verdict, after asserting everything that must hold for any verdict."""
     start = time.perf_counter()
     verdict = e.judge(answer, marks)
     assert time.perf_counter() - start < 2
@@ -97,7 +97,7 @@ def test_each_mistake_gets_its_own_message(e):
 
 @each
 def test_a_mistake_is_met_with_a_number(e):
-    """Formulas and functions show numbers of their own; elsewhere most messages bring one."""
+    """Messages about formulas and functions get numbers automatically; most others contain one."""
     if e.kind in ("symbolic", "function"):
         for mistake in e.mistakes:
             message = judged(e, mistake.example).message
@@ -513,7 +513,7 @@ BINDINGS = {
 
 
 def positions(tree):
-    """Every place in a tree, as a path of child numbers."""
+    """Every position in a tree, as a path of child indices."""
     yield ()
     for i, child in enumerate(children(tree)):
         for rest in positions(child):
@@ -543,7 +543,7 @@ def rebuilt(tree, kids):
 
 
 def changed(tree, path, change):
-    """The tree with `change` done at a place."""
+    """The tree with `change` applied to the subtree at a position."""
     if not path:
         return change(tree)
     kids = list(children(tree))
@@ -552,7 +552,7 @@ def changed(tree, path, change):
 
 
 def rewriting(dice, given):
-    """A random change of a subtree that keeps its value."""
+    """A random change of a subtree that preserves its value."""
     bound = [
         n for n in BINDINGS if n in given and all(m in given for m in ("alpha", "beta", "abar", "abar_prev"))
     ]
@@ -644,7 +644,7 @@ def perturbation(dice, given):
 
 
 def exact(tree, given):
-    """Values at other points than the checker's, drawn here: an opinion of our own on whether two differ."""
+    """Values at other random points than the checker's, to decide independently whether two trees differ."""
     dice = np.random.default_rng(7)
     n = 8
     v = {name: dice.uniform(-2, 2, n) for name in ("x_t", "x_0", "eps", "z", "mu", "x_prev")}
@@ -764,7 +764,7 @@ def test_formulas_are_read_as_they_are_written_on_paper(id, text):
 
 def test_ten_thousand_terms_are_judged_in_time():
     term = "sqrt(abar)*x_0/10000"
-    long = " + ".join([term] * 10_000).replace("sqrt(abar)", "a")  # as short as it can be written
+    long = " + ".join([term] * 10_000).replace("sqrt(abar)", "a")  # shortened
     start = time.perf_counter()
     assert judged(bank["02.3"], long).outcome is NOT_YET
     many = "sqrt(abar)*x_0 + sqrt(1-abar)*eps" + "+beta-beta" * 5000
@@ -936,7 +936,7 @@ def test_a_closure_and_what_it_changes_stay_the_student_s():
 
 
 def test_noise_of_its_own_is_seen_whatever_numbers_come_out():
-    """And only one who drew it for the target alone is told so."""
+    """The mistake's own message is only for noise drawn again for the target."""
     anew = bank["04.11"].mistake("noise drawn anew")
     for drawn in (
         lambda denoiser, x0, t, eps: torch.randn(len(x0), dtype=x0.dtype) ** 2,

@@ -1,4 +1,4 @@
-"""What a student types is read, or refused in words: nothing raises but Unreadable, nothing runs."""
+"""What a student types is parsed, or refused with a message: only Unreadable is raised, nothing is run."""
 
 import builtins
 import os
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ddpm_core.teach.judge import grammar
 from ddpm_core.teach.judge.grammar import Unreadable, evaluate, names, parse, unparse
 
-EXAMPLES = int(os.environ.get("DDPM_TEXTS", "1500"))  # make it 10000 for the long form
+EXAMPLES = int(os.environ.get("DDPM_TEXTS", "1500"))  # 10000 for a long run
 
 VALUES = {name: np.full(3, 0.3) for name in ("alpha", "abar", "abar_prev", "abar_s", "beta", "beta_tilde")}
 VALUES |= {name: np.full(3, 0.7) for name in ("x_t", "x_0", "x_prev", "eps", "z", "sigma", "mu")}
@@ -26,7 +26,7 @@ class Values(dict):
 
 
 def attempt(text, seconds=1.0):
-    """The tree or None, in so much of the processor's time; anything but Unreadable is an error."""
+    """The tree, or None if Unreadable was raised, within a limit of CPU time."""
     start, message = time.thread_time(), "it was read"
     try:
         tree = parse(text)

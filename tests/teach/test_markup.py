@@ -1,4 +1,4 @@
-"""The little Markdown of exercises and the LaTeX of all lessons, as HTML, as MathML and as text."""
+"""The simple Markdown of exercises and the LaTeX of all lessons, as HTML, as MathML and as text."""
 
 import html
 import re
@@ -158,13 +158,13 @@ def test_a_formula_that_is_not_understood_is_shown_as_it_is_written(latex):
 
 
 def texts(e):
-    """All that an exercise can say."""
+    """All texts of an exercise."""
     said = [e.title, e.prompt, e.right, e.worked, *e.hints, *(m.message for m in e.mistakes)]
     return [*said, *getattr(e, "options", {}).values(), *getattr(e, "rubric", ())]
 
 
 def cells(path):
-    """The Markdown of a notebook, that of its outputs too."""
+    """The Markdown of a notebook's cells and outputs."""
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type == "markdown":
             yield cell.source
@@ -192,12 +192,12 @@ def letters(text):
 
 
 def written(latex):
-    """The letters and digits of a formula that are no part of a command."""
+    """The letters and digits of a formula that aren't part of a command."""
     return letters(re.sub(r"\\(begin|end)\{[^}]*\}|\\[A-Za-z]+|\\.", " ", latex))
 
 
 def shown(math):
-    """The letters and digits that MathML shows, without the names of functions."""
+    """The letters and digits shown by MathML, without the names of functions."""
     return letters("".join(n.text for n in math.iter() if n.text and (n.tag != "mi" or len(n.text) == 1)))
 
 

@@ -1,4 +1,4 @@
-"""Figures: what stands where."""
+"""Figures: positions of their parts."""
 
 from itertools import pairwise
 
@@ -15,7 +15,7 @@ def pictures(n, channels=1):
 
 
 def arrows(figure):
-    """Tail, head and line of each arrow, in shares of the figure."""
+    """Tail, head and line style of each arrow, in figure coordinates."""
     found = [a for a in figure.get_children() if isinstance(a, FancyArrowPatch)]
     return [(*a._posA_posB, a.get_linestyle()) for a in found]
 

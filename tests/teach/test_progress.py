@@ -26,12 +26,12 @@ def file(tmp_path, monkeypatch):
 
 
 def lock(file):
-    """The lock of another notebook."""
+    """The lock of the progress file, as another notebook would hold it."""
     return FileLock(file.with_name(f".{file.name}.lock"))
 
 
 def bar(file):
-    """Put a plain file where its folder was, so that it can't be written."""
+    """Replace the file's folder by a plain file, so that it can't be written."""
     file.parent.rmdir()
     file.parent.write_text("")
 
@@ -209,7 +209,7 @@ def test_where_nothing_can_be_written_the_course_goes_on(file, capsys):
     bar(file)
     note("02.1", "NOT_YET", 1)
     note("02.1", "PASSED", 2)
-    assert load_entries()["02.1"].outcome == "PASSED"  # for this session
+    assert load_entries()["02.1"].outcome == "PASSED"  # in this session
     said = capsys.readouterr().out
     assert "DDPM_PROGRESS" in said
     assert said.count("\n") == 1
@@ -336,7 +336,7 @@ def test_a_full_disk_loses_nothing_of_a_damaged_file(file, monkeypatch, capsys):
 @pytest.mark.parametrize(("answer", "times"), [("ä" * 99_000, 26), ([0] * 30_000, 28)], ids=["long", "list"])
 def test_a_file_is_never_written_that_would_not_be_read(file, monkeypatch, answer, times, capsys):
     text = progress._text({f"01.{k}": Entry("NOT_YET", 1, None, answer) for k in range(times)})
-    monkeypatch.setattr(progress, "LARGEST", len(text) // 5)  # a fifth is as good, and quicker
+    monkeypatch.setattr(progress, "LARGEST", len(text) // 5)  # a fifth of the size, to save time
     monkeypatch.setattr(progress, "FULL", progress.LARGEST - 1_000)
     for k in range(times // 5 + 2):
         note(f"01.{k}", "PASSED", answer)
@@ -401,7 +401,7 @@ def test_the_mode_of_the_file_is_kept(file):
 
 
 def elsewhere(work, *arguments):
-    """Another notebook, for short: a process that does one thing."""
+    """Do something in another process, as another notebook would."""
     process = multiprocessing.get_context("fork").Process(target=work, args=arguments)
     process.start()
     return process
@@ -464,7 +464,7 @@ def test_a_held_lock_is_waited_for_once(file, monkeypatch):
     with lock(file):
         start = time.monotonic()
         note("02.1", "PASSED", "again")
-        assert time.monotonic() - start >= 0.5  # as it was let go in between
+        assert time.monotonic() - start >= 0.5  # it waits again, because the lock was free in between
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOLCK, "No locks available"), NotImplementedError()])

@@ -1,4 +1,4 @@
-"""The table "proved here, runs there" is whole: it holds, it refutes, and each function it names matters."""
+"""The table of proofs is complete: it proves, it refutes, and each function that it names matters."""
 
 import functools
 import importlib
@@ -58,7 +58,7 @@ CHANGES = {"doubled": lambda x: 2 * x, "moved": lambda x: x + 1}
 
 
 def broken(function, change):
-    """The function with another result: one number, each of several, or both of a Gaussian."""
+    """The function with `change` applied to its result, or to each of several, or to mean and variance."""
 
     @functools.wraps(function)
     def other(*args, **kwargs):
@@ -71,7 +71,7 @@ def broken(function, change):
 
 
 def owners(function):
-    """Every module and class of the package that has the function, and its name there."""
+    """Every module and class of the package with the function as an attribute, and the attribute's name."""
     for module in [m for name, m in sys.modules.items() if name.startswith("ddpm_core")]:
         classes = [thing for thing in vars(module).values() if inspect.isclass(thing)]
         for owner in (module, *classes):
@@ -79,7 +79,7 @@ def owners(function):
 
 
 def matters(name, run, change):
-    """A weight is the square of a slope: no constant in an estimate of x_0 matters to it, all else does."""
+    """Whether the change matters: a weight is a squared slope, so a constant added to x_0 doesn't."""
     return change == "doubled" or elbo.weight not in PROOFS[name].runs or run.__name__ != "x0"
 
 
@@ -95,13 +95,13 @@ def matters(name, run, change):
     ids=lambda x: getattr(x, "__qualname__", x),
 )
 def test_a_proof_fails_if_a_function_that_it_names_is_wrong(name, run, change, monkeypatch):
-    """Each alone: twice its result, or 1 more."""
+    """Each function alone is broken: its result is doubled, or 1 is added."""
     for owner, attribute in set(owners(run)):
         monkeypatch.setattr(owner, attribute, broken(run, CHANGES[change]))
     assert not prove(name)
 
 
-MARKED = formula(lambda: None).__code__  # what @formula makes of a function
+MARKED = formula(lambda: None).__code__  # the code object of every function wrapped by @formula
 NO_ARITHMETIC = {"Gaussian.log_mass", "per_example"}  # tables of Phi, sums over axes
 
 
@@ -114,7 +114,7 @@ def functions(module):
 
 
 def formulas():
-    """All of three modules, what makes the bound, and every function that is marked as a formula."""
+    """All functions of three modules, those of the bound, and every function marked with @formula."""
     yield from (elbo.weight, elbo.prior, elbo.divergence, vae.linear_elbo)
     for module in (gaussian, process, prediction):
         yield from (f for f in functions(module) if not f.__qualname__.startswith("Prediction."))
@@ -125,7 +125,7 @@ def formulas():
 
 
 def test_every_formula_of_the_core_is_proved():
-    """All arithmetic of Gaussians, the process, predictions, the rules and the bound is in the table."""
+    """The table has all arithmetic of Gaussians, the process, predictions, the rules and the bound."""
     found = {f.__qualname__ for f in formulas()} - NO_ARITHMETIC
     assert {"q_sample", "ddim", "V.x0", "Mu.target", "guide", "langevin", "Gaussian.kl"} < found
     proved = {run.__qualname__ for proof in PROOFS.values() for run in proof.runs}
@@ -167,7 +167,7 @@ def right_step(xs, eps, s, t):
     ],
 )
 def test_a_fault_is_refuted_by_what_its_sampler_believes(number, function, right, monkeypatch):
-    """With the right function in the place of the wrong one, the identity holds."""
+    """If the wrong function is replaced by the right one, the identity holds."""
     assert getattr(wrong, function).__doc__.startswith(number)
     monkeypatch.setattr(faults, function, right)
     assert all(equal(a, b) for a, b in FAULTS[number].false.pairs())

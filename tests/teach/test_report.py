@@ -15,7 +15,7 @@ from ddpm_core.teach.report import cell, class_report, clean
 
 
 class Fake:
-    """An exercise that is right for 1, slow for "slow", deadly for "die", faulty for "raise"."""
+    """An exercise that passes 1, is slow for "slow", kills its process for "die", and raises for "raise"."""
 
     def __init__(self, kind="number"):
         self.kind = kind

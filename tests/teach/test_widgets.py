@@ -1,4 +1,4 @@
-"""The scrubbers without a browser: what they take and refuse, what they store, what they leave behind."""
+"""The scrubbers without a browser: what they accept and refuse, what they store, what a notebook keeps."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""The numbers in the bank: filled in, used, and those of whole walks are what the walks end with."""
+"""The numbers in the bank's texts: placeholders are filled in, numbers from sampling runs are right."""
 
 import ast
 import inspect
@@ -18,7 +18,7 @@ LONG = linear()
 
 
 def texts(e):
-    """All that an exercise says of itself, before an answer."""
+    """All texts of an exercise, as they are before an answer."""
     said = [e.title, e.prompt, e.right, e.worked, *e.hints, *(m.message for m in e.mistakes)]
     return [*said, *getattr(e, "options", {}).values(), *getattr(e, "rubric", ())]
 
@@ -83,7 +83,7 @@ def test_the_distance_of_pictures_and_of_trajectories():
 
 @pytest.mark.parametrize(("id", "key"), [("03.1", "d"), ("03.15", "b")])
 def test_the_reconstruction_over_the_model_s_own_walks(id, key):
-    """E log p(x_0 = 1 | x_1) for x_1 from the walk, whose mean is affine in x_1."""
+    """E log p(x_0 = 1 | x_1) for x_1 from the sampler; the mean of p is affine in x_1."""
     world, x = gaussian(LONG, 1.0, 0.5), torch.tensor([[0.0], [1.0]]).double()
     offset, at_one = world(x, 1)[:, 0].tolist()
     made = law(world, list(range(1000, 0, -1)), ancestral_beta)
