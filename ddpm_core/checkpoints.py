@@ -19,10 +19,12 @@ from .data import RESTORE, SHIPPED
 from .denoiser import Denoiser
 from .nets import MLP, UNet, set_memory_format
 from .schedule import Schedule
+from .training import Run
 
 NETS: dict[str, type[UNet] | type[MLP]] = {net.__name__: net for net in (UNet, MLP)}
 PREDICTIONS: dict[str, type[prediction.Prediction]] = {
-    p.__name__: p for p in (prediction.Eps, prediction.X0, prediction.V, prediction.Mu, prediction.Score)
+    p.__name__: p
+    for p in (prediction.Eps, prediction.X0, prediction.V, prediction.Flow, prediction.Mu, prediction.Score)
 }
 BLANK = "0" * 64
 N = TypeVar("N", bound=nn.Module)
@@ -31,36 +33,74 @@ N = TypeVar("N", bound=nn.Module)
 def save(denoiser: Denoiser, path: str | Path, **card: Any) -> None:
     """Write a denoiser to `path`, atomically; `card` is stored with the weights as JSON.
 
+    A U-Net takes pictures of any size: with shape=[C, H, W] in the card, `python -m ddpm_core sample --from`
+    knows theirs.
     The network must be one of NETS and the prediction one of PREDICTIONS, TypeError otherwise.  OSError if
     the file can't be written.
     """
     for part, known in ((denoiser.net, NETS), (denoiser.prediction, PREDICTIONS)):
         if type(part) not in known.values():
             raise TypeError(f"can save {' and '.join(known)}, got a {type(part).__name__} of another kind")
-    config = {
+    write_tensors(path, denoiser.net.state_dict() | tables(denoiser.schedule), _config(denoiser, card))
+
+
+def save_run(run: Run, path: str | Path, **card: Any) -> None:
+    """Write all of a run, `step.run`, to `path`, atomically, with `card` and the shape of an example.
+
+    From what is written, `load_run` goes on, and `load` gives the average so far.  (`load` needs a network
+    and a prediction that `save` knows, `load_run` doesn't.)
+    """
+    card = {"shape": run.settings["shape"]} | card
+    write_tensors(path, run.tensors() | tables(run.average.schedule), _config(run.average, card))
+
+
+def load_run(path: str | Path) -> dict[str, Tensor]:
+    """What `save_run` wrote, to go on from: train(..., resume=load_run(path)).
+
+    FileNotFoundError, or ValueError if the file is damaged or holds no run.
+    """
+    tensors, _ = read_tensors(path)
+    if not {"counts", "settings"} <= tensors.keys():
+        raise ValueError(f"{path} is no save of a run, or one of another version; move it away")
+    return tensors
+
+
+def _config(denoiser: Denoiser, card: dict[str, Any]) -> dict[str, Any]:
+    return {
         "net": type(denoiser.net).__name__,
-        "args": denoiser.net.config,
+        "args": getattr(denoiser.net, "config", None),
         "prediction": type(denoiser.prediction).__name__,
         "clip": denoiser.clip,
         "card": card,
     }
-    write_tensors(path, dict(denoiser.net.state_dict(), abar=denoiser.schedule.abar), config)
 
 
 def load(path: str | Path) -> Denoiser:
-    """The denoiser in a file that `save` wrote, in float32, on the CPU, in eval mode.
+    """The denoiser in a file that `save` or `save_run` wrote, in float32, on the CPU, in eval mode.
 
     ValueError if the file is damaged or holds no denoiser, FileNotFoundError if it is missing.
     """
     tensors, config = read_tensors(path)
     try:
-        schedule = Schedule(tensors.pop("abar"))
+        known = {name: tensors.pop(name) for name in ("abar", "signal", "noise") if name in tensors}
+        schedule = Schedule(**known)
+        if "counts" in tensors:  # a run: the average in it
+            head = "average.net."
+            tensors = {n.removeprefix(head): t for n, t in tensors.items() if n.startswith(head)}
         before = {"lean": False} if config["net"] == "UNet" else {}  # older files don't say
         net = rebuild(NETS[config["net"]], before | config["args"], tensors)
+        net.trained_T = schedule.T  # what its times mean; `Denoiser` warns of another
         denoiser = Denoiser(net, schedule, PREDICTIONS[config["prediction"]](), config["clip"])
     except (KeyError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         raise ValueError(f"{path} holds no denoiser that this version can build: {error}") from None
     return denoiser.eval()
+
+
+def tables(schedule: Schedule) -> dict[str, Tensor]:
+    """What rebuilds a schedule: its abar where that says it all, else its signal and its noise."""
+    if schedule.preserving and Schedule(schedule.abar) == schedule:
+        return {"abar": schedule.abar}
+    return {"signal": schedule.signal, "noise": schedule.noise}
 
 
 def rebuild(kind: type[N], args: dict[str, Any], tensors: dict[str, Tensor]) -> N:

@@ -26,10 +26,11 @@ from torch import Tensor
 from .. import checkpoints, checks
 from ..data import from_bytes, to_bytes
 from ..denoiser import Denoiser, Guided
-from ..elbo import Calibrated, divergence
+from ..elbo import divergence
 from ..gaussian import Gaussian
 from ..process import posterior, q_sample
 from ..sampling import estimate, randn
+from .calibrated import Calibrated
 
 MAGIC = b"DDPM\x01"
 HEAD, TAIL = struct.Struct(">5s8sBH"), struct.Struct(">I")  # magic, codebook's sum, steps, pictures; crc32
@@ -153,7 +154,7 @@ class Coder:
     def _walk(self, n: int, steps: int, name: Callable[[int, Tensor, Gaussian], Tensor]) -> Iterator[Tensor]:
         """Yield the estimate of x_0 at each state, from the shared x_T through the rows that `name` picks."""
         shape, at = self.var.shape[1:], self.denoiser.schedule.at
-        xt = normals(self.seed, -1, torch.zeros(1), shape).expand(n, *shape)
+        xt = self.denoiser.schedule.start(normals(self.seed, -1, torch.zeros(1), shape)).expand(n, *shape)
         yield (x0 := estimate(self.denoiser, xt, self.times[0]))
         for k, (t, s) in enumerate(pairwise(self.times[: steps + 1])):
             p = Gaussian(posterior(x0, xt, at(s), at(t)).mean, self.var[k])
@@ -233,7 +234,7 @@ class Coder:
         d = self.denoiser
         sha = hashlib.sha256(repr((type(d.prediction).__name__, d.clip, self.times, self.lengths)).encode())
         sha.update(str(self.seed).encode())
-        for x in (*d.state_dict().values(), d.schedule.abar, self.var):
+        for x in (*d.state_dict().values(), *checkpoints.tables(d.schedule).values(), self.var):
             sha.update(x.contiguous().numpy().tobytes())
         for net in d.modules():
             if isinstance(net, Guided):

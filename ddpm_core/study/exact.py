@@ -119,7 +119,8 @@ def gaussian(schedule: Schedule, mean: float, std: float) -> Mixture:
 
 
 def law(world: Mixture, times: Sequence[int] | None = None, rule: Rule = ancestral) -> Gaussian:
-    """The exact distribution of what `sample(world, x_T, times, rule)` ends at, for x_T ~ N(0, 1): (1, 1).
+    """The exact distribution of what `sample(world, x_T, times, rule)` ends at, for x_T = schedule.start(z),
+    z ~ N(0, 1): (1, 1).
 
     For one Gaussian the estimate is affine in x_t, and a rule is affine in x_t and the noise.  So each step
     maps a Gaussian to a Gaussian, and evaluating it at three points (x_t, noise) gives its coefficients.  The
@@ -131,7 +132,8 @@ def law(world: Mixture, times: Sequence[int] | None = None, rule: Rule = ancestr
         )
     path = checks.descending(world.schedule.times() if times is None else times, world.schedule.T)
     x, noise = torch.tensor([[[0.0], [1.0], [0.0]], [[0.0], [0.0], [1.0]]]).to(world.means)  # (3, 1) each
-    mean, var = torch.zeros(1, 1).to(x), torch.ones(1, 1).to(x)
+    start = world.schedule.start(torch.ones(1, 1).to(x))
+    mean, var = torch.zeros_like(start), start**2
     for t, s in pairwise(path):
         offset, *rest = rule(world(x, t), x, world.schedule.at(s), world.schedule.at(t), noise)
         slope, kick = (at_one - offset for at_one in rest)
@@ -146,7 +148,7 @@ def log_likelihood(
     reverse: Reverse = posterior_beta,
     first: float | None = None,
 ) -> Tensor:
-    """log p(x_0) under the sampler x_T ~ N(0, 1), x_s ~ reverse(E[x_0 | x_t], x_t, s, t): (B,) nats.
+    """log p(x_0) of a sampler that starts as in `law`, x_s ~ reverse(E[x_0 | x_t], x_t, s, t): (B,) nats.
 
     One dimension, x0: (B, 1); `reverse` and `first`, the variance of the last step, as in `elbo.terms`.  The
     integrals over x_T, ..., x_1 are sums over even grids, each finer than the kernel summed on it; for smooth
@@ -178,7 +180,7 @@ def log_likelihood(
         return torch.linspace(low, high, 2 + int(1.6 * (high - low) / width), dtype=torch.float64)[:, None]
 
     wide = torch.zeros(1, dtype=torch.float64)
-    p = _Mixed(wide, wide, 1.0)
+    p = _Mixed(wide, wide, float(world.schedule.start(wide + 1)))
     for t, s in pairwise(path):
         low, high = p.mean.min().item() - FAR * p.sd, p.mean.max().item() + FAR * p.sd
         x = grid(low, high, p.sd)

@@ -173,11 +173,18 @@ class LearnedEncoder(nn.Module):
 
 
 class FixedEncoder:
-    """The forward process of a DDPM as an encoder: nothing in it is learned."""
+    """The forward process of a DDPM as an encoder: nothing in it is learned.
+
+    ValueError for a schedule that doesn't end in noise of variance 1, the prior of an `HVAE`.
+    """
 
     def __init__(self, schedule: Schedule):
         if not isinstance(schedule, Schedule):
             raise TypeError(f"schedule must be a Schedule, got {checks.brief(schedule)}")
+        if (end := schedule.start(torch.ones(()))) != 1:
+            raise ValueError(
+                f"an HVAE starts from noise of size 1, but {schedule} ends at {end:g}; take straight()"
+            )
         self.schedule, self.T = schedule, schedule.T
 
     def top(self, x0: Tensor) -> Gaussian:

@@ -13,7 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from ddpm_core.teach.__main__ import main
-from ddpm_core.teach.maths.proofs import PROOFS
+from ddpm_core.teach.maths.proofs import LEVELS, PROOFS
 from ddpm_core.teach.site import MARK, build, runs
 
 FIRST = [
@@ -170,15 +170,15 @@ def test_each_scrubber_has_a_page_of_its_own(site, lessons):
 def test_the_formula_sheet_holds_every_proof_and_every_function_that_runs_one(site):
     text = (site / "formulas.html").read_text("utf-8")
     rows = dict(re.findall(r'data-proof="([^"]*)">(.*?)</div>', text, re.S))
-    assert list(rows) == [name.replace("'", "&#x27;") for name in PROOFS]
+    assert list(rows) == [name.replace("'", "&#x27;") for name in PROOFS | LEVELS]
     source = (Path(runs.PACKAGE) / "teach/maths/proofs.py").read_text("utf-8").splitlines()
-    for name, row in zip(PROOFS, rows.values(), strict=True):
+    for name, row in zip(PROOFS | LEVELS, rows.values(), strict=True):
         assert "<math" in row
-        for run in PROOFS[name].runs:
+        for run in (PROOFS | LEVELS)[name].runs:
             assert f'href="#{run.__module__}.{run.__qualname__}"' in row
         (line,) = re.findall(r"proofs\.py:(\d+)", row)
         place = "\n".join(source[int(line) - 1 : int(line) + 8])
-        assert place.startswith("@_proof")
+        assert place.startswith(("@_proof", "@_law"))
         assert f'"{name}"' in place
 
 

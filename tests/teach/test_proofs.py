@@ -18,7 +18,7 @@ from ddpm_core.gaussian import Gaussian
 from ddpm_core.study import vae
 from ddpm_core.teach.maths import faults, proofs, wrong
 from ddpm_core.teach.maths.faults import FAULTS, REFUTED
-from ddpm_core.teach.maths.proofs import PROOFS, prove, refute, table
+from ddpm_core.teach.maths.proofs import LEVELS, PROOFS, prove, refute, table
 from ddpm_core.teach.maths.symbols import (
     Identity,
     agree,
@@ -34,8 +34,10 @@ from ddpm_core.teach.maths.symbols import (
 )
 from ddpm_core.teach.maths.traced import MEANING, Traced, expression, traced
 
+PROVED = PROOFS | LEVELS
 
-@pytest.mark.parametrize("name", PROOFS)
+
+@pytest.mark.parametrize("name", PROVED)
 def test_an_identity_holds(name):
     assert prove(name)
 
@@ -58,13 +60,15 @@ CHANGES = {"doubled": lambda x: 2 * x, "moved": lambda x: x + 1}
 
 
 def broken(function, change):
-    """The function with `change` applied to its result, or to each of several, or to mean and variance."""
+    """The function with `change` applied to its result: to each of several, mean and variance, each frame."""
 
     @functools.wraps(function)
     def other(*args, **kwargs):
         result = function(*args, **kwargs)
         if isinstance(result, Gaussian):
             return Gaussian(*map(change, result))
+        if inspect.isgenerator(result):
+            return (frame._replace(xt=change(frame.xt)) for frame in result)
         return tuple(map(change, result)) if isinstance(result, tuple) else change(result)
 
     return other
@@ -80,14 +84,14 @@ def owners(function):
 
 def matters(name, run, change):
     """Whether the change matters: a weight is a squared slope, so a constant added to x_0 doesn't."""
-    return change == "doubled" or elbo.weight not in PROOFS[name].runs or run.__name__ != "x0"
+    return change == "doubled" or elbo.weight not in PROVED[name].runs or run.__name__ != "x0"
 
 
 @pytest.mark.parametrize(
     ("name", "run", "change"),
     [
         (name, run, change)
-        for name, proof in PROOFS.items()
+        for name, proof in PROVED.items()
         for run in proof.runs
         for change in CHANGES
         if matters(name, run, change)
@@ -128,8 +132,12 @@ def test_every_formula_of_the_core_is_proved():
     """The table has all arithmetic of Gaussians, the process, predictions, the rules and the bound."""
     found = {f.__qualname__ for f in formulas()} - NO_ARITHMETIC
     assert {"q_sample", "ddim", "V.x0", "Mu.target", "guide", "langevin", "Gaussian.kl"} < found
-    proved = {run.__qualname__ for proof in PROOFS.values() for run in proof.runs}
+    proved = {run.__qualname__ for proof in PROVED.values() for run in proof.runs}
     assert not found - proved, "prove them in teach/maths/proofs.py"
+
+
+def test_no_proof_is_lost_to_another_of_its_name():
+    assert not PROOFS.keys() & LEVELS.keys()
 
 
 def test_the_table_says_what_was_found():

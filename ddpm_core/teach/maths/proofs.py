@@ -1,23 +1,26 @@
 """Proofs of the library's formulas: sympy symbols go through the functions themselves, and both sides agree.
 
-`PROOFS` holds the identities, each with the functions that it runs and that its result depends on; the false
-ones are in `maths.faults`.  `prove` and `refute` check one of them, `table` all of one kind.
+`PROOFS` holds the identities of schedules that preserve variance, `LEVELS` those of any signal and noise,
+each with the functions that it runs and that its result depends on; the false ones are in `maths.faults`.
+`prove` and `refute` check one of them, `table` all of one kind.
 """
 
 # mypy: disable-error-code="arg-type, attr-defined"
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import sympy as sp
+from torch import Tensor
 
 from ...denoiser import guide
 from ...elbo import divergence, prior, weight
 from ...gaussian import Gaussian
-from ...prediction import X0, Eps, Mu, Score, V
+from ...prediction import X0, Eps, Flow, Mu, Score, V
 from ...process import between, posterior, posterior_beta, q_sample, transition
-from ...sampling import ancestral, ancestral_beta, ddim, langevin
+from ...sampling import ancestral, ancestral_beta, ddim, ddim_eta, dpm_2m, heun, invert, langevin
 from ...schedule import Level
 from ...study.vae import linear_elbo
 from .faults import REFUTED
@@ -25,15 +28,22 @@ from .symbols import (
     Identity,
     V_s,
     V_t,
+    a_s,
+    a_t,
     abar_s,
     abar_t,
     agree,
     alpha,
+    b_s,
+    b_t,
     beta,
     complete_the_square,
     eps,
     equal,
     expectation,
+    free_r,
+    free_s,
+    free_t,
     level,
     log_density,
     m,
@@ -50,16 +60,17 @@ from .symbols import (
     xt,
     z,
 )
-from .traced import LOG_2PI, expression, normal, traced
+from .traced import LOG_2PI, Traced, expression, normal, traced
 
 Pairs = Iterator[tuple[Any, Any]]
 
 PROOFS: dict[str, Identity] = {}
+LEVELS: dict[str, Identity] = {}
 
 
 def prove(name: str) -> bool:
     """Whether the identity of that name holds: it has pairs, and all of them are equal."""
-    pairs = _pairs(PROOFS[name])
+    pairs = _pairs((PROOFS | LEVELS)[name])
     return bool(pairs) and all(equal(a, b) and agree(a, b) for a, b in pairs)
 
 
@@ -70,7 +81,7 @@ def refute(name: str) -> bool:
 
 def table(identities: dict[str, Identity]) -> str:
     """A Markdown table: each identity, whether it was proved or refuted just now, the functions it runs."""
-    decide, done = (prove, "proved") if identities is PROOFS else (refute, "refuted")
+    decide, done = (refute, "refuted") if identities is REFUTED else (prove, "proved")
     rows = [f"| | {done} |", "|:---|:---|"]
     for name, identity in identities.items():
         says = identity.says.replace(r"\|", r"\Vert ").replace("|", r"\mid ")
@@ -85,10 +96,10 @@ def _pairs(identity: Identity) -> list[tuple[sp.Expr, sp.Expr]]:
 
 
 def _proof(
-    name: str, says: str, *runs: Callable[..., Any]
+    name: str, says: str, *runs: Callable[..., Any], into: dict[str, Identity] = PROOFS
 ) -> Callable[[Callable[[], Pairs]], Callable[[], Pairs]]:
     def keep(pairs: Callable[[], Pairs]) -> Callable[[], Pairs]:
-        PROOFS[name] = Identity(name, says, pairs, runs)
+        into[name] = Identity(name, says, pairs, runs)
         return pairs
 
     return keep
@@ -742,3 +753,320 @@ def _() -> Pairs:
     V_rest = 1 / (1 - h / 2)
     moved = langevin(root(V_rest) * eps, -root(V_rest) * eps, h, z)
     yield expectation(moved**2, eps, z), V_rest
+
+
+# ── any signal and noise ────────────────────────────────────────────────────────────────────────────────────
+
+noised_free = q_sample(x0, eps, free_t)  # x_t made of x_0 and eps at any level
+silent = Level(sp.Integer(0), b_t)  # no signal left
+strength = sp.Symbol("eta", nonnegative=True)
+_law = partial(_proof, into=LEVELS)
+
+
+@_law(
+    "any level: kernel",
+    r"q(x_t\mid x_s)=\mathcal N\Big(\frac{a_t}{a_s}x_s,\ b_t^2-\frac{a_t^2}{a_s^2}b_s^2\Big)",
+    transition,
+    between,
+    q_sample,
+)
+def _() -> Pairs:
+    q = transition(q_sample(x0, eps, free_s), free_s, free_t)
+    yield expectation(q.mean, eps), q_sample(x0, 0, free_t)
+    yield expectation((q.mean - a_t * x0) ** 2, eps) + q.var, q_sample(0, 1, free_t) ** 2
+    yield q.var, b_t**2 - (a_t / a_s) ** 2 * b_s**2
+    scale, var = between(free_s, free_t)
+    yield scale**2 * b_s**2 + var, b_t**2
+
+
+@_law("any level: kernels compose", r"q(x_t\mid x_r)=\int q(x_t\mid x_s)\,q(x_s\mid x_r)\,dx_s", transition)
+def _() -> Pairs:
+    first, jump = transition(xs, free_r, free_s), transition(xs, free_r, free_t)
+    second = transition(first.mean, free_s, free_t)
+    yield second.mean, jump.mean
+    yield (a_t / a_s) ** 2 * first.var + second.var, jump.var
+
+
+@_law("adding alone", r"a=1:\quad x_t=x_s+\sqrt{b_t^2-b_s^2}\,z", transition, Gaussian.sample)
+def _() -> Pairs:
+    before, now = Level(sp.Integer(1), b_s), Level(sp.Integer(1), root(b_s**2 + w**2))
+    yield transition(xs, before, now).sample(z), xs + w * z
+
+
+@_law(
+    "any level: posterior",
+    r"q(x_s\mid x_t,x_0)=\mathcal N\Big(a_sx_0+\frac{r\,b_s^2}{b_t^2}(x_t-a_tx_0),\ "
+    r"\frac{b_s^2w}{b_t^2}\Big),\quad r=\frac{a_t}{a_s},\ w=b_t^2-r^2b_s^2",
+    posterior,
+    posterior_beta,
+)
+def _() -> Pairs:
+    p, q, r = posterior(x0, xt, free_s, free_t), transition(xs, free_s, free_t), a_t / a_s
+    bayes = log_density(xt, q.mean, q.var) + log_density(xs, q_sample(x0, 0, free_s), b_s**2)
+    mean, var = complete_the_square(bayes, xs)
+    yield p.mean, mean
+    yield p.var, var
+    yield mean, a_s * x0 + r * b_s**2 / b_t**2 * (xt - a_t * x0)
+    yield var, b_s**2 * (b_t**2 - r**2 * b_s**2) / b_t**2
+    yield posterior_beta(x0, xt, free_s, free_t).mean, mean
+    yield posterior_beta(x0, xt, free_s, free_t).var, b_t**2 - r**2 * b_s**2
+
+
+@_law(
+    "no signal left",
+    r"a_t=0:\quad q(x_s\mid x_t,x_0)=\mathcal N(a_sx_0,\ b_s^2),\quad x_0\ \text{from}\ v,\ u,\ \tilde\mu",
+    posterior,
+    V.x0,
+    Flow.x0,
+    Mu.x0,
+)
+def _() -> Pairs:
+    p = posterior(x0, xt, free_s, silent)
+    yield p.mean, a_s * x0
+    yield p.var, b_s**2
+    for kind in (V(), Flow(), Mu()):
+        noise = q_sample(x0, eps, silent)
+        yield kind.x0(kind.target(x0, eps, noise, free_s, silent), noise, free_s, silent), x0
+
+
+@_law(
+    "any level: outputs",
+    r"\varepsilon,\ v=a_t\varepsilon-b_tx_0,\ u=\varepsilon-x_0,\ -\varepsilon/b_t,\ \tilde\mu\ \to\ "
+    r"\hat x_0=x_0",
+    Eps.target,
+    Eps.x0,
+    X0.target,
+    X0.x0,
+    V.target,
+    V.x0,
+    Flow.target,
+    Flow.x0,
+    Score.target,
+    Score.x0,
+    Mu.target,
+    Mu.x0,
+)
+def _() -> Pairs:
+    for kind in (Eps(), X0(), V(), Flow(), Score(), Mu()):
+        yield kind.x0(kind.target(x0, eps, noised_free, free_s, free_t), noised_free, free_s, free_t), x0
+
+
+@_law(
+    "any level: noise",
+    r"\varepsilon=\frac{b_tx_t+a_tv}{a_t^2+b_t^2}=\frac{x_t+a_tu}{a_t+b_t}",
+    V.target,
+    Flow.target,
+)
+def _() -> Pairs:
+    velocity, flow = (kind.target(x0, eps, noised_free, free_s, free_t) for kind in (V(), Flow()))
+    yield (b_t * noised_free + a_t * velocity) / (a_t**2 + b_t**2), eps
+    yield (noised_free + a_t * flow) / (a_t + b_t), eps
+
+
+@_law(
+    "any level: velocity",
+    r"\hat x_0=\frac{a_tx_t-b_tv}{a_t^2+b_t^2}",
+    V.x0,
+)
+def _() -> Pairs:
+    yield V().x0(v, xt, free_s, free_t), (a_t * xt - b_t * v) / (a_t**2 + b_t**2)
+
+
+@_law(
+    "flow",
+    r"u=\varepsilon-x_0:\quad \hat x_0=\frac{x_t-b_tu}{a_t+b_t}",
+    Flow.target,
+    Flow.x0,
+)
+def _() -> Pairs:
+    yield Flow().target(x0, eps, xt, free_s, free_t), eps - x0
+    yield Flow().x0(u, xt, free_s, free_t), (xt - b_t * u) / (a_t + b_t)
+
+
+@_law(
+    "DDIM on the straight path",
+    r"a=1-t,\ b=t:\quad x_s=x_t+(s-t)\,u,\ \text{Euler's step}",
+    ddim,
+    Flow.x0,
+)
+def _() -> Pairs:
+    before, now = Level(1 - v, v), Level(1 - w, w)
+    yield ddim(Flow().x0(u, xt, before, now), xt, before, now, z), xt + (v - w) * u
+
+
+@_law(
+    "probability flow",
+    r"\frac{dx}{dt}=a'\,\hat x_0+b'\,\hat\varepsilon:\ \text{DDIM's step as}\ s\to t",
+    ddim,
+)
+def _() -> Pairs:
+    h, da, db = sp.symbols("h da db", real=True)
+    step = ddim(x0, xt, Level(a_t + h * da, b_t + h * db), free_t, z)
+    yield step.subs(h, 0), xt
+    yield sp.diff(step, h), da * x0 + db * (xt - a_t * x0) / b_t
+
+
+@_law(
+    "any level: DDIM keeps the marginal",
+    r"x_s=a_sx_0+b_s\varepsilon,\ \text{the same }\varepsilon",
+    ddim,
+    q_sample,
+)
+def _() -> Pairs:
+    yield ddim(x0, noised_free, free_s, free_t, z), q_sample(x0, eps, free_s)
+
+
+@_law(
+    "eta",
+    r"\sigma=\eta\,\frac{b_s\sqrt w}{b_t}:\quad "
+    r"x_s=a_s\hat x_0+\sqrt{b_s^2-\sigma^2}\,\hat\varepsilon+\sigma z",
+    ddim_eta,
+)
+def _() -> Pairs:
+    sigma = strength * b_s * root(b_t**2 - (a_t / a_s) ** 2 * b_s**2) / b_t
+    step = ddim_eta(x0, xt, free_s, free_t, z, strength)
+    yield step, a_s * x0 + root(b_s**2 - sigma**2) * (xt - a_t * x0) / b_t + sigma * z
+
+
+@_law(
+    "eta from 0 to 1",
+    r"\eta=0:\ \text{DDIM},\quad \eta=1:\ \text{the ancestral step}",
+    ddim_eta,
+    ddim,
+    ancestral,
+)
+def _() -> Pairs:
+    at = x0, xt, free_s, free_t, z
+    yield ddim_eta(*at, sp.Integer(0)), ddim(*at)
+    yield ddim_eta(*at, sp.Integer(1)), ancestral(*at)
+
+
+@_law("eta keeps the marginal", r"\mathrm{Var}(x_s\mid x_0)=b_s^2\ \text{for every }\eta", ddim_eta, q_sample)
+def _() -> Pairs:
+    step = ddim_eta(x0, noised_free, free_s, free_t, z, strength)
+    yield expectation(step, eps, z), q_sample(x0, 0, free_s)
+    yield expectation((step - a_s * x0) ** 2, eps, z), b_s**2
+
+
+@_law(
+    "same ratio, other scale",
+    r"c=\sqrt{a^2+b^2}:\quad x_t/c_t\ \text{is a chain that preserves variance}",
+    ddim,
+    posterior,
+)
+def _() -> Pairs:
+    (c_s, kept_s), (c_t, kept_t) = (
+        (c := root(a**2 + b**2), Level(a / c, b / c)) for a, b in (free_s, free_t)
+    )
+    (mean, var), r = posterior(x0, xt / c_t, kept_s, kept_t), a_t / a_s
+    yield ddim(x0, xt / c_t, kept_s, kept_t, z) * c_s, a_s * x0 + b_s / b_t * (xt - a_t * x0)
+    yield mean * c_s, a_s * x0 + r * b_s**2 / b_t**2 * (xt - a_t * x0)
+    yield var * c_s**2, b_s**2 * (b_t**2 - r**2 * b_s**2) / b_t**2
+
+
+@_law(
+    "any level: prior term",
+    r"p(x_T)=\mathcal N(0,b_T^2):\quad L_T=\tfrac12\,\mathrm{SNR}(T)\,x_0^2",
+    prior,
+    Gaussian.gap,
+    Gaussian.ratio,
+)
+def _() -> Pairs:
+    nats = prior(traced(x0), Level(*map(traced, free_t)), traced(b_t**2))
+    yield nats, (a_t / b_t) ** 2 * x0**2 / 2
+
+
+@_law(
+    "any level: weights",
+    r"\sigma^2=\tilde\beta:\ \tfrac12\big(\mathrm{SNR}(s)-\mathrm{SNR}(t)\big)\ \text{of}\ x_0,\quad "
+    r"\Big(\frac{b_t}{a_t+b_t}\Big)^2\ \text{times that of}\ u",
+    weight,
+    X0.x0,
+    Flow.x0,
+)
+def _() -> Pairs:
+    factor = ((a_s / b_s) ** 2 - (a_t / b_t) ** 2) / 2
+    yield weight(X0(), free_s, free_t, posterior), factor
+    yield weight(Flow(), free_s, free_t, posterior), factor * (b_t / (a_t + b_t)) ** 2
+
+
+# ── walks, with free levels ─────────────────────────────────────────────────────────────────────────────────
+
+
+class _World:
+    """Symbols to walk through: levels s, t, r at times 1, 2, 3, and estimates that are affine in x_t."""
+
+    T = 3
+    levels = (start, free_s, free_t, free_r)
+    slopes, offsets, depths = (sp.symbols(f"{name}0:4", real=True) for name in "klh")  # at each time
+
+    @property
+    def schedule(self) -> Self:
+        return self
+
+    def at(self, t: int) -> Level:
+        return Level(*map(traced, self.levels[t]))
+
+    def half_log_snr(self, t: int) -> Traced:
+        return traced(self.depths[t])
+
+    def __call__(self, x: Tensor, t: Tensor) -> Tensor:
+        return traced(self.slopes[int(t)]) * x + traced(self.offsets[int(t)])
+
+    def x0(self, x: sp.Expr, t: int) -> sp.Expr:
+        return self.slopes[t] * x + self.offsets[t]
+
+
+world = _World()
+x_3 = traced(xt, 1, 1)
+
+
+def _moved(x: sp.Expr, estimate: sp.Expr, s: Level, t: Level) -> sp.Expr:
+    """DDIM's step as DPM-Solver writes it, with e^-h the ratio of a/b at t and at s."""
+    shrink = t.signal / t.noise * s.noise / s.signal  # e^-h
+    return s.noise / t.noise * x - s.signal * (shrink - 1) * estimate
+
+
+@_law(
+    "DPM-Solver++ 2M",
+    r"x_s=\frac{b_s}{b_t}x_t-a_s(e^{-h}-1)\Big[\Big(1+\frac1{2\rho}\Big)\hat x_0(t)-"
+    r"\frac1{2\rho}\hat x_0(r)\Big],\quad \rho=\frac{\lambda_t-\lambda_r}{\lambda_s-\lambda_t}",
+    dpm_2m,
+    ddim,
+)
+def _() -> Pairs:
+    first = _moved(xt, world.x0(xt, 3), free_t, free_r)
+    rho = (world.depths[2] - world.depths[3]) / (world.depths[1] - world.depths[2])
+    better = (1 + 1 / (2 * rho)) * world.x0(first, 2) - world.x0(xt, 3) / (2 * rho)
+    second = _moved(first, better, free_s, free_t)
+    found = [frame.xt for frame in dpm_2m(world, x_3, [3, 2, 1, 0])]
+    yield from zip(found, [xt, first, second, world.x0(second, 1)], strict=True)
+
+
+@_law(
+    "Heun",
+    r"x_s=\frac{b_s}{b_t}x_t-a_s(e^{-h}-1)\,\tfrac12\big[\hat x_0(x_t,t)+\hat x_0(\tilde x_s,s)\big],"
+    r"\quad \tilde x_s\ \text{by DDIM}",
+    heun,
+    ddim,
+)
+def _() -> Pairs:
+    guess = _moved(xt, world.x0(xt, 3), free_t, free_r)
+    first = _moved(xt, (world.x0(xt, 3) + world.x0(guess, 2)) / 2, free_t, free_r)
+    found = [frame.xt for frame in heun(world, x_3, [3, 2, 0])]
+    yield from zip(found, [xt, first, world.x0(first, 2)], strict=True)
+
+
+@_law(
+    "inversion",
+    r"x_t=a_tx_0,\ \text{then DDIM upwards}",
+    invert,
+    ddim,
+)
+def _() -> Pairs:
+    first = a_s * xt
+    second = _moved(first, world.x0(first, 1), free_t, free_s)
+    found = [frame.xt for frame in invert(world, x_3, [3, 2, 1, 0])]
+    yield from zip(
+        found, [xt, first, second, _moved(second, world.x0(second, 2), free_r, free_t)], strict=True
+    )

@@ -25,6 +25,8 @@ beta = 1 - alpha
 s, t = level(abar_s), level(abar_t)
 x0, xs, xt, eps, z = sp.symbols(r"x_0 x_s x_t \varepsilon z", real=True)
 m, n, u, v, w = sp.symbols("m n u v w", positive=True)  # other numbers that an identity needs
+a_r, a_s, a_t, b_r, b_s, b_t = sp.symbols("a_r a_s a_t b_r b_s b_t", positive=True)
+free_r, free_s, free_t = Level(a_r, b_r), Level(a_s, b_s), Level(a_t, b_t)  # signal and noise of any schedule
 
 snr_s, snr_t = abar_s / (1 - abar_s), abar_t / (1 - abar_t)
 V_s, V_t = abar_s * v + 1 - abar_s, abar_t * v + 1 - abar_t  # variances of x_s and x_t for data N(m, v)

@@ -22,12 +22,13 @@ MEANING: dict[str, Callable[..., Any]] = {  # a torch function's name -> the sam
     "pow": operator.pow,
     "neg": operator.neg,
     "log": lambda a: sp.expand_log(sp.log(a)),
+    "detach": lambda a: a,
     "zeros_like": lambda a: sp.Integer(0),
 }
 
 
 class Traced(Tensor):
-    """A 0-d tensor that carries the sympy expression it is a value of; `traced` makes one.
+    """A tensor of one number that carries the sympy expression it is a value of; `traced` makes one.
 
     Torch's functions compute with its value; those in MEANING also compute the result's expression.
     """
@@ -43,11 +44,14 @@ class Traced(Tensor):
         return result
 
 
-def traced(formula: sp.Expr | int) -> Traced:
-    """An expression as a 0-d tensor: its value with a fixed number between 0.1 and 0.9 for each symbol."""
+def traced(formula: sp.Expr | int, *shape: int) -> Traced:
+    """An expression as a tensor, 0-d or of a shape of ones, such as 1, 1 for a batch.
+
+    Its value is the expression's with a fixed number between 0.1 and 0.9 for each symbol.
+    """
     formula = sp.sympify(formula)
     at = {x: random.Random(x.name).uniform(0.1, 0.9) for x in formula.free_symbols}
-    number = torch.tensor(float(formula.subs(at)), dtype=torch.float64).as_subclass(Traced)
+    number = torch.full(shape, float(formula.subs(at)), dtype=torch.float64).as_subclass(Traced)
     number.expression = formula
     return number
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..maths import proofs
-from ..maths.proofs import PROOFS, prove
+from ..maths.proofs import LEVELS, PROOFS, prove
 from ..maths.symbols import Identity
 from ..text.latex import mathml
 from .lessons import coloured
@@ -18,7 +18,7 @@ _HEADING = re.compile(r"^# ── (.+?) ─+$")
 def formula_sheet() -> str:
     """The body of the sheet's page.  ArithmeticError if an identity doesn't hold."""
     groups: dict[str, list[str]] = {}
-    for proof in PROOFS.values():
+    for proof in (PROOFS | LEVELS).values():
         if not prove(proof.name):
             raise ArithmeticError(f"{proof.name!r} doesn't hold: {proof.says}")
         groups.setdefault(_group(proof), []).append(_row(proof))
@@ -54,7 +54,7 @@ def _name(function: Callable[..., Any]) -> str:
 
 def _sources() -> str:
     """The source of every function that the sheet names."""
-    functions = {_name(run): run for proof in PROOFS.values() for run in proof.runs}
+    functions = {_name(run): run for proof in (PROOFS | LEVELS).values() for run in proof.runs}
     return "<h2>The functions that run them</h2>" + "".join(
         f'<h3 id="{name}"><code>{name}</code></h3>'
         + coloured(inspect.cleandoc("\n" + inspect.getsource(run)))
