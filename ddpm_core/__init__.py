@@ -3,10 +3,10 @@
 The shortest way from data to samples:
 
     train_set, test_set = digits()
-    denoiser = Denoiser(UNet(), cosine(), Eps())
+    denoiser = Denoiser(UNet(), cosine(), Eps(), clip=1.0)
     for step in train(denoiser, train_set.images, images=200_000):
         ...
-    *_, last = sample(denoiser, torch.randn(16, 1, 8, 8), denoiser.schedule.times(100))
+    new = last(sample(denoiser, torch.randn(16, 1, 8, 8), denoiser.schedule.times(100))).xt
 """
 
 from .checkpoints import load, pretrained, save
@@ -19,13 +19,14 @@ from .process import posterior, posterior_beta, q_sample, transition
 from .sampling import ancestral, ancestral_beta, ddim, dpm_2m, eta, heun, invert, last, sample
 from .schedule import Level, Schedule, cosine, exploding, from_betas, linear, straight, zero_terminal
 from .study.metrics import classifier
-from .training import train, watch
+from .training import Extras, train, watch
 
 __all__ = [
     "MLP",
     "X0",
     "Denoiser",
     "Eps",
+    "Extras",
     "Flow",
     "Gaussian",
     "Level",

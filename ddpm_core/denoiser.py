@@ -46,6 +46,7 @@ class Denoiser(nn.Module):
                 f"{type(prediction).__name__} divides by the signal, and {schedule} ends without any: "
                 "take V(), Flow() or X0()"
             ) from None
+        checks.trained_for(net, schedule.T)
         self.net, self.schedule, self.prediction, self.clip = net, schedule, prediction, clip
 
     def forward(self, xt: Tensor, t: Tensor | int) -> Tensor:
@@ -64,7 +65,7 @@ class Denoiser(nn.Module):
             t = checks.whole(t, "t", 1, self.schedule.T)
             s, now = self.schedule.at(t - 1), self.schedule.at(t)
             t = full((1,), t, device=xt.device)
-        x0 = self.prediction.x0(self._out(self._seen(xt, now), t), xt, s, now)
+        x0 = self.prediction.x0(checks.output(self.net, self._seen(xt, now), t), xt, s, now)
         return x0 if self.clip is None else x0.clamp(-self.clip, self.clip)
 
     def loss(self, x0: Tensor, t: Tensor, eps: Tensor, y: Tensor | None = None) -> Tensor:
@@ -85,8 +86,19 @@ class Denoiser(nn.Module):
         """`loss` without checks, for training loops."""
         s, now = self.schedule.at(t - 1, x0), self.schedule.at(t, x0)
         xt = q_sample(x0, eps, now)
-        out = self._out(self._seen(xt, now), t, *(() if y is None else (y,)))
+        out = checks.output(self.net, self._seen(xt, now), t, *(() if y is None else (y,)))
         return per_example((self.prediction.target(x0, eps, xt, s, now) - out) ** 2)
+
+    def try_out(self, x: Tensor, y: Tensor | None = None) -> None:
+        """TypeError or ValueError unless the network takes data like x (B, ...), each row as if alone.
+
+        y: labels (B,) for a network that takes them.  It costs two passes of a few rows, once for each kind
+        of data; the network is in eval mode meanwhile, and no random number is drawn.
+        """
+        if isinstance(self.net, Labelled):
+            checks.tried(self.net.net, self.schedule.T, x, self.net.for_all(x))
+        else:
+            checks.tried(self.net, self.schedule.T, x, y)
 
     def labels(self, y: Tensor, batch: int) -> Tensor:
         """Labels (batch,) that the network knows, -1 for "no label", or TypeError / ValueError."""
@@ -97,43 +109,29 @@ class Denoiser(nn.Module):
         y = self.labels(y, len(y) if isinstance(y, Tensor) and y.ndim else 0)
         return Denoiser(Labelled(self.net, y), self.schedule, self.prediction, self.clip)
 
-    def guided(self, y: Tensor, strength: float) -> "Denoiser":
+    def guided(self, y: Tensor, strength: float | Tensor) -> "Denoiser":
         """This denoiser with classifier-free guidance: outputs with and without a label, mixed by `guide`.
 
         y: (B,), or (1,) for all.  strength: 0 for no label, 1 for `given(y)`, both at half the cost; above 1
-        the label counts for more than in p(x | y).  Outputs are mixed before `clip`.  An estimate of x_0 is
-        affine in the output, with slopes that depend on the level alone, so mixing estimates is the same.
+        the label counts for more than in p(x | y); (B,) for one for each picture.  Outputs are mixed before
+        `clip`.  An estimate of x_0 is affine in the output, with slopes that depend on the level alone, so
+        mixing estimates is the same.
         ValueError for a network without labels, TypeError or ValueError for other bad input.
         """
         y = self.labels(y, len(y) if isinstance(y, Tensor) and y.ndim else 0)
-        checks.real(strength, "strength", -math.inf, math.inf)
+        checks.strength(strength)
         if isinstance(self.net, Labelled) or getattr(self.net, "config", {}).get("classes", "?") is None:
             raise ValueError(
                 "guidance asks a network with a label and without one, "
                 f"but this {type(self.net).__name__} takes no label; make and train it with classes=..."
             )
-        if strength in (0, 1):
+        if not isinstance(strength, Tensor) and strength in (0, 1):
             return self.given(y if strength else full_like(y, -1))
         return Denoiser(Guided(self.net, y, strength), self.schedule, self.prediction, self.clip)
 
     def _seen(self, xt: Tensor, t: Level) -> Tensor:
         """x_t at the size that it has where variance is preserved: what the network sees."""
         return xt if self.schedule.preserving else xt / (t.signal**2 + t.noise**2) ** 0.5
-
-    def _out(self, xt: Tensor, t: Tensor, *y: Tensor) -> Tensor:
-        try:
-            out: Tensor = self.net(xt, t if len(t) == len(xt) else t.expand(len(xt)), *y)
-        except RuntimeError as error:
-            own = next(self.net.parameters(), xt).dtype
-            if own == xt.dtype:
-                raise
-            raise TypeError(
-                f"the network's weights are {own}, what comes in is {xt.dtype}: {error}"
-            ) from None
-        if not isinstance(out, Tensor):
-            raise TypeError(f"the network's output must be a tensor, got {checks.brief(out)}")
-        checks.same_shape(out, xt, "the network's output", "its input")
-        return out
 
 
 class Labelled(nn.Module):
@@ -159,7 +157,7 @@ class Labelled(nn.Module):
 class Guided(Labelled):
     """A network whose labels are fixed, guided: one call, on a batch twice as large."""
 
-    def __init__(self, net: nn.Module, y: Tensor, strength: float):
+    def __init__(self, net: nn.Module, y: Tensor, strength: float | Tensor):
         super().__init__(net, y)
         self.strength = strength
 
@@ -168,4 +166,4 @@ class Guided(Labelled):
         y = self.for_all(xt)
         both = self.net(cat([xt, xt]), cat([t, t]), cat([full_like(y, -1), y]))  # (2B, ...)
         plain, conditional = both.chunk(2)
-        return guide(plain, conditional, self.strength)
+        return guide(plain, conditional, checks.spread(self.strength, plain))

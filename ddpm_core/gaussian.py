@@ -71,7 +71,7 @@ def _log(v: Tensor | float) -> Tensor | float:
 
 def _needs_density(g: Gaussian, x: Tensor) -> None:
     """ValueError unless g has a density, and x (B, ...) as many axes as its mean: torch would make (B, B)."""
-    if not bool(torch.as_tensor(g.var > 0).all()):
+    if not checks.positive(g.var):
         raise ValueError("a Gaussian with var = 0 is a point mass: it has no density to evaluate")
     if x.ndim != g.mean.ndim and 0 not in (x.ndim, g.mean.ndim):
         raise ValueError(

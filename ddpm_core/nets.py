@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from . import checks
+
 
 def embed(t: Tensor, width: int) -> Tensor:
     """Sines and cosines of t at geometric frequencies.  t: (B,) -> (B, width).  Vaswani et al. 2017, 3.5."""
@@ -46,21 +48,37 @@ class SiLU(nn.SiLU):
 
 
 class Block(nn.Module):
-    """Two convolutions with the embedding added between them, around a skip; a lean one has one norm."""
+    """Two convolutions with the embedding added between them, around a skip; a lean one has one norm.
 
-    def __init__(self, c_in: int, c_out: int, width: int, lean: bool):
+    attention: whether it ends with `Attention`.
+    """
+
+    def __init__(self, c_in: int, c_out: int, width: int, lean: bool, attention: bool = False):
         super().__init__()
         self.norm1, self.conv1 = norm(c_in), nn.Conv2d(c_in, c_out, 3, padding=1)
         self.shift = nn.Linear(width, c_out)
         self.norm2 = nn.Identity() if lean else norm(c_out)
         self.conv2 = zero(nn.Conv2d(c_out, c_out, 3, padding=1))
         self.skip = nn.Conv2d(c_in, c_out, 1) if c_in != c_out else nn.Identity()
-        self.act = SiLU()
+        self.act, self.attend = SiLU(), Attention(c_out) if attention else nn.Identity()
 
     def forward(self, x: Tensor, e: Tensor) -> Tensor:
         """x: (B, c_in, H, W), e: (B, width) -> (B, c_out, H, W)."""
         h = self.conv1(self.act(self.norm1(x))).add_(self.shift(e)[:, :, None, None])
-        return self.conv2(self.act(self.norm2(h))).add_(self.skip(x))
+        return self.attend(self.conv2(self.act(self.norm2(h))).add_(self.skip(x)))
+
+
+class Attention(nn.Module):
+    """Each pixel looks at all others, around a skip: self-attention, one head.  Ho et al. 2020, app. B."""
+
+    def __init__(self, c: int):
+        super().__init__()
+        self.norm, self.qkv, self.out = norm(c), nn.Conv2d(c, 3 * c, 1), zero(nn.Conv2d(c, c, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, c, H, W) -> (B, c, H, W)."""
+        q, k, v = self.qkv(self.norm(x)).flatten(2).mT[:, None].chunk(3, -1)  # (B, 1, H W, c) each
+        return x + self.out(F.scaled_dot_product_attention(q, k, v)[:, 0].mT.reshape(x.shape))
 
 
 class UNet(nn.Module):
@@ -69,8 +87,9 @@ class UNet(nn.Module):
     channels: of the pictures; width: of the first level; mults: one factor for each level, each half the
     size of the one above; blocks: on each level, down as well as up; classes: how many labels there are,
     None for none.  lean: coming up, a level takes the mean with what was seen going down, and a block has one
-    norm; False to concatenate and have two, as Ho et al. 2020 do, for half as much work again.  (Their
-    attention and dropout are in neither.)
+    norm; False to concatenate and have two, as Ho et al. 2020 do, for half as much work again.
+    attention: levels, 0 the first, whose blocks end with self-attention; with any, the middle's does, too.
+    Theirs is the level of 16x16.  (Their dropout is in neither.)
     The defaults suit the 8x8 digits: narrow where pixels are many, wide where they are few.
     """
 
@@ -82,10 +101,12 @@ class UNet(nn.Module):
         blocks: int = 1,
         classes: int | None = None,
         lean: bool = True,
+        attention: tuple[int, ...] = (),
     ):
         super().__init__()
+        attention = tuple(checks.whole(k, "a level of attention", 0, len(mults) - 1) for k in attention)
         self.config: dict[str, Any] = {"channels": channels, "width": width, "mults": list(mults)}
-        self.config |= {"blocks": blocks, "classes": classes, "lean": lean}
+        self.config |= {"blocks": blocks, "classes": classes, "lean": lean, "attention": list(attention)}
         self.lean = lean
         widths = [width * m for m in mults]
         e = 4 * width
@@ -99,12 +120,12 @@ class UNet(nn.Module):
                 self.down.append(Down(c, c := w if lean else c))
                 skips.append(c)
             for _ in range(blocks):
-                self.down.append(Block(c, c := w, e, lean))
+                self.down.append(Block(c, c := w, e, lean, level in attention))
                 skips.append(c)
-        self.middle = Block(c, c, e, lean)
+        self.middle = Block(c, c, e, lean, bool(attention))
         for level, w in reversed(list(enumerate(widths))):
             for _ in range(blocks + 1):
-                self.up.append(Block(w if lean else c + skips.pop(), c := w, e, lean))
+                self.up.append(Block(w if lean else c + skips.pop(), c := w, e, lean, level in attention))
             if level:
                 self.up.append(Up(c, c := widths[level - 1] if lean else c))
         self.leave = nn.Sequential(norm(c), SiLU(), zero(nn.Conv2d(c, channels, 3, padding=1)))

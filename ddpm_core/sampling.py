@@ -6,9 +6,9 @@ s = 0 it returns its mean.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial, wraps
+from functools import partial
 from itertools import pairwise
-from typing import NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -23,8 +23,7 @@ from .speed import keep_memory
 
 Rule = Callable[[Tensor, Tensor, Level, Level, Tensor], Tensor]
 Better = Callable[..., Tensor]  # see _extrapolated
-P = ParamSpec("P")
-R = TypeVar("R")
+Dice = torch.Generator | Sequence[torch.Generator] | None  # one for all pictures, or one for each
 
 
 class Frame(NamedTuple):
@@ -88,15 +87,15 @@ def keeping(known: Tensor, mask: Tensor, rule: Rule = ancestral) -> Rule:
     """A rule that fills in: where `mask` is true, x_s is a draw of q(x_s | known), elsewhere it is `rule`'s.
 
     known: x_0 where it is known, (B, ...) or (1, ...), any finite value elsewhere; mask: bool, (B, ...) or
-    (1, ...).  Known pixels are redrawn with the step's own noise.  This approximates a sample of
-    p(unknown | known), at times poorly: the network sees what is known only through the noise of x_t.
-    Song et al. 2021, app. I.2; Lugmayr et al. 2022 (RePaint), eq. 8.  TypeError or ValueError for bad input.
+    (1, ...), with an axis of 1 where it says the same for all, such as channels.  Known pixels are redrawn
+    with the step's own noise.  This approximates a sample of p(unknown | known), at times poorly: the network
+    sees what is known only through the noise of x_t.  Song et al. 2021, app. I.2; Lugmayr et al. 2022
+    (RePaint), eq. 8.  TypeError or ValueError for bad input.
     """
     checks.batch(known, "known")
     if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
         raise TypeError(f"mask must be a tensor of bools, true where x_0 is known, got {checks.brief(mask)}")
-    if mask.shape[1:] != known.shape[1:]:
-        raise ValueError(f"mask must have the shape of known, {tuple(known.shape)}, got {tuple(mask.shape)}")
+    checks.spreads(mask, known)
 
     def kept(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
         filled = torch.where(mask, q_sample(known, noise, s), rule(x0, xt, s, t, noise))
@@ -116,57 +115,40 @@ def langevin(x: Tensor, score: Tensor, step: float, noise: Tensor) -> Tensor:
     return x + step * score + (2 * step) ** 0.5 * noise
 
 
-def without_gradients(work: Callable[P, R]) -> Callable[P, R]:
-    """Decorator: the function runs without gradients, and afterwards they are on or off as they were before.
-
-    That holds when Ctrl-C interrupts it, too.  `torch.no_grad` can be interrupted just before it switches
-    gradients on again; here that is done twice, and one Ctrl-C can cut short only one of the two.
-    """
-
-    @wraps(work)
-    def quiet(*args: P.args, **kwargs: P.kwargs) -> R:
-        before = torch.is_grad_enabled()
-        try:
-            try:
-                torch.set_grad_enabled(False)
-                return work(*args, **kwargs)
-            finally:
-                torch.set_grad_enabled(before)
-        finally:
-            torch.set_grad_enabled(before)
-
-    return quiet
-
-
 def sample(
     denoiser: Estimator,
     x_T: Tensor,
     times: Sequence[int] | Tensor | None = None,
     rule: Rule = ancestral,
-    generator: torch.Generator | None = None,
+    generator: Dice = None,
 ) -> Iterator[Frame]:
     """Walk x_T (B, ...) down `times`, and yield a frame for each: len(times) in all, the start among them.
 
     times: whole, strictly decreasing within T..0; None for all of them, `schedule.times(steps)` for fewer.
-    The noise is drawn from `generator` (torch's own if None), on the generator's device.  The first call in
-    a program lets it keep the memory that it frees (`speed.keep_memory`).
+    The noise is drawn from `generator` (torch's own if None), on the generator's device; from a sequence of
+    them, one for each picture, so that no picture depends on the others in its batch.  A network is in eval
+    mode while it is asked.  A frame holds memory as long as it is kept: `last(sample(...)).xt` keeps one.
+    The first call in a program lets it keep the memory that it frees (`speed.keep_memory`).
     TypeError or ValueError for bad input, here and now, not at the first frame.
     """
-    return _walk(denoiser, *_checked(denoiser, x_T, times, "x_T"), rule, generator)
+    checks.dice(generator, x_T)
+    return _walk(denoiser, *_checked(denoiser, x_T, times), rule, generator)
 
 
 def _checked(
-    denoiser: Estimator, x: Tensor, times: Sequence[int] | Tensor | None, name: str
+    denoiser: Estimator, x: Tensor, times: Sequence[int] | Tensor | None, name: str = "x_T"
 ) -> tuple[Tensor, list[int]]:
     checks.batch(x, name)
     path = denoiser.schedule.times() if times is None else checks.descending(times, denoiser.schedule.T)
     keep_memory()
+    if name == "x_T" and path[0] == denoiser.schedule.T:
+        checks.ends_in_noise(denoiser.schedule, stacklevel=4)
+    if isinstance(denoiser, Denoiser):
+        denoiser.try_out(x)
     return x, path
 
 
-def _walk(
-    denoiser: Estimator, x: Tensor, path: list[int], rule: Rule, generator: torch.Generator | None
-) -> Iterator[Frame]:
+def _walk(denoiser: Estimator, x: Tensor, path: list[int], rule: Rule, generator: Dice) -> Iterator[Frame]:
     yield Frame(path[0], x, None, None)
     x = x.detach()
     for t, s in pairwise(path):
@@ -181,7 +163,7 @@ def dpm_2m(denoiser: Estimator, x_T: Tensor, times: Sequence[int] | Tensor | Non
     One pass through the network a step.  First order where there is no finite log-SNR to extrapolate over:
     at the start, and in the step to t = 0.  Lu et al. 2022 (DPM-Solver++ 2M), alg. 2.
     """
-    return _second_order(denoiser, *_checked(denoiser, x_T, times, "x_T"), _extrapolated)
+    return _second_order(denoiser, *_checked(denoiser, x_T, times), _extrapolated)
 
 
 def heun(denoiser: Estimator, x_T: Tensor, times: Sequence[int] | Tensor | None = None) -> Iterator[Frame]:
@@ -190,7 +172,7 @@ def heun(denoiser: Estimator, x_T: Tensor, times: Sequence[int] | Tensor | None 
     Two passes a step; one in the step to t = 0, where there is nothing to estimate.  Heun's method, in the
     variables of Lu et al. 2022, in which only the estimate of x_0 is approximated.
     """
-    return _second_order(denoiser, *_checked(denoiser, x_T, times, "x_T"), _averaged)
+    return _second_order(denoiser, *_checked(denoiser, x_T, times), _averaged)
 
 
 def _second_order(denoiser: Estimator, x: Tensor, path: list[int], better: Better) -> Iterator[Frame]:
@@ -247,7 +229,7 @@ def last(walk: Iterable[Frame]) -> Frame:
     return deque(walk, maxlen=1).pop()
 
 
-@without_gradients
+@checks.at_rest
 def _step(
     denoiser: Estimator, xt: Tensor, s: int, t: int, rule: Rule, noise: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -255,16 +237,21 @@ def _step(
     return x0, rule(x0, xt, denoiser.schedule.at(s), denoiser.schedule.at(t), noise)
 
 
-@without_gradients
+@checks.at_rest
 def estimate(denoiser: Estimator, xt: Tensor, t: int) -> Tensor:
-    """The estimate of x_0 for a batch that is all at one time t: (B, ...), without gradients."""
+    """The estimate of x_0 for a batch that is all at one time t: (B, ...); no gradients, in eval mode."""
     if isinstance(denoiser, Denoiser):
         return denoiser(xt, t)
     return denoiser(xt, torch.full((len(xt),), t, device=xt.device))
 
 
-def randn(like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Standard normal noise like `like`, drawn on the generator's own device: the same on CPU and GPU."""
+def randn(like: Tensor, generator: Dice = None) -> Tensor:
+    """Standard normal noise like `like`, drawn on the generator's own device: the same on CPU and GPU.
+
+    generator: torch's own if None; one for each row, if it is a sequence.
+    """
+    if isinstance(generator, Sequence):
+        return torch.cat([randn(row, die) for row, die in zip(like.split(1), generator, strict=True)])
     if generator is None:
         return torch.randn_like(like, memory_format=torch.contiguous_format)
     empty = torch.empty_like(like, device=generator.device, memory_format=torch.contiguous_format)

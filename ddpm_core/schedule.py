@@ -149,7 +149,7 @@ class Schedule:
 
 
 def _table(name: str, values: Tensor | None, first: float) -> Tensor:
-    table = torch.as_tensor(values).detach().to("cpu", torch.float64, copy=True)
+    table = torch.as_tensor(values, dtype=torch.float64, device="cpu").detach().clone()
     if table.ndim != 1 or len(table) < 2:
         raise ValueError(f"{name} must have shape (T+1,) with T at least 1, got {tuple(table.shape)}")
     if table[0] != first:
@@ -167,7 +167,7 @@ def _falling(law: str, table: Tensor, holds: Tensor) -> Tensor:
 
 def from_betas(betas: Tensor) -> Schedule:
     """The schedule of beta_1 .. beta_T: (T,), each strictly between 0 and 1, or ValueError."""
-    betas = torch.as_tensor(betas).detach().to("cpu", torch.float64)
+    betas = torch.as_tensor(betas, dtype=torch.float64, device="cpu").detach()
     if betas.ndim != 1 or len(betas) < 1:
         raise ValueError(f"betas must have shape (T,) with T at least 1, got {tuple(betas.shape)}")
     bad = (~((betas > 0) & (betas < 1))).nonzero().flatten()
@@ -214,7 +214,8 @@ def straight(T: int = 1000) -> Schedule:
 def zero_terminal(schedule: Schedule) -> Schedule:
     """The same schedule with no signal left at T.  Lin et al. 2024, alg. 1.
 
-    Its roots of abar are shifted and scaled; x_1 stays as it was.  ValueError for one that doesn't preserve variance, or for T = 1.
+    Its roots of abar are shifted and scaled; x_1 stays as it was.  ValueError for one that doesn't preserve
+    variance, or for T = 1.
     """
     root = schedule.abar.sqrt()[1:]
     if len(root) < 2:

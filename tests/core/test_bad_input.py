@@ -72,7 +72,7 @@ CASES = {
     "T None": (lambda: linear(None), TypeError, "T must be a whole number"),
     "abar not 1": (lambda: Schedule(torch.tensor([0.9, 0.5])), ValueError, "abar[0] must be 1"),
     "abar rises": (lambda: Schedule(torch.tensor([1.0, 0.5, 0.6])), ValueError, "got 0.6 at t = 2 after 0.5"),
-    "abar 0": (lambda: Schedule(torch.tensor([1.0, 0.0])), ValueError, "stay above 0"),
+    "abar < 0": (lambda: Schedule(torch.tensor([1.0, -0.1])), ValueError, "abar must be 0 or more, got -0.1"),
     "abar nan": (lambda: Schedule(torch.tensor([1.0, NAN])), ValueError, "got nan at t = 1"),
     "abar short": (lambda: Schedule(torch.tensor([1.0])), ValueError, "T at least 1, got (1,)"),
     "t > T": (lambda: S.level(51), ValueError, "t must be in 0..50, got 51"),
@@ -170,7 +170,7 @@ CASES = {
     "given for others": (
         lambda: D.given(t4)(x[:3], 7),
         ValueError,
-        "4 labels for 3 pictures: give one for each, or one for all",
+        "4 labels for 3 pictures: give one each, or one for all",
     ),
     "guided for others": (lambda: KNOWS_3.guided(t4 * 0, 2)(x[:3], 7), ValueError, "4 labels for 3 pictures"),
     "denoise at 0": (lambda: D(x, 0), ValueError, "t must be in 1..50, got 0"),

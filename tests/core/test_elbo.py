@@ -26,16 +26,16 @@ from ddpm_core import (
 )
 from ddpm_core import elbo as elbo_module
 from ddpm_core.elbo import (
-    Calibrated,
     bits_per_dim,
     bound,
     bound_times,
-    error,
     pixels,
     prior,
     terms,
     weight,
 )
+from ddpm_core.study import calibrated as measured
+from ddpm_core.study.calibrated import Calibrated, error
 from ddpm_core.study.exact import Mixture, gaussian, law, log_likelihood
 
 POINTS = torch.tensor([[-1.0], [1.0]]).double()  # two points with the mean and variance of N(0, 1)
@@ -263,7 +263,7 @@ def test_the_split_bound_is_the_ratio_of_two_walks(reverse):
 @pytest.fixture
 def four_points(monkeypatch):
     """Calibration on noise that averages squares exactly, as `exactly` does."""
-    monkeypatch.setattr(elbo_module, "randn", lambda like, g=None: POINTS.repeat_interleave(2, 0))
+    monkeypatch.setattr(measured, "randn", lambda like, g=None: POINTS.repeat_interleave(2, 0))
 
 
 @pytest.mark.parametrize("T", [1, 2, 10, 100])
