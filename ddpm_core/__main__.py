@@ -3,11 +3,15 @@
 import argparse
 import io
 import math
+import signal
 import sys
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -21,8 +25,9 @@ from .nets import MLP, UNet
 from .prediction import Eps, Prediction, V
 from .sampling import randn, sample
 from .schedule import cosine
+from .study import calibrated
 from .study.metrics import agreement
-from .training import train, watch
+from .training import Extras, train, watch
 
 
 class Recipe(NamedTuple):
@@ -45,6 +50,7 @@ RECIPES = {
 
 Commands = Any  # argparse has no public name for what add_subparsers returns
 LARGEST_SEED = (1 << 63) - 1
+FREE = {"images", "shape", "levels"}  # in the card of a run, not compared with what it is resumed with
 STEPS, CALIBRATION = 100, 500  # of `evaluate`: default number of steps; training pictures for the variances
 
 
@@ -56,8 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError, OSError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"stopped{stop}", file=sys.stderr)
         return 130
     return 0
 
@@ -83,26 +89,52 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
         denoiser = Denoiser(recipe.net(), cosine(), recipe.prediction, clip=1.0).to(device)
     else:
         denoiser = _fitting(args.source, images, device)
-    config = cast(UNet | MLP, denoiser.net).config
-    y = labels if config["classes"] else None
+    y = labels if cast(UNet | MLP, denoiser.net).config["classes"] else None
     if args.agree is not None:
         y = _agreed(images, y, args.agree)
-    start, whole = time.perf_counter(), {**told, "net": config}
-    resume = _resumed(save, whole) if args.resume and save.is_file() else None
+    start = time.perf_counter()
+    resume = _resumed(save, told) if args.resume and save.is_file() else None
     last = int(resume["counts"][0]) if resume else 0
-    steps = train(denoiser, images, y, **settings, min_snr=args.min_snr, resume=resume)
+    extras = Extras(args.bf16, args.min_snr, args.clip_grad)
+    steps = train(denoiser, images, y, **settings, extras=extras, resume=resume)
     if not parallel.first():
         deque(steps, 0)  # the other processes train, but print and save nothing
         return
     _announce(denoiser, len(images), device, last)
-    for step in watch(steps, args.images):
-        if args.save_every and step.images // args.save_every > last // args.save_every:
-            checkpoints.write_tensors(save, step.run.tensors(), whole)
-        last = step.images
-    seconds, shape = time.perf_counter() - start, list(images.shape[1:])
-    checkpoints.save(denoiser, target, shape=shape, levels=levels, seconds=round(seconds, 1), **told)
+    card = {"shape": list(images.shape[1:]), "levels": levels, **told}
+    with _noted() as stopped:
+        for step in watch(steps, args.images):
+            if stopped or (args.save_every and step.images // args.save_every > last // args.save_every):
+                checkpoints.save_run(step.run, save, **card)
+            last = step.images
+            if stopped:
+                raise KeyboardInterrupt(f" at {last} images, which {save} holds; go on with --resume")
+    checkpoints.save(denoiser, target, seconds=round(time.perf_counter() - start, 1), **card)
     save.unlink(missing_ok=True)
-    print(f"{last:,} images in {seconds:.0f} s: {target}")
+    print(f"{last:,} images in {time.perf_counter() - start:.0f} s: {target}")
+
+
+@contextmanager
+def _noted() -> Iterator[list[int]]:
+    """Inside, the first Ctrl-C is only noted, in a list, so that a step is whole; the second one ends it all.
+
+    Of several processes, each is ended at once: one alone can't take another step.
+    """
+    noted: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        noted.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    before, here = signal.getsignal(signal.SIGINT), threading.current_thread() is threading.main_thread()
+    if before is not signal.default_int_handler or not here or parallel.count() > 1:
+        yield noted  # ignored, as in a shell's background, or somebody else's
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _settings(args: argparse.Namespace, recipe: Recipe) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -112,9 +144,10 @@ def _settings(args: argparse.Namespace, recipe: Recipe) -> tuple[dict[str, Any],
         checks.share(args.agree, "--agree")
     if args.save_every is not None:
         checks.whole(args.save_every, "--save-every", 1)
-    settings = {name: getattr(args, name) for name in ("images", "batch", "lr", "ema", "seed", "bf16")}
+    settings = {name: getattr(args, name) for name in ("images", "batch", "lr", "ema", "seed")}
     settings |= {n: getattr(recipe, n) for n in ("batch", "lr", "ema") if settings[n] is None}
-    return settings, {"from": args.source, "agree": args.agree, "min_snr": args.min_snr}
+    wishes = {name: getattr(args, name) for name in ("agree", "bf16", "min_snr", "clip_grad")}
+    return settings, {"from": args.source, **wishes}
 
 
 def _announce(denoiser: Denoiser, images: int, device: torch.device, last: int) -> None:
@@ -154,11 +187,12 @@ def _agreed(images: Tensor, y: Tensor | None, least: float) -> Tensor:
 
 
 def _resumed(save: Path, told: dict[str, Any]) -> dict[str, Tensor]:
-    """The tensors of a saved run, or ValueError if it was made with other settings."""
-    tensors, made = checkpoints.read_tensors(save)
-    if not isinstance(made, dict) or "counts" not in tensors:
-        raise ValueError(f"{save} is no save of a run; move it away")
-    if other := sorted(name for name in told | made if made.get(name) != told.get(name)):
+    """The tensors of a saved run, or ValueError if it was made with other settings than `told`.
+
+    Only `images` may be another.
+    """
+    tensors, made = checkpoints.load_run(save), checkpoints.card(save)
+    if other := sorted(n for n in (told | made).keys() - FREE if made.get(n) != told.get(n)):
         raise ValueError(
             f"{save} was made with another {' and '.join(other)}; give the same, or move it away"
         )
@@ -172,11 +206,11 @@ def _sample(args: argparse.Namespace) -> None:
     if args.guidance is not None:
         checks.real(args.guidance, "--guidance", -math.inf, math.inf)
     target, device = Path(args.out), pick(args.device)
-    if target.suffix == ".safetensors":
-        raise ValueError(
-            f"--out {target}: samples are arrays, and no weights; name it samples.npz, for example"
-        )
     files.try_write(target)
+    if target.suffix != ".npz":
+        raise ValueError(f"--out {target}: samples are arrays, so name it samples.npz, for example")
+    if target.exists():
+        raise FileExistsError(f"{target} would be written over; move it away, or give another --out")
     card, denoiser = _model(args.source, device)
     times = denoiser.schedule.times(args.steps)
     classes = cast(UNet | MLP, denoiser.net).config["classes"]
@@ -184,15 +218,15 @@ def _sample(args: argparse.Namespace) -> None:
     if labels is None and args.guidance is not None:
         raise ValueError("--guidance pushes towards a label: give --labels too")
     strength = 1.0 if args.guidance is None else args.guidance
-    generator = torch.Generator().manual_seed(args.seed)
     like = torch.empty(0, *card["shape"], device=device)
     parts: list[Tensor] = []
     with tqdm(total=args.n * (len(times) - 1), unit=" steps", unit_scale=True) as bar:
         for part in torch.arange(args.n).split(args.batch):
             y = None if labels is None else labels[part].to(device)
             conditional = denoiser if y is None else denoiser.guided(y, strength)
-            x_T = randn(like.new_empty(len(part), *like.shape[1:]), generator)
-            for frame in sample(conditional, x_T, times, generator=generator):
+            dice = [_die(args.seed, number) for number in part.tolist()]
+            x_T = randn(like.new_empty(len(part), *like.shape[1:]), dice)
+            for frame in sample(conditional, x_T, times, generator=dice):
                 bar.update(len(part) if frame.x0 is not None else 0)
             parts.append(frame.xt.clamp(-1, 1).cpu())
     arrays = {"images": torch.cat(parts).numpy()}
@@ -200,6 +234,11 @@ def _sample(args: argparse.Namespace) -> None:
         arrays["labels"] = labels.numpy()
     _write_npz(target, arrays)
     print(f"{args.n} images of {times[0]} .. 0 in {len(times) - 1} steps: {target}")
+
+
+def _die(seed: int, number: int) -> torch.Generator:
+    """A picture's own generator, so that it depends neither on --n nor on --batch."""
+    return torch.Generator().manual_seed((seed * 1_000_003 + number) % LARGEST_SEED)
 
 
 def _evaluate(args: argparse.Namespace) -> None:
@@ -222,7 +261,7 @@ def _evaluate(args: argparse.Namespace) -> None:
     walk = f"{times[0]} .. {times[-2]}, 0 in {len(times) - 1} steps"
     print(f"{len(pictures)} test pictures of {card['data']}, times {walk}; bits per number")
     print(f"variances of the steps calibrated on {len(known)} training pictures", flush=True)
-    reverse = elbo.Calibrated(denoiser, known.to(device), times, generator)
+    reverse = calibrated.Calibrated(denoiser, known.to(device), times, generator)
     terms = elbo.terms(
         denoiser,
         pictures.to(device),
@@ -251,10 +290,17 @@ def _model(name: str, device: torch.device) -> tuple[dict[str, Any], Denoiser]:
     """The card and the denoiser of a run's folder, a file, or a model that ships; or ValueError."""
     source = _file(name)
     card, denoiser = checkpoints.card(source), checkpoints.load(source)
+    config = cast(UNet | MLP, denoiser.net).config
+    if "shape" not in card and "d" in config:
+        card["shape"] = [config["d"]]
+    if "shape" not in card:
+        raise ValueError(
+            f"{source} doesn't say how large its pictures are; save them with it: "
+            "save(denoiser, path, shape=[1, 28, 28])"
+        )
     sizes = [*card["shape"], card.get("levels", 2)] if isinstance(card.get("shape"), list) else [None]
     if card.get("data", "digits") not in RECIPES or not all(type(n) is int and 0 < n <= 4096 for n in sizes):
         raise ValueError(f"{source} says nothing that makes sense of the pictures it was trained on: {card}")
-    config = cast(UNet | MLP, denoiser.net).config
     if sizes[0] != (wanted := config.get("channels", config.get("d"))):
         raise ValueError(f"{source} holds a network for {wanted} channels, its card says {sizes[0]}: {card}")
     return card, denoiser.to(device)
@@ -264,7 +310,8 @@ def _file(name: str) -> Path:
     """The file of weights that `name` means: that of a run's folder, a file itself, or a model that ships."""
     source = Path(name)
     if source.is_dir():
-        return source / "model.safetensors"
+        model, run = source / "model.safetensors", source / "run.safetensors"
+        return run if run.is_file() and not model.is_file() else model
     if source.is_file():
         return source
     if source.suffix or len(source.parts) > 1:
@@ -317,9 +364,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train_parser(commands: Commands) -> argparse.ArgumentParser:
-    t = commands.add_parser("train", help="train a denoiser and leave OUT/model.safetensors")
+    t = commands.add_parser("train", help="train a denoiser and leave OUT/model.safetensors; Ctrl-C saves")
     t.add_argument("--data", choices=sorted(RECIPES), default="digits")
-    t.add_argument("--images", type=int, default=200_000, help="how many to see (default: %(default)s)")
+    t.add_argument(
+        "--images",
+        type=int,
+        default=200_000,
+        help="how many to see (default: %(default)s); with --resume, more than before is fine",
+    )
     t.add_argument("--from", dest="source", metavar="NAME", help="start from this network")
     t.add_argument(
         "--agree",
@@ -336,6 +388,7 @@ def _train_parser(commands: Commands) -> argparse.ArgumentParser:
         metavar="MOST",
         help="count an error in x_0 at most so often; 5 is usual",
     )
+    t.add_argument("--clip-grad", type=float, metavar="MOST", help="shorten a longer gradient to this norm")
     t.add_argument("--seed", type=int, default=0)
     t.add_argument(
         "--bf16", action="store_true", help="multiply in bfloat16: worth it for 28x28, not for 8x8"
@@ -359,8 +412,8 @@ def _sample_parser(commands: Commands) -> argparse.ArgumentParser:
         "--guidance", type=float, metavar="W", help="how strongly to push towards them (default: 1, no more)"
     )
     s.add_argument("--batch", type=int, default=500, help="how many at once (default: %(default)s)")
-    s.add_argument("--seed", type=int, default=0)
-    s.add_argument("--out", required=True, metavar="FILE")
+    s.add_argument("--seed", type=int, default=0, help="of all pictures; the first are the same for any --n")
+    s.add_argument("--out", required=True, metavar="FILE.npz", help="a new file")
     s.set_defaults(run=_sample)
     return s
 

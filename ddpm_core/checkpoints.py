@@ -89,7 +89,7 @@ def load(path: str | Path) -> Denoiser:
             tensors = {n.removeprefix(head): t for n, t in tensors.items() if n.startswith(head)}
         before = {"lean": False} if config["net"] == "UNet" else {}  # older files don't say
         net = rebuild(NETS[config["net"]], before | config["args"], tensors)
-        net.trained_T = schedule.T  # what its times mean; `Denoiser` warns of another
+        vars(net)["trained_T"] = schedule.T  # what its times mean; `Denoiser` warns of another
         denoiser = Denoiser(net, schedule, PREDICTIONS[config["prediction"]](), config["clip"])
     except (KeyError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         raise ValueError(f"{path} holds no denoiser that this version can build: {error}") from None

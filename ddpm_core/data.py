@@ -1,4 +1,7 @@
-"""The data of the course: what ships with it, and MNIST, from a folder or downloaded with checksums."""
+"""The data of the course: what ships with it, and MNIST, from a folder or downloaded with checksums.
+
+And data in batches, as training asks for them.
+"""
 
 import gzip
 import hashlib
@@ -7,12 +10,16 @@ import os
 import struct
 import sys
 import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from . import checks
 
 INSTALLED = Path(__file__).resolve().parent / "shipped"  # a wheel has it; a checkout has data/ instead
 SHIPPED = INSTALLED if INSTALLED.is_dir() else INSTALLED.parents[1] / "data"
@@ -41,8 +48,95 @@ class Dataset(NamedTuple):
     levels: int
 
 
+class Batch(NamedTuple):
+    """What one step of training learns from: x0 (B, ...); labels y (B,), or None; noise eps like x0, or None.
+
+    Without noise of its own, a step draws it.
+    """
+
+    x0: Tensor
+    y: Tensor | None = None
+    eps: Tensor | None = None
+
+    def on(self, device: torch.device, most: int | None = None) -> "Batch":
+        """The same on another device, `most` rows of it."""
+        return Batch(*(None if part is None else part[:most].to(device) for part in self))  # type: ignore[arg-type]
+
+
+def rows(whole: Batch, size: int, seed: int, seen: int = 0) -> Iterator[Batch]:
+    """Batches of `size` of the rows of `whole`, without end, in a new random order each time round.
+
+    They begin with the image number `seen`.
+    """
+    while True:
+        now = order(seen, size, len(whole.x0), seed).to(whole.x0.device)
+        yield Batch(*(None if part is None else part[now] for part in whole))  # type: ignore[arg-type]
+        seen += size
+
+
+def order(seen: int, size: int, n: int, seed: int) -> Tensor:
+    """Indices of the images number seen .. seen + size - 1: every n of them a new permutation.
+
+    Depends on nothing but its arguments, so that a run can go on where another stopped.
+    """
+    rounds = range(seen // n, (seen + size - 1) // n + 1)
+    return torch.cat([_permutation(n, seed, r)[max(0, seen - r * n) : seen + size - r * n] for r in rounds])
+
+
+@lru_cache(2)  # drawn once a round, not once a step
+def _permutation(n: int, seed: int, r: int) -> Tensor:
+    die = torch.Generator("cpu").manual_seed(seed * 1_000_003 + r)
+    return torch.randperm(n, generator=die, device="cpu")
+
+
+def stream(source: Iterable[Any], classes: int | None = None) -> Iterator[Batch]:
+    """The batches of an iterable, such as a DataLoader, again and again; their labels are below `classes`.
+
+    ValueError once it has no more to give, as a generator hasn't the second time.
+    """
+    seen = 0
+    while True:
+        before = seen
+        for item in source:
+            batch = _batch(item, classes)
+            seen += len(batch.x0)
+            yield batch
+        if seen == before:
+            raise ValueError(
+                f"x0 ended after {seen} images and gives no more; pass what can be iterated over again and "
+                "again, such as a list or a DataLoader"
+            )
+
+
+def _batch(item: Any, classes: int | None) -> Batch:
+    """x0, (x0, y), a Batch, or a mapping with the names of its parts; TypeError or ValueError otherwise."""
+    try:
+        batch = (
+            Batch(**item)
+            if isinstance(item, Mapping)
+            else Batch(*((item,) if isinstance(item, Tensor) else item))
+        )
+    except TypeError:
+        raise TypeError(
+            "a batch of x0 must be a tensor, (tensor, labels), or a mapping with the names x0, y and eps, "
+            f"got {checks.brief(item)}"
+        ) from None
+    x0, y, eps = checks.floating(batch.x0, "x0"), batch.y, batch.eps
+    if eps is not None:
+        checks.same_shape(checks.floating(eps, "eps"), x0, "eps", "x0")
+    return Batch(x0, None if y is None else checks.labels(y, len(x0), classes), eps)
+
+
 def from_bytes(grey: Tensor, levels: int = 256) -> Tensor:
-    """Integer grey levels 0..levels-1 -> [-1, 1], float32."""
+    """Integer grey levels 0..levels-1 -> [-1, 1], float32.  ValueError for any other number."""
+    if grey.numel():
+        low, high = (float(v) for v in grey.aminmax())
+        if not (low >= 0 and high < levels):  # NaN fails here too
+            raise ValueError(f"grey levels must lie in 0..{levels - 1}, got {low:g}..{high:g}; see `levels`")
+        if grey.is_floating_point() and bool((grey != grey.round()).any()):
+            raise ValueError(
+                f"grey levels must be whole numbers, got {low:g}..{high:g}; from 0..1: x * 2 - 1"
+            )
     return grey.float() * (2 / (levels - 1)) - 1
 
 

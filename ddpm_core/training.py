@@ -1,21 +1,21 @@
 """The training loop, as a generator: the caller prints, plots, saves or stops."""
 
 import copy
+import json
 import math
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from . import checks, parallel
+from .data import Batch, rows, stream
 from .denoiser import Denoiser
 from .nets import set_memory_format
 from .speed import keep_memory
-
-KEPT = "The denoiser still holds the average from before this step"
-LOST = "The average is lost as well: go back to a save"
 
 
 class Step(NamedTuple):
@@ -35,20 +35,47 @@ class Step(NamedTuple):
         return self.errors.mean().item()
 
 
+class Extras(NamedTuple):
+    """What the paper's run does without.
+
+    bf16: multiply in bfloat16 where torch.autocast does (the weights, their average and the loss stay as
+    they are).  min_snr: weigh an error in x_0 by min(SNR, min_snr), 5 being usual, so that samples are good
+    sooner, at some cost to the bound.  The paper multiplies the loss; here t is drawn in proportion to
+    `weights`, which has the same expected gradient up to its scale, but `step.loss` is then no longer
+    comparable with that of a run without.  clip_grad: shorten a gradient whose norm is larger.
+    """
+
+    bf16: bool = False
+    min_snr: float | None = None
+    clip_grad: float | None = None
+
+
+class Plan(NamedTuple):
+    """What a run was asked for."""
+
+    images: int
+    batch: int
+    lr: float
+    ema: float
+    drop: float
+    seed: int
+    extras: Extras
+
+
 class Run:
     """All that goes from one step to the next: the weights being trained, their average, and the rest.
 
     `average` is the caller's own denoiser: at every moment it holds weights that can be sampled from.
     """
 
-    def __init__(self, denoiser: Denoiser, seed: int):
+    def __init__(self, denoiser: Denoiser, plan: Plan, settings: dict[str, Any]):
         self.average = denoiser
         self.online = copy.deepcopy(denoiser).train()
         parallel.same([*self.online.parameters(), *self.average.parameters()])
         self.optimizer = torch.optim.Adam(self.online.parameters(), betas=(0.9, 0.99), fused=True)
         self.device, self.T = next(denoiser.parameters()).device, denoiser.schedule.T
-        self.generator = torch.Generator(self.device).manual_seed(seed)
-        self.seed, self.images, self.steps = seed, 0, 0
+        self.generator = torch.Generator(self.device).manual_seed(plan.seed)
+        self.plan, self.settings, self.images, self.steps = plan, settings, 0, 0
 
     def follow(self, decay: float) -> None:
         """Move the average towards the weights being trained; buffers, such as a batch norm's, are copied."""
@@ -63,12 +90,14 @@ class Run:
         parts |= {f"adam.{i}": self.optimizer.state[p] for i, p in enumerate(self.online.parameters())}
         live = {f"{part}.{name}": t for part, state in parts.items() for name, t in state.items()}
         live |= {"generator": self.generator.get_state(), "counts": torch.tensor([self.images, self.steps])}
+        live["settings"] = torch.tensor(list(json.dumps(self.settings).encode()), dtype=torch.uint8)
         return {name: t.detach().clone() for name, t in live.items()}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Go on from `tensors`: ValueError if they are of another network."""
+        """Go on from `tensors`: ValueError if they are of another network or of other settings."""
         part = lambda head: {n.removeprefix(head): t for n, t in tensors.items() if n.startswith(head)}  # noqa: E731
         try:
+            checks.same_settings(tensors, self.settings, self.plan.images)
             self.generator.set_state(tensors["generator"])
             self.online.load_state_dict(part("online."))
             self.average.load_state_dict(part("average."))
@@ -86,7 +115,7 @@ class Run:
 
 def train(
     denoiser: Denoiser,
-    x0: Tensor,
+    x0: Tensor | Iterable[Any],
     y: Tensor | None = None,
     *,
     images: int,
@@ -95,117 +124,88 @@ def train(
     ema: float = 0.999,
     drop: float = 0.1,
     seed: int = 0,
-    bf16: bool = False,
-    min_snr: float | None = None,
+    extras: Extras = Extras(),  # noqa: B008  (a tuple)
     resume: dict[str, Tensor] | None = None,
 ) -> Iterator[Step]:
     """Minimise E ||target - output||^2 over t uniform in 1..T, and yield every step.  Ho et al. 2020, alg. 1.
 
     denoiser: trained in place; it always holds the moving average of the weights, so that a run can be
     left, interrupted or sampled from at any step.  x0: all the data, (N, ...) in [-1, 1] where it is
-    pictures; y: labels (N,), each replaced by "no label" with probability `drop`.  images: how many to
-    see, in batches of `batch`, in a new random order each time round; lr: the highest rate, after a short
-    rise and before a fall to 0; ema: how slowly the average forgets; seed: of all that is drawn here (a
-    network's own dropout draws from torch's generator);
-    bf16: multiply in bfloat16 where torch.autocast does (the weights, their average and the loss stay as
-    they are); min_snr: weigh an error in x_0 by min(SNR, min_snr), 5 being usual, so that samples are good
-    sooner, at some cost to the bound.  The paper multiplies the loss; here t is drawn in proportion to
-    `weights`, which has the same expected gradient up to its scale, but `step.loss` is then no longer
-    comparable with that of a run without; resume:
-    `step.run.tensors()` of an earlier run with the same arguments, which then ends with the same weights,
-    bit for bit, as if it had never stopped.  The first call in a program lets it keep the memory that it
+    pictures; y: labels (N,), each replaced by "no label" with probability `drop`.  Or x0: an iterable of
+    batches, such as a DataLoader, iterated over again and again: each x0 (B, ...), or (x0, y), or a mapping
+    with the names x0, y and eps, eps being noise that belongs to x0, which is drawn otherwise (pairs for a
+    reflow); of several processes, each must be given the same batches.  images: how many to
+    see; a tensor's in batches of `batch`, in a new random order each time round; lr: the highest rate, after
+    a short rise and before a fall to 0; ema: how slowly the average forgets; seed: of all that is drawn here
+    (a network's own dropout draws from torch's generator, an iterable its order as it likes); extras: what
+    the paper does without, such as Extras(clip_grad=1.0).
+
+    resume: `step.run.tensors()` of an earlier run with the same arguments, or what `checkpoints.load_run`
+    read, which then ends with the same weights, bit for bit, as if it had never stopped (where an iterable's
+    order doesn't begin anew).  Only `images` may be another: the rate then follows the new length, and
+    rises again where the old run let it fall.  The first call in a program lets it keep the memory that it
     frees (`speed.keep_memory`).
 
     TypeError or ValueError for bad input, here and now; FloatingPointError if the loss is no number.
+    UserWarning for what trains and samples wrongly (`checks.trainable`), and if nobody asks for a step.
     """
-    checks.data(x0, "x0")
-    if not len(x0):
-        raise ValueError("x0 is empty: there is nothing to train on")
-    if y is not None:
-        y = denoiser.labels(y, len(x0))
-    checks.whole(images, "images", 1)
-    checks.whole(batch, "batch", 1)
-    checks.whole(seed, "seed", 0, 1 << 42)
-    checks.real(lr, "lr", 0, math.inf)
-    checks.share(ema, "ema", below=True)
-    checks.share(drop, "drop")
-    if min_snr is not None:
-        checks.real(min_snr, "min_snr", 0, math.inf)
-    if not any(True for _ in denoiser.parameters()):
-        raise ValueError("the network has no weights to train")
+    plan = checks.plan(Plan(images, batch, lr, ema, drop, seed, extras))
+    if isinstance(x0, Tensor):
+        feed, first = None, Batch(x0, None if y is None else denoiser.labels(y, len(x0)))
+    elif y is not None:
+        raise TypeError("an iterable of batches brings its own labels: let it give (x0, y)")
+    else:
+        feed = stream(x0, getattr(denoiser.net, "config", {}).get("classes"))
+        feed = chain([first := next(feed)], feed)
+    checks.trainable(denoiser, *first)
     keep_memory()
-    run = Run(denoiser, seed)
-    if bf16:
-        set_memory_format(run.online, bf16)
+    run = Run(denoiser, plan, checks.settings(denoiser, plan, first, feed is None))
+    if extras.bf16:
+        set_memory_format(run.online, bf16=True)
     if resume is not None:
         run.restore(resume)
-    _try(denoiser, x0[:1], None if y is None else y[:1])
-    t_weights = None if min_snr is None else weights(denoiser, min_snr).float()
-    return _steps(run, Plan(images, batch, lr, ema, drop, bf16, t_weights), x0, y)
+    denoiser.try_out(first.x0[:4].to(run.device), None if first.y is None else first.y[:4])
+    if feed is None:
+        feed = rows(first.on(run.device), batch, seed, run.images)
+    return checks.Unstarted(_steps(run, feed), "train(...)")
 
 
-class Plan(NamedTuple):
-    """What a run was asked for; t_weights: how often each of 1..T is drawn, (T,), None for equally often."""
-
-    images: int
-    batch: int
-    lr: float
-    ema: float
-    drop: float
-    bf16: bool
-    t_weights: Tensor | None
-
-
-def _steps(run: Run, plan: Plan, x0: Tensor, y: Tensor | None) -> Iterator[Step]:
-    x0, y = x0.to(run.device), None if y is None else y.to(run.device)
-    while run.images < plan.images:
-        size = min(plan.batch, plan.images - run.images)
-        rows = order(run.images, size, len(x0), run.seed).to(run.device)
-        labels = None if y is None else _dropped(y[rows], plan.drop, run.generator)
-        t = _times(size, plan.t_weights, run)
+def _steps(run: Run, feed: Iterator[Batch]) -> Iterator[Step]:
+    plan, most = run.plan, run.plan.extras.min_snr
+    t_weights = None if most is None else weights(run.average, most).float()
+    while (left := plan.images - run.images) > 0:
+        x0, y, eps = next(feed).on(run.device, left)
+        labels = None if y is None else _dropped(y, plan.drop, run.generator)
+        t = _times(len(x0), t_weights, run)
         for group in run.optimizer.param_groups:
             group["lr"] = plan.lr * rate(run.images / plan.images)
-        mine, errors = _step(run, x0[rows], t, labels, plan.bf16)
-        run.images += size
+        mine, errors = _step(run, Batch(x0, labels, eps), t)
+        run.images += len(x0)
         run.steps += 1
         run.follow(min(plan.ema, run.steps / (run.steps + 9)))
         yield Step(run.images, mine, errors, run)
 
 
 @torch.enable_grad()  # an interrupt inside somebody's no_grad may have left gradients off
-def _step(run: Run, x0: Tensor, t: Tensor, y: Tensor | None, bf16: bool) -> tuple[Tensor, Tensor]:
+def _step(run: Run, batch: Batch, t: Tensor) -> tuple[Tensor, Tensor]:
+    (x0, y, eps), extras = batch, run.plan.extras
     g, mine = run.generator, parallel.own_slice(len(x0))
-    eps = torch.randn(x0.shape, generator=g, device=g.device, dtype=x0.dtype)[mine]
+    if eps is None:
+        eps = torch.randn(x0.shape, generator=g, device=g.device, dtype=x0.dtype)
     t = t[mine]
     # no cache: after an interrupt inside an autocast it would never be emptied again
-    with torch.autocast(g.device.type, torch.bfloat16, enabled=bf16, cache_enabled=False):
-        errors = run.online.errors(x0[mine], t, eps, None if y is None else y[mine]) / x0[0].numel()
+    with torch.autocast(g.device.type, torch.bfloat16, enabled=extras.bf16, cache_enabled=False):
+        errors = run.online.errors(x0[mine], t, eps[mine], None if y is None else y[mine]) / x0[0].numel()
     loss = errors.sum() / len(x0)
     run.optimizer.zero_grad()
     loss.backward()
     parallel.total([loss, *(w.grad for w in run.online.parameters() if w.grad is not None)])
+    if extras.clip_grad is not None:
+        torch.nn.utils.clip_grad_norm_(run.online.parameters(), extras.clip_grad)
     if loss.device.type == "cpu" or run.steps % 100 == 0:  # a look at every step would hold up a GPU's queue
-        _finite(loss, run)
+        checks.finite(loss, run)
     run.optimizer.step()
     return t, errors.detach()
-
-
-def _finite(loss: Tensor, run: Run) -> None:
-    if math.isfinite(loss.item()):
-        return
-    whole = all(bool(w.isfinite().all()) for w in run.average.parameters())
-    raise FloatingPointError(
-        f"the loss is {loss.item()} at step {run.steps + 1}; try a lower lr, and look at the data: they "
-        f"should lie in [-1, 1].  {KEPT if whole else LOST}"
-    )
-
-
-@torch.no_grad()
-def _try(denoiser: Denoiser, x0: Tensor, y: Tensor | None) -> None:
-    """One example through a copy, so that a wrong shape is found before time is spent."""
-    device = next(denoiser.parameters()).device
-    trial = copy.deepcopy(denoiser).eval()
-    (trial if y is None else trial.given(y.to(device)))(x0.to(device), 1)
 
 
 def _times(size: int, t_weights: Tensor | None, run: Run) -> Tensor:
@@ -225,17 +225,6 @@ def weights(denoiser: Denoiser, most: float) -> Tensor:
     s, t = schedule.at(times - 1, one), schedule.at(times, one)
     slope = denoiser.prediction.x0(one, 0 * one, s, t)  # of the estimate of x_0, in the output
     return schedule.snr[1:].clamp(max=most) * slope**2
-
-
-def order(seen: int, size: int, n: int, seed: int) -> Tensor:
-    """Indices of the images number seen .. seen + size - 1: every n of them a new permutation.
-
-    Depends on nothing but its arguments, so that a run can go on where another stopped.
-    """
-    rounds = range(seen // n, (seen + size - 1) // n + 1)
-    dice = (torch.Generator().manual_seed(seed * 1_000_003 + r) for r in rounds)
-    start = seen % n
-    return torch.cat([torch.randperm(n, generator=die) for die in dice])[start : start + size]
 
 
 def rate(progress: float, rise: float = 0.05) -> float:

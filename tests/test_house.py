@@ -78,7 +78,7 @@ def test_the_core_knows_nothing_of_the_lessons(name):
     found = {module.split(".")[0] for module in imported(name)}
     assert not found & (OUTSIDE - ({"tqdm"} if name in ("training", "__main__") else set()))
     if name in HEART:
-        assert found & {*MACHINE, "study"} <= {"checks", "parallel", "speed"}
+        assert found & {*MACHINE, "study"} <= {"checks", "data", "parallel", "speed"}
 
 
 def test_the_judge_is_handed_what_it_tells():

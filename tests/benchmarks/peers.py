@@ -66,7 +66,7 @@ class Ours:
         if plan.v:
             self.denoiser = Denoiser(self.net, self.denoiser.schedule, V(), clip=1.0)
         images, seed = BATCH * plan.steps, int(torch.randint(1 << 30, ()))
-        setting = {"lr": plan.lr, "min_snr": plan.min_snr, "seed": seed}
+        setting = {"lr": plan.lr, "extras": ddpm_core.Extras(min_snr=plan.min_snr), "seed": seed}
         run = ddpm_core.train(self.denoiser, x0, images=images, batch=BATCH, **setting)
         return lambda: next(run)
 

@@ -61,9 +61,11 @@ def test_a_stranger_s_card_is_not_believed(card, tmp_path, capsys):
 
     checkpoints.save(Denoiser(UNet(width=8), cosine(20), Eps()), tmp_path / "model.safetensors", **card)
     for command in ("sample", "evaluate"):
-        out = ["--out", str(tmp_path / "a")] if command == "sample" else []
+        out = ["--out", str(tmp_path / "a.npz")] if command == "sample" else []
         assert main([command, "--from", str(tmp_path), *out]) == 2
-        assert re.search("makes sense of the pictures|its card says 3", capsys.readouterr().err)
+        assert re.search(
+            "makes sense of the pictures|its card says 3|how large its pictures are", capsys.readouterr().err
+        )
 
 
 def test_training_can_start_from_other_weights(run, tmp_path, capsys):
@@ -82,7 +84,7 @@ def test_training_can_start_from_other_weights(run, tmp_path, capsys):
 def test_training_goes_on_with_the_network_that_it_starts_from(tmp_path):
     from ddpm_core import Denoiser, UNet, V, checkpoints, linear
 
-    own = Denoiser(UNet(width=8, blocks=2), linear(20, 1e-3, 0.3), V(), clip=2.0)
+    own = Denoiser(UNet(width=8, blocks=2), linear(20, 1e-3, 0.5), V(), clip=2.0)
     checkpoints.save(own, tmp_path / "own" / "model.safetensors", data="digits", shape=[1, 8, 8])
     wish = ["--from", str(tmp_path / "own"), "--out", str(tmp_path / "more")]
     assert main(["train", "--images", "64", "--lr", "1e-9", *wish]) == 0
@@ -117,7 +119,7 @@ def test_what_an_error_in_x0_may_count_reaches_training_and_the_card(tmp_path, c
     from ddpm_core import checkpoints, train
 
     told, out = [], tmp_path / "weighed"
-    monkeypatch.setattr(cli, "train", lambda *a, **k: told.append(k["min_snr"]) or train(*a, **k))
+    monkeypatch.setattr(cli, "train", lambda *a, **k: told.append(k["extras"].min_snr) or train(*a, **k))
     wish = ["train", "--images", "64", "--out", str(out)]
     assert main([*wish, "--min-snr", "5"]) == 0
     assert told == [5.0]
@@ -181,9 +183,25 @@ def test_samples_are_pictures_and_the_seed_fixes_them(run, tmp_path):
     assert not (outs[0] == outs[2]).all()
 
 
+def test_a_picture_depends_on_its_seed_and_number_not_on_how_many_are_made_at_once(run, tmp_path):
+    made = []
+    for n, batch in ((4, 500), (8, 500), (8, 3)):
+        out = tmp_path / f"{n}-{batch}.npz"
+        args = ["sample", "--from", str(run), "--n", str(n), "--batch", str(batch), "--steps", "4"]
+        assert main([*args, "--seed", "5", "--out", str(out)]) == 0
+        made.append(images(out)["images"])
+    four, eight, threes = made
+    assert np.allclose(four, eight[:4], atol=1e-5)
+    assert np.allclose(eight, threes, atol=1e-5)
+    assert not np.allclose(eight[0], eight[1], atol=0.1)
+
+
 def test_what_ships_can_be_sampled_by_name(tmp_path):
-    assert main(["sample", "--from", "digits", "--n", "2", "--steps", "2", "--out", str(tmp_path / "a")]) == 0
-    assert list(images(tmp_path / "a")) == ["images"]
+    assert (
+        main(["sample", "--from", "digits", "--n", "2", "--steps", "2", "--out", str(tmp_path / "a.npz")])
+        == 0
+    )
+    assert list(images(tmp_path / "a.npz")) == ["images"]
 
 
 def test_a_module_run_as_a_command(run, tmp_path):
@@ -197,20 +215,26 @@ def test_a_module_run_as_a_command(run, tmp_path):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ("sample --from nowhere --out {tmp}/a", "no denoiser called 'nowhere'"),
-        ("sample --from {tmp} --out {tmp}/a", "missing"),
-        ("sample --from digits --n 0 --out {tmp}/a", "--n must be at least 1, got 0"),
-        ("sample --from digits --steps 1001 --out {tmp}/a", "steps must be in 1..1000, got 1001"),
-        ("sample --from digits --labels balanced --out {tmp}/a", "without labels"),
-        ("sample --from digits --seed -1 --out {tmp}/a", "seed must be at least 0"),
-        ("sample --from digits --seed 99999999999999999999999 --out {tmp}/a", "--seed must be in 0..9223"),
+        ("sample --from nowhere --out {tmp}/a.npz", "no denoiser called 'nowhere'"),
+        ("sample --from {tmp} --out {tmp}/a.npz", "missing"),
+        ("sample --from digits --n 0 --out {tmp}/a.npz", "--n must be at least 1, got 0"),
+        ("sample --from digits --steps 1001 --out {tmp}/a.npz", "steps must be in 1..1000, got 1001"),
+        ("sample --from digits --labels balanced --out {tmp}/a.npz", "without labels"),
+        ("sample --from digits --seed -1 --out {tmp}/a.npz", "seed must be at least 0"),
+        (
+            "sample --from digits --seed 99999999999999999999999 --out {tmp}/a.npz",
+            "--seed must be in 0..9223",
+        ),
         ("train --seed 99999999999999999999999 --out {tmp}/r", "--seed must be in 0..4398046511104"),
         ("evaluate --from digits --seed 99999999999999999999999", "--seed must be in 0..9223"),
         ("evaluate --from {tmp}/run.safetensors", "run.safetensors is missing"),
-        ("sample --from digits --labels 3 --guidance nan --out {tmp}/a", "--guidance must lie"),
-        ("sample --from digits --out {tmp}/a.safetensors", "samples are arrays, and no weights"),
+        ("sample --from digits --labels 3 --guidance nan --out {tmp}/a.npz", "--guidance must lie"),
+        ("sample --from digits --out {tmp}/a.safetensors", "samples are arrays, so name it samples.npz"),
+        ("sample --from digits --out {tmp}/s.png", "samples are arrays, so name it samples.npz"),
+        ("sample --from digits --out {tmp}/notes.txt", "samples are arrays, so name it samples.npz"),
+        ("sample --from digits --out {tmp}/old.npz", "old.npz would be written over; move it away"),
         ("train --ema 1 --out {tmp}/r", "ema must lie in [0, 1), got 1.0"),
-        ("sample --from digits --batch 0 --out {tmp}/a", "--batch must be at least 1"),
+        ("sample --from digits --batch 0 --out {tmp}/a.npz", "--batch must be at least 1"),
         ("sample --from digits --out {tmp}", "is a folder"),
         ("train --images 0 --out {tmp}/r", "images must be at least 1, got 0"),
         ("train --batch 0 --out {tmp}/r", "batch must be at least 1, got 0"),
@@ -224,12 +248,15 @@ def test_a_module_run_as_a_command(run, tmp_path):
 )
 def test_bad_wishes_end_at_once_with_one_line(args, message, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("DDPM_DATA", str(tmp_path / "empty"))
-    (tmp_path / "file").write_text("")
+    for name in ("file", "notes.txt", "old.npz"):
+        (tmp_path / name).write_text(name)
     assert main(args.format(tmp=tmp_path).split()) == 2
     err = capsys.readouterr().err.strip()
     assert err.startswith("error: ")
     assert message in err
     assert "\n" not in err
+    assert all((tmp_path / name).read_text() == name for name in ("file", "notes.txt", "old.npz"))
+    assert not (tmp_path / "s.png").exists()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
@@ -245,9 +272,10 @@ def test_labels(tmp_path):
     checkpoints.save(net, tmp_path / "model.safetensors", shape=[1, 8, 8])
     for wish, labels in (("balanced", [*range(10), 0, 1]), ("7", [7] * 12)):
         args = ["sample", "--from", str(tmp_path), "--n", "12", "--steps", "2", "--labels", wish]
-        assert main([*args, "--out", str(tmp_path / "a")]) == 0
-        assert images(tmp_path / "a")["labels"].tolist() == labels
-    assert main([*args[:-1], "10", "--out", str(tmp_path / "a")]) == 2
+        out = tmp_path / f"{wish}.npz"
+        assert main([*args, "--out", str(out)]) == 0
+        assert images(out)["labels"].tolist() == labels
+    assert main([*args[:-1], "10", "--out", str(tmp_path / "a.npz")]) == 2
 
 
 def test_guidance_is_none_at_1_and_needs_a_label(tmp_path, capsys):
@@ -259,11 +287,12 @@ def test_guidance_is_none_at_1_and_needs_a_label(tmp_path, capsys):
         torch.nn.init.normal_(weights, std=0.1)
     model = Denoiser(net, cosine(20), Eps(), clip=1.0)
     checkpoints.save(model, tmp_path / "model.safetensors", shape=[1, 8, 8])
-    args = ["sample", "--from", str(tmp_path), "--n", "4", "--steps", "3", "--out", str(tmp_path / "a")]
+    args = ["sample", "--from", str(tmp_path), "--n", "4", "--steps", "3", "--out", str(tmp_path / "a.npz")]
     three, made = "--labels 3", []
     for wish in (three, f"{three} --guidance 1", f"{three} --guidance 4", f"{three} --guidance 0", ""):
         assert main([*args, *wish.split()]) == 0
-        made.append(images(tmp_path / "a")["images"])
+        made.append(images(tmp_path / "a.npz")["images"])
+        (tmp_path / "a.npz").unlink()
     plain, one, four, nought, unlabelled = made
     assert (plain == one).all()
     assert not np.allclose(plain, four)
@@ -278,16 +307,17 @@ def test_evaluate_calibrates_on_training_pictures_alone(run, capsys, monkeypatch
     """Calibration never sees the test pictures, and the printed bound is the calibrated one."""
     from ddpm_core import __main__ as cli
     from ddpm_core import digits, elbo
+    from ddpm_core.study import calibrated
 
     seen = []
 
-    class Watched(elbo.Calibrated):
+    class Watched(calibrated.Calibrated):
         def __init__(self, denoiser, x0, times, generator):
             seen.append(x0)
             super().__init__(denoiser, x0, times, generator)
 
     def total(reverse):
-        monkeypatch.setattr(cli.elbo, "Calibrated", reverse)
+        monkeypatch.setattr(cli.calibrated, "Calibrated", reverse)
         assert main(["evaluate", "--from", "digits", "--n", "40", "--steps", "8"]) == 0
         return float(capsys.readouterr().out.splitlines()[-1][18:].split("±")[0])
 
@@ -312,3 +342,70 @@ def test_evaluate_prints_the_bound_by_term(run, capsys):
     assert "no denoiser called 'nothing'" in capsys.readouterr().err
     assert main(["evaluate", "--from", str(run), "--steps", "5000"]) == 2
     assert "steps must be in 1.." in capsys.readouterr().err
+
+
+def test_ctrl_c_keeps_the_run_which_can_be_sampled_from_and_goes_on(tmp_path, capsys, monkeypatch):
+    """The signal comes in the middle of a step, which is finished."""
+    import os
+    import signal
+
+    from ddpm_core import Denoiser, checkpoints
+
+    errors, calls, out = Denoiser.errors, [], tmp_path / "cut"
+
+    def interrupted(self, *args):
+        calls.append(1)
+        if len(calls) == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+        return errors(self, *args)
+
+    wish = ["train", "--images", "640", "--seed", "2", "--clip-grad", "2", "--out"]
+    monkeypatch.setattr(Denoiser, "errors", interrupted)
+    assert main([*wish, str(out)]) == 130
+    monkeypatch.undo()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said == f"stopped at 256 images, which {out / 'run.safetensors'} holds; go on with --resume"
+    for source in (out, out / "run.safetensors"):
+        to = tmp_path / f"{source.name}.npz"
+        assert main(["sample", "--from", str(source), "--n", "2", "--steps", "2", "--out", str(to)]) == 0
+        assert images(to)["images"].shape == (2, 1, 8, 8)
+    assert main([*wish, str(out), "--resume"]) == 0
+    assert "resumed at 256 images" in capsys.readouterr().out
+    assert main([*wish, str(tmp_path / "whole")]) == 0
+    a, b = (checkpoints.read_tensors(p / "model.safetensors")[0] for p in (tmp_path / "whole", out))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert checkpoints.card(out / "model.safetensors")["clip_grad"] == 2.0
+
+
+def test_a_run_is_made_longer_on_purpose(tmp_path, capsys, monkeypatch):
+    from ddpm_core import __main__ as cli
+    from ddpm_core import checkpoints
+
+    def cut(*args, **card):
+        save_run(*args, **card)
+        raise KeyboardInterrupt
+
+    save_run, wish = checkpoints.save_run, ["train", "--seed", "2", "--out", str(tmp_path), "--images"]
+    monkeypatch.setattr(cli.checkpoints, "save_run", cut)
+    assert main([*wish, "256", "--save-every", "128"]) == 130
+    monkeypatch.undo()
+    assert main([*wish, "64", "--resume"]) == 2
+    assert "has seen 128 images already, more than images=64" in capsys.readouterr().err
+    assert main([*wish, "512", "--resume"]) == 0
+    assert checkpoints.card(tmp_path / "model.safetensors")["images"] == 512
+
+
+def test_a_network_saved_without_a_word_is_sampled_from_or_says_what_is_missing(tmp_path, capsys):
+    from ddpm_core import MLP, Denoiser, Eps, UNet, cosine, save
+
+    wish = ["sample", "--n", "2", "--steps", "2", "--out", str(tmp_path / "a.npz"), "--from"]
+    save(Denoiser(MLP(3, 16, 1), cosine(20), Eps()), tmp_path / "model.safetensors")
+    assert main([*wish, str(tmp_path)]) == 0
+    assert images(tmp_path / "a.npz")["images"].shape == (2, 3)
+    save(Denoiser(UNet(width=8), cosine(20), Eps()), tmp_path / "model.safetensors")
+    (tmp_path / "a.npz").unlink()
+    assert main([*wish, str(tmp_path)]) == 2
+    assert "how large its pictures are; save them with it: save(denoiser, path, shape=[1, 28, 28])" in (
+        capsys.readouterr().err
+    )

@@ -52,6 +52,22 @@ def test_a_byte_holds_no_more_than_256_levels():
         to_bytes(torch.ones(1), 1000)
 
 
+@pytest.mark.parametrize(
+    ("grey", "levels", "told"),
+    [
+        (torch.rand(4, 1, 8, 8), 256, "whole numbers"),
+        (torch.arange(256), 17, r"in 0\.\.16, got 0\.\.255"),
+        (torch.tensor([-1, 3]), 17, r"got -1\.\.3"),
+        (torch.tensor([0, float("nan")]), 17, "grey levels must lie"),
+    ],
+)
+def test_what_is_no_grey_level_is_refused(grey, levels, told):
+    with pytest.raises(ValueError, match=told):
+        from_bytes(grey, levels)
+    assert from_bytes(torch.zeros(0)).shape == (0,)
+    assert torch.equal(from_bytes(torch.tensor([0.0, 16.0]), 17), torch.tensor([-1.0, 1.0]))
+
+
 IMAGES = "train-images-idx3-ubyte.gz"
 
 

@@ -1,13 +1,16 @@
 import copy
 import itertools
 import math
+import time
+import warnings
 
 import pytest
 import torch
 from oracles import normal
 
-from ddpm_core import MLP, X0, Denoiser, Eps, V, cosine, linear, train
-from ddpm_core.training import order, rate, watch, weights
+from ddpm_core import MLP, X0, Denoiser, Eps, Extras, Flow, V, checkpoints, cosine, linear, straight, train
+from ddpm_core.data import Batch, order
+from ddpm_core.training import rate, watch, weights
 
 
 def small(seed=0, classes=None):
@@ -44,7 +47,9 @@ def test_times_are_drawn_as_often_as_an_error_counts(prediction, most):
     """Each share within five standard errors; where no limit is reached, uniform for Eps()."""
     torch.manual_seed(0)
     denoiser = Denoiser(MLP(2, 16, 1), cosine(50), prediction)
-    t = torch.cat([s.t for s in train(denoiser, DATA, images=100_000, batch=2000, min_snr=most)])
+    t = torch.cat(
+        [s.t for s in train(denoiser, DATA, images=100_000, batch=2000, extras=Extras(min_snr=most))]
+    )
     share, wanted = t.bincount(minlength=51)[1:] / len(t), weights(denoiser, most)
     wanted = wanted / wanted.sum()
     assert ((share - wanted).abs() <= 5 * (wanted * (1 - wanted) / len(t)).sqrt() + 1e-9).all()
@@ -54,7 +59,7 @@ def test_times_are_drawn_as_often_as_an_error_counts(prediction, most):
 
 def test_what_is_drawn_less_often_is_not_counted_less_as_well():
     """One step of gradient descent by hand, from the plain mean of the errors in `step`."""
-    step, by_hand = next(train(small(), DATA, images=64, min_snr=0.5)), small()
+    step, by_hand = next(train(small(), DATA, images=64, extras=Extras(min_snr=0.5))), small()
     g = torch.Generator().manual_seed(0)
     now = order(0, 64, len(DATA), 0)
     t = 1 + weights(by_hand, 0.5).float().multinomial(64, replacement=True, generator=g)
@@ -171,7 +176,10 @@ def test_bfloat16_trains_as_well_and_leaves_float32_weights():
     runs = []
     for bf16 in (False, True):
         denoiser = small()
-        losses = [step.loss for step in train(denoiser, DATA, images=20_000, batch=256, lr=1e-2, bf16=bf16)]
+        losses = [
+            step.loss
+            for step in train(denoiser, DATA, images=20_000, batch=256, lr=1e-2, extras=Extras(bf16=bf16))
+        ]
         assert all(p.dtype == torch.float32 for p in denoiser.parameters())
         runs.append(losses)
     exact, rough = runs
@@ -189,10 +197,14 @@ def test_it_trains_where_gradients_were_left_off():
 
 
 def test_bfloat16_trains_with_the_weights_of_now_after_an_interrupt_inside_an_autocast():
-    first, second = ([s.loss for s in train(small(), DATA, images=3000, bf16=True)] for _ in range(2))
+    first, second = (
+        [s.loss for s in train(small(), DATA, images=3000, extras=Extras(bf16=True))] for _ in range(2)
+    )
     torch.autocast_increment_nesting()  # as after such an interrupt
     try:
-        assert [s.loss for s in train(small(), DATA, images=3000, bf16=True)] == first == second
+        assert (
+            [s.loss for s in train(small(), DATA, images=3000, extras=Extras(bf16=True))] == first == second
+        )
     finally:
         torch.autocast_decrement_nesting()
         torch.clear_autocast_cache()
@@ -301,6 +313,8 @@ def test_every_round_sees_every_image_once_from_wherever_it_starts():
     assert torch.equal(torch.cat([order(0, 10, n, 3), order(10, 25, n, 3)]), stream)
     assert not torch.equal(stream[:n], stream[n : 2 * n])
     assert not torch.equal(stream[:n], order(0, n, n, 4))
+    with torch.device("meta"):  # a default device of one's own changes nothing
+        assert torch.equal(order(0, 5 * n, n, 3), stream)
 
 
 def test_labels_are_dropped_as_often_as_asked():
@@ -313,7 +327,7 @@ def test_labels_are_dropped_as_often_as_asked():
             return super().forward(x, t, y)
 
     y = torch.arange(300) % 10
-    for _ in train(Denoiser(Spy(2, 8, 1, classes=10), linear(9), Eps()), DATA, y, images=30_000, batch=500):
+    for _ in train(Denoiser(Spy(2, 8, 1, classes=10), cosine(9), Eps()), DATA, y, images=30_000, batch=500):
         pass
     labels = torch.cat(seen)
     share = (labels == -1).float().mean().item()
@@ -370,8 +384,8 @@ def test_the_net_is_what_is_checked_first():
         def forward(self, x, t):
             return (self.w * x)[:, :1]
 
-    with pytest.raises(ValueError, match=r"network's output.*\(1, 2\).*got \(1, 1\)"):
-        train(Denoiser(Wrong(), linear(9), X0()), DATA, images=100)
+    with pytest.raises(ValueError, match=r"network's output.*\(\d, 2\).*got \(\d, 1\)"):
+        train(Denoiser(Wrong(), cosine(9), X0()), DATA, images=100)
 
 
 def test_a_step_is_taken_at_the_rate_that_belongs_to_its_beginning():
@@ -390,3 +404,225 @@ def test_the_rate_rises_by_equal_steps_up_to_its_highest():
     rates = torch.tensor([rate(k / 1000) for k in range(51)], dtype=torch.float64)
     torch.testing.assert_close(rates.diff(), rates.diff()[:1].expand(50))
     assert rates[-1] == 1
+
+
+def trained(denoiser, *data, **wish):
+    for _ in train(denoiser, *data, **{"images": 1000} | wish):
+        pass
+    return torch.cat([p.detach().flatten() for p in denoiser.parameters()])
+
+
+Y = torch.arange(300) % 10
+
+
+@pytest.mark.parametrize(
+    "item", [lambda x, y: (x, y), lambda x, y: [x, y.byte()], lambda x, y: {"y": y, "x0": x}, Batch]
+)
+def test_batches_of_one_s_own_are_trained_on_as_a_tensor_is(item):
+    """With the same rows in the same order, the weights are the same, bit for bit; the end is cut alike."""
+    rows = [order(k, 60, 300, 0) for k in range(0, 1020, 60)]
+    own = [item(DATA[r], Y[r]) for r in rows]
+    assert torch.equal(trained(small(0, 10), own), trained(small(0, 10), DATA, Y, batch=60))
+
+
+def test_a_data_loader_is_gone_through_again_and_again():
+    sets = torch.utils.data.TensorDataset(DATA, Y)
+    loader = torch.utils.data.DataLoader(sets, 128, shuffle=True)
+    steps = list(train(small(0, 10), loader, images=1000))
+    assert [len(s.t) for s in steps] == [128, 128, 44] * 3 + [100]
+    assert [s.images for s in train(small(), [DATA], images=500)] == [300, 500]
+
+
+def test_noise_that_comes_with_the_data_is_the_noise_of_the_step():
+    """One step by hand, as a reflow takes it: pairs, and the velocity between them."""
+
+    def flow():
+        torch.manual_seed(0)
+        return Denoiser(MLP(2, 16, 1), straight(50), Flow())
+
+    eps, by_hand = normal(300, 2, dtype=torch.float32), flow()
+    step = next(train(flow(), [{"x0": DATA, "eps": eps}], images=300))
+    (by_hand.errors(DATA, step.t, eps) / 2).mean().backward()
+    for mine, ours in zip(by_hand.parameters(), step.run.online.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, ours.grad)
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "told"),
+    [
+        (iter([DATA]), ValueError, "ended after 300 images"),
+        ([], ValueError, "ended after 0 images"),
+        ([DATA.byte()], TypeError, "x0 must be floating point"),
+        ([(DATA, Y[:9])], ValueError, r"labels must have shape \(300,\)"),
+        ([(DATA, Y + 1)], ValueError, "labels reach 10"),
+        ([DATA, (DATA, Y + 1)], ValueError, "labels reach 10"),
+        ([(DATA, Y, DATA[:1])], ValueError, "eps must have the shape of x0"),
+        ([(DATA, Y, DATA, 1)], TypeError, "a batch of x0 must be"),
+        ([{"x0": DATA, "labels": Y}], TypeError, "names x0, y and eps"),
+        ([3], TypeError, "a batch of x0 must be"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:this network has 10 classes")
+def test_batches_that_make_no_sense_are_named(data, error, told):
+    with pytest.raises(error, match=told):
+        trained(small(0, 10), data)
+
+
+def test_labels_belong_to_the_batches_of_an_iterable():
+    with pytest.raises(TypeError, match="brings its own labels"):
+        train(small(0, 10), [DATA], Y, images=9)
+
+
+def test_an_order_is_drawn_once_a_round(monkeypatch):
+    drawn, randperm = [], torch.randperm
+    monkeypatch.setattr(torch, "randperm", lambda n, **how: drawn.append(n) or randperm(n, **how))
+    trained(small(), DATA, seed=12345, images=1200, batch=16)
+    assert drawn == [300] * 4
+
+
+@pytest.mark.alone
+@pytest.mark.slow
+def test_a_step_costs_the_same_however_many_data_there_are():
+    """In turns, so that a busy machine slows both alike."""
+    runs = [
+        train(Denoiser(MLP(2, 16), cosine(50), Eps()), torch.rand(n, 2) - 0.5, images=10**9)
+        for n in (10**4, 10**7)
+    ]
+    took = [[], []]
+    for _ in range(300):
+        for run, seconds in zip(runs, took, strict=True):
+            start = time.perf_counter()
+            next(run)
+            seconds.append(time.perf_counter() - start)
+    few, many = (sorted(seconds)[150] for seconds in took)
+    assert many < 1.2 * few
+
+
+@pytest.mark.parametrize(
+    ("clip", "data", "told"),
+    [
+        (1.0, 2.8 * DATA.clamp(-1, 1) / DATA.clamp(-1, 1).abs().max(), r"reaches .*2\.8.*clamped.*clip=2\.8"),
+        (1.0, DATA.sigmoid(), r"x0 \* 2 - 1"),
+        (0.1, DATA, r"clamped to \[-0\.1, 0\.1\]"),
+    ],
+)
+def test_data_outside_what_estimates_are_clamped_to_are_told(clip, data, told):
+    denoiser = Denoiser(MLP(2, 16, 1), cosine(50), Eps(), clip)
+    for given in (data, [data]):
+        with pytest.warns(UserWarning, match=told) as said:
+            trained(denoiser, given)
+        assert [w.filename for w in said] == [__file__]
+    with warnings.catch_warnings(action="error"):
+        trained(Denoiser(MLP(2, 16, 1), cosine(50), Eps()), data)
+        trained(denoiser, (2 * DATA.sigmoid() - 1) * clip)
+
+
+def test_classes_without_labels_are_told():
+    with pytest.warns(UserWarning, match="10 classes and is trained without labels"):
+        trained(small(0, 10), DATA)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "left"),
+    [(linear(50), 60), (linear(100), 36), (linear(), 0), (cosine(8), 0), (straight(9), 0)],
+)
+def test_a_schedule_that_does_not_end_in_noise_is_told(schedule, left):
+    denoiser = Denoiser(MLP(2, 16, 1), schedule, V())
+    with warnings.catch_warnings(record=True, action="always") as said:
+        trained(denoiser, DATA)
+    assert [f"is {left}% signal" in str(w.message) for w in said] == [True] * bool(left)
+
+
+OTHER = {
+    "batch": {"batch": 32},
+    "lr": {"lr": 0.001},
+    "ema": {"ema": 0.9},
+    "drop": {"drop": 0.5},
+    "seed": {"seed": 1},
+    "bf16": {"extras": Extras(bf16=True)},
+    "min_snr": {"extras": Extras(min_snr=5.0)},
+    "clip_grad": {"extras": Extras(clip_grad=1.0)},
+}
+
+
+@pytest.mark.parametrize("name", [*OTHER, "x0", "more x0", "labels", "prediction", "schedule"])
+def test_a_run_goes_on_with_its_own_settings_alone(name):
+    saved = next(train(small(0, 10), DATA, Y, images=640)).run.tensors()
+    denoiser, x0, y = small(0, 10), DATA, Y
+    if name == "prediction":
+        denoiser = Denoiser(denoiser.net, denoiser.schedule, V())
+    elif name == "schedule":
+        denoiser = Denoiser(denoiser.net, linear(50, 0.002, 0.4), Eps())
+    elif name == "labels":
+        denoiser, y = small(), None
+    elif name.endswith("x0"):
+        x0, y = (-DATA, Y) if name == "x0" else (DATA[:200], Y[:200])
+    with pytest.raises(ValueError, match=f"save was made with.*{name.split()[-1]} .*, not "):
+        train(denoiser, x0, y, **{"images": 640} | OTHER.get(name, {}), resume=saved)
+
+
+def test_a_run_may_be_made_longer_and_not_shorter_than_it_is():
+    *_, step = train(small(), DATA, images=640)
+    saved, denoiser = step.run.tensors(), small(1)
+    more = list(train(denoiser, DATA, images=1280, resume=saved))
+    assert [s.images for s in more] == list(range(704, 1281, 64))
+    assert more[0].run.optimizer.param_groups[0]["lr"] == 4e-3 * rate(1216 / 1280)
+    assert not list(train(denoiser, DATA, images=640, resume=saved))
+    with pytest.raises(ValueError, match="has seen 640 images already, more than images=320"):
+        train(denoiser, DATA, images=320, resume=saved)
+
+
+def test_a_run_that_nobody_started_is_told():
+    with pytest.warns(UserWarning, match=r"train\(...\) was never iterated over"):
+        train(small(), DATA, images=64)
+    with warnings.catch_warnings(action="error"):
+        assert len(list(train(small(), DATA, images=128))) == 2
+        assert next(iter(train(small(), DATA, images=128))).images == 64
+
+
+def test_a_run_is_kept_in_one_file_that_goes_on_and_can_be_sampled_from(tmp_path):
+    path, denoiser = tmp_path / "run.safetensors", small(0, 10)
+    steps = train(denoiser, DATA, Y, images=2500)
+    step = next(itertools.islice(steps, 9, None))
+    checkpoints.save_run(step.run, path, data="mine")
+    so_far = [p.detach().clone() for p in denoiser.parameters()]
+    for a, b in zip(so_far, (half := checkpoints.load(path)).parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert half.schedule == denoiser.schedule
+    assert checkpoints.card(path) == {"data": "mine", "shape": [2]}
+    whole = trained(small(0, 10), DATA, Y, images=2500)
+    assert torch.equal(trained(small(1, 10), DATA, Y, images=2500, resume=checkpoints.load_run(path)), whole)
+    checkpoints.save(denoiser, path)
+    with pytest.raises(ValueError, match="no save of a run"):
+        checkpoints.load_run(path)
+
+
+def test_a_run_of_a_network_of_one_s_own_is_kept_too(tmp_path):
+    class Own(MLP):
+        pass
+
+    torch.manual_seed(0)
+    denoiser = Denoiser(Own(2, 8, 1), straight(20), Flow())
+    again = copy.deepcopy(denoiser)
+    checkpoints.save_run(next(train(denoiser, DATA, images=640)).run, tmp_path / "run")
+    rest = trained(again, DATA, images=640, resume=checkpoints.load_run(tmp_path / "run"))
+    torch.manual_seed(0)
+    assert torch.equal(rest, trained(Denoiser(Own(2, 8, 1), straight(20), Flow()), DATA, images=640))
+    with pytest.raises(ValueError, match="holds no denoiser that this version can build"):
+        checkpoints.load(tmp_path / "run")
+
+
+def test_a_gradient_is_shortened_to_what_is_asked():
+    def norm(step):
+        return torch.cat([p.grad.flatten() for p in step.run.online.parameters()]).norm().item()
+
+    free = [norm(s) for s in train(small(), 9 * DATA, images=640)]
+    bound = [norm(s) for s in train(small(), 9 * DATA, images=640, extras=Extras(clip_grad=0.1))]
+    assert min(free) > 0.1
+    assert bound == pytest.approx([0.1] * 10, rel=1e-4)
+    lax = trained(small(), DATA, extras=Extras(clip_grad=1e9))
+    assert torch.equal(lax, trained(small(), DATA))
+    with pytest.raises(ValueError, match="clip_grad must lie strictly between 0"):
+        train(small(), DATA, images=9, extras=Extras(clip_grad=0.0))
+    with pytest.raises(TypeError, match="extras must be like Extras"):
+        train(small(), DATA, images=9, extras=5)
