@@ -65,7 +65,7 @@ class Denoiser(nn.Module):
             t = checks.whole(t, "t", 1, self.schedule.T)
             s, now = self.schedule.at(t - 1), self.schedule.at(t)
             t = full((1,), t, device=xt.device)
-        x0 = self.prediction.x0(checks.output(self.net, self._seen(xt, now), t), xt, s, now)
+        x0 = self.prediction.x0(self._out(xt, now, t), xt, s, now)
         return x0 if self.clip is None else x0.clamp(-self.clip, self.clip)
 
     def loss(self, x0: Tensor, t: Tensor, eps: Tensor, y: Tensor | None = None) -> Tensor:
@@ -86,7 +86,7 @@ class Denoiser(nn.Module):
         """`loss` without checks, for training loops."""
         s, now = self.schedule.at(t - 1, x0), self.schedule.at(t, x0)
         xt = q_sample(x0, eps, now)
-        out = checks.output(self.net, self._seen(xt, now), t, *(() if y is None else (y,)))
+        out = self._out(xt, now, t, *(() if y is None else (y,)))
         return per_example((self.prediction.target(x0, eps, xt, s, now) - out) ** 2)
 
     def try_out(self, x: Tensor, y: Tensor | None = None) -> None:
@@ -129,9 +129,10 @@ class Denoiser(nn.Module):
             return self.given(y if strength else full_like(y, -1))
         return Denoiser(Guided(self.net, y, strength), self.schedule, self.prediction, self.clip)
 
-    def _seen(self, xt: Tensor, t: Level) -> Tensor:
-        """x_t at the size that it has where variance is preserved: what the network sees."""
-        return xt if self.schedule.preserving else xt / (t.signal**2 + t.noise**2) ** 0.5
+    def _out(self, xt: Tensor, now: Level, t: Tensor, *y: Tensor) -> Tensor:
+        """What the network says; it sees x_t at the size that it has where variance is preserved."""
+        seen = xt if self.schedule.preserving else xt / (now.signal**2 + now.noise**2) ** 0.5
+        return checks.output(self.net, seen, t, *y)
 
 
 class Labelled(nn.Module):

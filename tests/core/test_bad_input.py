@@ -16,7 +16,10 @@ from ddpm_core import (
     UNet,
     ancestral,
     cosine,
+    dpm_2m,
     from_betas,
+    heun,
+    invert,
     linear,
     posterior,
     q_sample,
@@ -26,6 +29,8 @@ from ddpm_core import (
 )
 from ddpm_core.sampling import keeping
 from ddpm_core.study import exact
+
+pytestmark = pytest.mark.filterwarnings("ignore:the last level:UserWarning")  # linear(50) will do here
 
 NAN = float("nan")
 x = torch.zeros(4, 1, 8, 8)
@@ -193,6 +198,27 @@ CASES = {
         ValueError,
         "mask must have the shape of known, (4, 1, 8, 8), got (4, 1, 4, 8)",
     ),
+    "keeping channels": (
+        lambda: keeping(x, torch.ones(4, 2, 8, 8) > 0),
+        ValueError,
+        "mask must have the shape of known, (4, 1, 8, 8), got (4, 2, 8, 8)",
+    ),
+    "strength 2-D": (
+        lambda: KNOWS_3.guided(t4 * 0, torch.ones(4, 1)),
+        ValueError,
+        "strength must be finite numbers, one for each picture: (B,), got a tensor",
+    ),
+    "dice": (
+        lambda: sample(D, x, generator=[torch.Generator()] * 3),
+        ValueError,
+        "3 generators for 4 pictures: give one for each",
+    ),
+    "dice a seed": (lambda: sample(D, x, generator=3), TypeError, "must be a torch.Generator, or one for"),
+    "attention": (
+        lambda: UNet(attention=(2,)),
+        ValueError,
+        "a level of attention must be in 0..1, got 2",
+    ),
     "given floats": (lambda: D.given(torch.zeros(4)), TypeError, "labels must be an integer tensor"),
     "q bytes": (
         lambda: q_sample(x.byte(), x, level),
@@ -333,3 +359,65 @@ def test_numpy_s_whole_numbers_are_whole():
     assert linear(np.int64(9)).T == 9
     assert S.level(np.int32(3)) == S.level(3)
     assert len(list(sample(Denoiser(MLP(2, 4), S, Eps()), torch.zeros(1, 2), np.array([50, 3, 0])))) == 3
+
+
+GREY, POINTS = Denoiser(UNet(width=8), cosine(20), Eps(), clip=1.0), Denoiser(MLP(4, 8), cosine(20), Eps())
+WRONG = {
+    "channels": (GREY, torch.zeros(4, 3, 8, 8), r"4 rows of shape \(3, 8, 8\).*made for \(B, 1, H, W\)"),
+    "no channel": (GREY, torch.zeros(4, 8, 8), r"4 rows of shape \(8, 8\)"),
+    "one picture": (GREY, torch.zeros(1, 8, 8), r"1 rows of shape \(8, 8\)"),
+    "one in colour": (
+        Denoiser(UNet(3, width=8), cosine(20), Eps()),
+        torch.zeros(3, 8, 8),
+        r"made for \(B, 3, H, W\)",
+    ),
+    "points with an axis more, as many": (POINTS, torch.zeros(5, 5, 4), r"made for \(B, 4\)"),
+    "points with an axis more": (POINTS, torch.zeros(6, 5, 4), r"made for \(B, 4\)"),
+    "points of another size": (POINTS, torch.zeros(6, 3), r"made for \(B, 4\)"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize(
+    "door", [lambda d, x: train(d, x, images=9), sample, dpm_2m, heun, invert], ids=lambda f: f.__name__
+)
+def test_what_the_network_can_not_take_is_refused_before_the_first_step(name, door):
+    denoiser, data, message = WRONG[name]
+    with pytest.raises(ValueError, match=message):
+        door(denoiser, data)
+
+
+def test_a_network_that_mixes_the_rows_of_a_batch_is_refused():
+    class Mixing(torch.nn.Linear):
+        def forward(self, xt, t):
+            return super().forward(xt) - xt.mean(0)
+
+    for door in (lambda: train(denoiser, data, images=9), lambda: sample(denoiser, data)):
+        denoiser, data = Denoiser(Mixing(3, 3), cosine(20), Eps()), torch.randn(9, 3)
+        with pytest.raises(ValueError, match="first 2 of 4 rows isn't that for these 2 alone"):
+            door()
+
+
+def test_a_network_that_draws_numbers_of_its_own_passes_and_no_trial_draws_any():
+    class Noisy(torch.nn.Linear):
+        def forward(self, xt, t):
+            return super().forward(xt) + torch.randn_like(xt)
+
+    denoiser, state = Denoiser(Noisy(3, 3), cosine(20), Eps()), torch.get_rng_state()
+    sample(denoiser, torch.ones(9, 3))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_a_network_is_tried_once_for_each_kind_of_data_on_few_rows(rows):
+    seen = []
+    denoiser = Denoiser(MLP(4, 8, classes=3), cosine(20), Eps())
+    denoiser.net.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
+    for _ in range(3):
+        sample(denoiser.guided(torch.zeros(rows, dtype=torch.long), 2.0), torch.zeros(rows, 4))
+    assert sorted(seen) == [2, 3]
+
+
+def test_labels_for_others_are_refused_before_the_first_step():
+    with pytest.raises(ValueError, match="4 labels for 3 pictures"):
+        sample(KNOWS_3.given(t4 * 0), x[:3])

@@ -4,8 +4,8 @@ from oracles import close, normal
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ddpm_core import MLP, UNet
-from ddpm_core.nets import Up, embed, norm
+from ddpm_core import MLP, Denoiser, Eps, UNet, cosine, load, save
+from ddpm_core.nets import Attention, Up, embed, norm
 
 
 def woken(net: nn.Module) -> nn.Module:
@@ -23,9 +23,10 @@ def picture(*shape: int, seed: int = 0) -> torch.Tensor:
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 7, 5), (2, 9, 16)])
 @pytest.mark.parametrize("mults", [(1,), (1, 2), (1, 2, 2)])
+@pytest.mark.parametrize("attention", [(), (0,)])
 @pytest.mark.parametrize("lean", [False, True])
-def test_a_unet_takes_pictures_of_any_size(shape, mults, lean):
-    net = UNet(channels=shape[0], width=8, mults=mults, lean=lean)
+def test_a_unet_takes_pictures_of_any_size(shape, mults, lean, attention):
+    net = UNet(channels=shape[0], width=8, mults=mults, lean=lean, attention=attention)
     for n in (0, 1, 3):
         assert net(picture(n, *shape), torch.full((n,), 3)).shape == (n, *shape)
 
@@ -35,6 +36,7 @@ NETS = {
     "unet without labels": (UNet(width=8), (1, 8, 8)),
     "deep unet": (UNet(width=8, blocks=2, classes=10), (1, 8, 8)),
     "unet that isn't lean": (UNet(width=8, classes=10, lean=False), (1, 8, 8)),
+    "unet with attention": (UNet(width=8, classes=10, attention=(0, 1)), (1, 8, 8)),
     "mlp": (MLP(2, 16, classes=10), (2,)),
 }
 
@@ -157,3 +159,38 @@ def test_groups_of_eight_or_of_what_divides_are_normalised_each_by_itself(channe
     y = norm(channels)(x * scale).detach()
     close(y, norm(channels)(x).detach(), 1e-3)
     assert y.unflatten(1, (-1, each)).mean((2, 3, 4)).abs().max() < 1e-5
+
+
+def test_attention_is_the_softmax_of_scaled_products_around_a_skip():
+    layer, x = woken(Attention(16)).double(), normal(3, 16, 4, 5)
+    rows = layer.qkv(layer.norm(x)).flatten(2).transpose(1, 2)  # (3, 20, 48)
+    q, k, v = rows[..., :16], rows[..., 16:32], rows[..., 32:]
+    looked = torch.softmax(q @ k.transpose(1, 2) / 16**0.5, -1) @ v
+    close(layer(x), x + layer.out(looked.transpose(1, 2).reshape(x.shape)), 1e-10)
+    assert not torch.allclose(layer(x), x, atol=1e-2)
+
+
+def test_a_new_attention_changes_nothing():
+    x = normal(3, 16, 4, 5, dtype=torch.float32)
+    assert torch.equal(Attention(16)(x), x)
+
+
+@pytest.mark.parametrize("levels", [(), (0,), (1,), (0, 1)])
+def test_attention_ends_each_block_of_the_levels_that_ask_for_it_and_the_middle_s(levels):
+    """On a level there are one block down and two up, and 8 times 8 pixels, or a quarter of them."""
+    seen, net = [], UNet(width=8, attention=levels)
+    for layer in net.modules():
+        if isinstance(layer, Attention):
+            layer.register_forward_hook(lambda _, args, out: seen.append(out[0, 0].numel()))
+    net(picture(2, 1, 8, 8), torch.tensor([1, 2]))
+    blocks = [64] * 3 * (0 in levels) + [16] * (3 * (1 in levels) + bool(levels))
+    assert sorted(seen, reverse=True) == blocks
+
+
+def test_a_unet_with_attention_is_saved_and_loaded_and_one_without_has_the_weights_it_had(tmp_path):
+    net = woken(UNet(width=8, attention=(1,)))
+    save(Denoiser(net, cosine(20), Eps()), tmp_path / "a.safetensors")
+    again, x, t = load(tmp_path / "a.safetensors").net, picture(2, 1, 8, 8), torch.tensor([3, 4])
+    assert again.config == net.config
+    assert torch.equal(again(x, t), net(x, t))
+    assert not any("attend" in name for name in UNet().state_dict())

@@ -14,18 +14,34 @@ from ddpm_core import (
     MLP,
     Denoiser,
     Eps,
+    Schedule,
     UNet,
     V,
+    cosine,
+    dpm_2m,
     elbo,
+    eta,
+    exploding,
+    from_betas,
+    heun,
+    invert,
+    last,
     linear,
     posterior,
     posterior_beta,
     q_sample,
     sample,
+    straight,
     train,
     transition,
+    zero_terminal,
 )
+from ddpm_core.sampling import keeping
+from ddpm_core.speed import fast
 from ddpm_core.study import exact
+from ddpm_core.study.calibrated import Calibrated
+
+pytestmark = pytest.mark.filterwarnings("ignore:the last level:UserWarning")  # short chains will do here
 
 T = 23
 S = linear(T, 1e-3, 0.3)
@@ -330,3 +346,57 @@ def test_a_formula_stays_on_the_gpu(name):
         assert out.is_cuda
         wanted = FORMULAS[name](*(x.cpu() for x in (a, b, c)), S.level(t - 1, a.cpu()), S.level(t, a.cpu()))
         torch.testing.assert_close(out.cpu(), wanted, rtol=1e-4, atol=1e-4)
+
+
+META = torch.device("meta")
+
+
+def abstract(prediction):
+    """A denoiser on a device that has shapes and no numbers, and a batch for it."""
+    net = UNet(width=8, classes=3, attention=(1,))
+    return Denoiser(net, cosine(50), prediction, clip=1.0).to(META), torch.empty(4, 1, 8, 8, device=META)
+
+
+@pytest.mark.parametrize("prediction", KINDS)
+def test_no_loop_asks_the_device_for_a_number(prediction):
+    """On the meta device such a question raises, and so does a tensor that was left on the CPU."""
+    denoiser, x = abstract(prediction)
+    y, t, g = torch.zeros(4, dtype=torch.long, device=META), torch.ones(4).long(), torch.Generator()
+    optimizer = torch.optim.Adam(denoiser.parameters())
+    denoiser.loss(x, t, x, y).mean().backward()
+    optimizer.step()
+    walk = denoiser.schedule.times(5)
+    for rule in (*RULES, eta(0.5), keeping(x, x > 0)):
+        assert last(sample(denoiser, x, walk, rule, g)).xt.is_meta
+    for d in (denoiser.given(y), denoiser.guided(y, 2.0), denoiser.guided(y, torch.ones(4, device=META))):
+        assert last(sample(d, x, walk, generator=[g] * 4)).xt.is_meta
+        assert last(sample(fast(d), x, walk, generator=g)).xt.is_meta
+    for other in (dpm_2m, heun, invert):
+        assert last(other(denoiser, x, walk)).xt.is_meta
+    for reverse in (posterior_beta, Calibrated(denoiser, x, walk, g)):
+        assert elbo.bound(elbo.terms(denoiser, x, walk, reverse=reverse, generator=g)).total.is_meta
+
+
+def test_what_the_meta_device_can_say_of_bad_data_it_says():
+    denoiser, x = abstract(Eps())
+    with pytest.raises(ValueError, match=r"made for \(B, 1, H, W\)"):
+        sample(denoiser, x.expand(4, 3, 8, 8))
+    with pytest.raises(TypeError, match="floating point"):
+        sample(denoiser, x.byte())
+
+
+def test_tables_are_the_same_whatever_device_is_the_default():
+    def tables():
+        some = linear(9), cosine(9), exploding(9), straight(9), from_betas(betas), zero_terminal(linear(9))
+        return [*some, Schedule([1.0, 0.5, 0.1])]
+
+    betas = torch.full((5,), 0.1)
+    before = tables()
+    with META:
+        made = tables()
+        denoiser = Denoiser(MLP(2, 8), cosine(9), Eps())
+        walk = sample(denoiser, torch.zeros(3, 2), generator=torch.Generator("cpu"))
+        assert last(walk).xt.is_meta
+        assert elbo.bound(elbo.terms(denoiser, torch.zeros(3, 2))).total.is_meta
+    assert made == before
+    assert all(table.signal.device.type == "cpu" for table in made)

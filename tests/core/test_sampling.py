@@ -1,6 +1,10 @@
 import os
 import random
+import re
+import textwrap
+import weakref
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,21 +12,32 @@ from endurance import interrupted, often
 from kinds import PREDICTIONS
 from oracles import GaussianWorld, close, normal
 
+import ddpm_core
 from ddpm_core import (
     MLP,
     X0,
     Denoiser,
     Eps,
+    UNet,
     ancestral,
     ancestral_beta,
     cosine,
     ddim,
+    dpm_2m,
+    elbo,
+    heun,
+    invert,
+    last,
     linear,
+    pretrained,
     q_sample,
     sample,
 )
 from ddpm_core.sampling import estimate, keeping, langevin, randn
+from ddpm_core.study.calibrated import Calibrated
 from ddpm_core.study.exact import Mixture
+
+pytestmark = pytest.mark.filterwarnings("ignore:the last level:UserWarning")  # short chains will do here
 
 RULES = {"tilde": ancestral, "beta": ancestral_beta, "none": ddim}
 each_rule = pytest.mark.parametrize("variance", RULES)
@@ -156,6 +171,7 @@ def test_a_walk_interrupted_at_any_moment_leaves_torch_as_it_was():
         last = interrupted(lambda: list(sample(denoiser, x, range(60, -1, -1))), dice.uniform(2e-4, 4e-3))
         stopped += last is not None
         assert torch.is_grad_enabled()
+        assert all(module.training for module in denoiser.modules())
     assert stopped > often(1000, 10_000)
 
 
@@ -409,3 +425,157 @@ def test_a_network_that_marks_its_input_for_gradients_does_not_mark_x_T():
     *_, last = sample(Denoiser(Slope(), linear(9), X0()), x)
     assert not x.requires_grad
     assert not last.xt.requires_grad
+
+
+class Moody(torch.nn.Module):
+    """A network that in training mode looks at the whole batch, counts, and drops at random."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.drop = torch.nn.BatchNorm1d(2), torch.nn.Dropout(0.5)
+
+    def forward(self, xt, t):
+        return self.drop(self.norm(xt)).tanh()
+
+
+READERS = {
+    "sample": lambda d, x: last(sample(d, x, generator=torch.Generator().manual_seed(0))).xt,
+    "dpm_2m": lambda d, x: last(dpm_2m(d, x)).xt,
+    "heun": lambda d, x: last(heun(d, x)).xt,
+    "invert": lambda d, x: last(invert(d, x)).xt,
+    "the bound": lambda d, x: elbo.bound(elbo.terms(d, x, eps=x)).terms,
+    "Calibrated": lambda d, x: (
+        Calibrated(d, x, [9, 4, 0], torch.Generator().manual_seed(0))(x, x, *d.levels).var
+    ),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_who_reads_a_denoiser_finds_it_in_eval_mode_and_leaves_it_as_it_was(reader):
+    denoiser, x = Denoiser(Moody(), cosine(9), X0()), normal(6, 2, dtype=torch.float32)
+    denoiser.levels = denoiser.schedule.at(0), denoiser.schedule.at(9)
+    calm = READERS[reader](denoiser.eval(), x)
+    denoiser.train().net.drop.eval()  # and a part of it isn't
+    before, state = {n: b.clone() for n, b in denoiser.named_buffers()}, torch.get_rng_state()
+    assert torch.equal(READERS[reader](denoiser, x), calm)
+    assert [m.training for m in denoiser.modules()] == [True, True, True, False]
+    assert all(torch.equal(before[name], b) for name, b in denoiser.named_buffers())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_walk_that_is_left_half_way_leaves_the_network_in_its_mode():
+    denoiser = Denoiser(Moody(), cosine(9), X0()).train()
+    for frame in sample(denoiser, normal(1, 2, dtype=torch.float32)):
+        assert denoiser.net.norm.training
+        if frame.t == 5:
+            break
+    assert denoiser.net.norm.training
+
+
+ROOT = Path(ddpm_core.__file__).parents[1]
+EXAMPLES = {
+    "ddpm_core": "".join(re.findall(r"(?:^    .*\n)+", ddpm_core.__doc__, re.M)),
+    "README.md": "".join(re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)),
+}
+
+
+@pytest.mark.parametrize("where", EXAMPLES)
+def test_what_an_example_shows_trains_and_samples(where):
+    """Their code as it stands, with less training, and a walk of theirs by every rule: finite and in range."""
+    code = re.sub(r"images=[\d_]+", "images=640", textwrap.dedent(EXAMPLES[where]))
+    assert "images=640" in code
+    room = {name: getattr(ddpm_core, name) for name in ddpm_core.__all__} | {"torch": torch}
+    exec(code, room)
+    found = room["new"] if "new" in room else room["frames"][-1].xt
+    assert found.shape == (16, 1, 8, 8)
+    denoiser = room["denoiser"]
+    for rule in RULES.values():
+        for steps in (5, 100):
+            walk = sample(denoiser, torch.randn(4, 1, 8, 8), denoiser.schedule.times(steps), rule)
+            found = torch.cat([found, last(walk).xt])
+    assert found.abs().max() <= 1
+
+
+def test_the_last_frame_is_had_without_the_others():
+    """While `last` walks, no more than the frame before is alive."""
+    alive = []
+
+    def watched(walk):
+        for frame in walk:
+            alive.append(weakref.ref(frame.xt))
+            yield frame
+            frame = None
+            assert sum(x() is not None for x in alive) <= 3  # x_T, and two more
+
+    denoiser = Denoiser(MLP(2, 8), cosine(20), Eps(), clip=1.0)
+    x = normal(3, 2, dtype=torch.float32)
+    end = last(watched(sample(denoiser, x, generator=torch.Generator().manual_seed(0))))
+    *_, same = sample(denoiser, x, generator=torch.Generator().manual_seed(0))
+    assert end.t == 0
+    assert torch.equal(end.xt, same.xt)
+    assert len(alive) == 21
+
+
+def dice(*seeds):
+    return [torch.Generator().manual_seed(seed) for seed in seeds]
+
+
+def test_a_picture_with_a_generator_of_its_own_is_the_same_in_any_batch():
+    denoiser = Denoiser(Turned(), cosine(20), Eps(), clip=1.0)
+
+    def made(*seeds):
+        own = dice(*seeds)
+        return last(sample(denoiser, randn(torch.empty(len(seeds), 1, 4, 4), own), generator=own)).xt
+
+    assert torch.equal(made(3, 7, 5)[1:2], made(7))
+    assert torch.equal(made(5, 3), made(3, 5).flip(0))
+    assert not torch.equal(made(3), made(5))
+
+
+def test_a_mask_may_say_the_same_for_all_channels():
+    known, mask = normal(1, 3, 4, 4), normal(1, 1, 4, 4) > 0
+    x, levels = normal(5, 3, 4, 4, seed=1), (cosine(9).at(3), cosine(9).at(5))
+    close(
+        keeping(known, mask)(x, x, *levels, x), keeping(known, mask.expand(1, 3, 4, 4))(x, x, *levels, x), 0
+    )
+
+
+def test_each_picture_may_have_its_own_strength_of_guidance():
+    net = UNet(width=8, classes=3)
+    for weights in net.parameters():
+        torch.nn.init.normal_(weights, std=0.1)
+    denoiser, x, y = Denoiser(net, cosine(9), Eps()), normal(4, 1, 8, 8).float(), torch.tensor([0, 2, 1, 1])
+    each = denoiser.guided(y, torch.tensor([0.0, 1.0, 2.5, 4.0]))(x, 5).detach()
+    for k, strength in enumerate((0.0, 1.0, 2.5, 4.0)):
+        row = slice(k, k + 1)
+        close(each[row], denoiser.guided(y[row], strength)(x[row], 5).detach(), 1e-4)
+    with pytest.raises(ValueError, match="3 strengths for 4 pictures"):
+        denoiser.guided(y, torch.ones(3))(x, 5)
+
+
+@pytest.mark.parametrize("walk", [sample, dpm_2m, heun])
+def test_a_walk_from_noise_alone_where_the_data_are_still_seen_warns(walk):
+    x = normal(2, 2, dtype=torch.float32)
+    denoiser = Denoiser(MLP(2, 8), linear(50), Eps())
+    with pytest.warns(UserWarning, match=r"60% signal") as told:
+        walk(denoiser, x)
+    assert told[0].filename == __file__
+
+
+@pytest.mark.filterwarnings("error")
+def test_no_warning_from_half_way_nor_upwards_nor_where_it_ends_in_noise():
+    x = normal(2, 2, dtype=torch.float32)
+    denoiser = Denoiser(MLP(2, 8), linear(50), Eps())
+    list(sample(denoiser, x, [20, 0]))
+    list(invert(denoiser, x))
+    list(sample(Denoiser(MLP(2, 8), cosine(50), Eps()), x))
+
+
+def test_a_network_that_was_trained_for_another_T_is_named():
+    shipped = pretrained("digits")
+    with pytest.warns(
+        UserWarning, match=r"trained for T = 1000, this schedule has 100.*times\(100\)"
+    ) as told:
+        Denoiser(shipped.net, cosine(100), Eps())
+    assert told[0].filename == __file__
+    assert len(told) == 1

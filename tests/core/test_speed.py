@@ -36,6 +36,17 @@ def test_samples_of_the_fast_path_follow_the_same_walk():
     assert (ends[0] - ends[1]).abs().mean() < 0.05
 
 
+def test_a_fast_network_knows_its_labels():
+    quick = fast(Denoiser(UNet(width=8, classes=3), cosine(20), Eps()))
+    with pytest.raises(ValueError, match=r"labels reach 99, but the network was made for 0\.\.2"):
+        quick.guided(torch.tensor([99]), 2.0)
+    with pytest.raises(ValueError, match="takes no label; make and train it with classes"):
+        fast(Denoiser(UNet(width=8), cosine(20), Eps())).guided(torch.tensor([1]), 2.0)
+    with pytest.raises(ValueError, match="takes no label"):
+        fast(quick.given(torch.tensor([1]))).guided(torch.tensor([1]), 2.0)
+    assert quick.guided(torch.tensor([2]), 2.0)(torch.randn(2, 1, 8, 8), 3).shape == (2, 1, 8, 8)
+
+
 def test_labels_go_along():
     torch.manual_seed(0)
     denoiser = Denoiser(UNet(width=8, classes=3), cosine(20), Eps()).eval()
