@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from clock import medians
+from parity import parity
 from peers import BATCH, PEERS, Ours, flops, weights
 from torch import Tensor, nn
 
@@ -289,4 +290,5 @@ GROUPS: dict[str, Callable[[int], Iterator[Row]]] = {
     "processes": processes,
     "quality": quality,
     "start": start,
+    "parity": parity,
 }

@@ -16,9 +16,13 @@ _HEADING = re.compile(r"^# ── (.+?) ─+$")
 
 
 def formula_sheet() -> str:
-    """The body of the sheet's page.  ArithmeticError if an identity doesn't hold."""
+    """The page's body: a sheet of PROOFS, one of LEVELS.  ArithmeticError if an identity doesn't hold."""
+    return f'{_sheet(PROOFS)}\n{_sheet(LEVELS)}\n<div class="sources">{_sources()}</div>'
+
+
+def _sheet(proofs: dict[str, Identity]) -> str:
     groups: dict[str, list[str]] = {}
-    for proof in (PROOFS | LEVELS).values():
+    for proof in proofs.values():
         if not prove(proof.name):
             raise ArithmeticError(f"{proof.name!r} doesn't hold: {proof.says}")
         groups.setdefault(_group(proof), []).append(_row(proof))
@@ -26,7 +30,7 @@ def formula_sheet() -> str:
         f"<section><h2>{html.escape(group[0].upper() + group[1:])}</h2><dl>{''.join(rows)}</dl></section>"
         for group, rows in groups.items()
     )
-    return f'<div class="sheet">{tables}</div>\n<div class="sources">{_sources()}</div>'
+    return f'<div class="sheet">{tables}</div>'
 
 
 def _line(proof: Identity) -> int:
