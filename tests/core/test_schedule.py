@@ -5,7 +5,7 @@ import pytest
 import torch
 from oracles import SCHEDULES, close
 
-from ddpm_core import Schedule, cosine, from_betas, linear
+from ddpm_core import Schedule, cosine, exploding, from_betas, linear, straight, zero_terminal
 
 
 def test_linear_is_the_papers():
@@ -105,3 +105,91 @@ def test_every_time_of_a_walk_is_the_whole_one_nearest_to_an_even_spacing():
             walk = linear(T).times(steps)
             for t, k in zip(walk, range(steps, -1, -1), strict=True):
                 assert abs(t * steps - T * k) <= steps / 2
+
+
+def test_noise_alone_explodes_evenly_in_its_logarithm():
+    s = exploding(100, 0.02, 50.0)
+    assert (s.signal == 1).all()
+    close(s.noise[[0, 1, 100]], torch.tensor([0, 0.02, 50.0]))
+    steps = s.noise[1:].log().diff()
+    close(steps, steps[:1].expand(99), 1e-9)
+    close(s.snr[1:], s.noise[1:] ** -2)
+
+
+def test_the_straight_path_is_straight():
+    s = straight(8)
+    assert s.signal.tolist() == [k / 8 for k in range(8, -1, -1)]
+    assert s.noise.tolist() == [k / 8 for k in range(9)]
+    assert s.snr[8] == 0
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
+def test_a_zero_terminal_schedule_is_the_papers(schedule):
+    """Lin et al. 2024, algorithm 1, with the roots of abar."""
+    root = schedule.abar.sqrt()[1:].tolist()
+    told = [(r - root[-1]) * root[0] / (root[0] - root[-1]) for r in root]
+    s = zero_terminal(schedule)
+    close(s.signal[1:], torch.tensor(told, dtype=torch.float64), 1e-12)
+    assert (s.signal[-1], s.noise[-1], s.snr[-1]) == (0, 1, 0)
+    close(s.abar[1], schedule.abar[1], 1e-12)
+    assert s.preserving
+
+
+@pytest.mark.parametrize("schedule", [cosine(9), straight(9), exploding(9, 0.1, 5.0)])
+def test_half_the_log_of_the_ratio(schedule):
+    close([schedule.half_log_snr(t) for t in range(1, 9)], schedule.snr[1:9].log() / 2, 1e-9)
+    assert schedule.half_log_snr(0) == math.inf
+
+
+def test_without_signal_its_log_is_minus_infinity():
+    assert straight(9).half_log_snr(9) == -math.inf
+
+
+def test_a_walk_starts_with_the_noise_of_its_end():
+    z = torch.tensor([[1.0], [-2.0]])
+    for schedule in (linear(50), cosine(50), straight(50)):
+        assert torch.equal(schedule.start(z), z)
+    close(exploding(9, 0.1, 5.0).start(z), 5 * z)
+
+
+def test_tables_of_signal_and_noise_are_a_schedule():
+    s = Schedule(signal=[1, 0.9, 0.9], noise=[0, 0.1, 0.4])
+    assert (s.T, s.preserving) == (2, False)
+    assert s.level(2) == (0.9, 0.4)
+    same = Schedule(signal=cosine(9).signal, noise=cosine(9).noise)
+    assert same == cosine(9)
+    assert same.preserving
+    close(same.betas, cosine(9).betas, 1e-12)
+    assert Schedule(signal=[1, 1], noise=[0, 2]) != Schedule(signal=[1, 0.5], noise=[0, 1])
+
+
+@pytest.mark.parametrize(
+    ("signal", "noise", "told"),
+    [
+        ([1, 0.9], [0, 0.1, 0.2], "one length, got 2 and 3"),
+        ([0.9, 0.8], [0, 0.1], r"signal\[0\] must be 1"),
+        ([1, 0.8], [0.1, 0.1], r"noise\[0\] must be 0"),
+        ([1, 0.9, 0.9], [0, 0.3, 0.3], "ratio must decrease strictly, got 9 at t = 2 after 9"),
+        ([1, 0.9, 0.5], [0, 0.3, 0.1], "ratio must decrease strictly, got 25 at t = 2"),
+        ([1, 0, 0], [0, 1, 2], "ratio must decrease strictly, got 0 at t = 2 after 0"),
+        ([1, 0.9], [0, 0], "ratio must decrease strictly"),
+        ([1, -0.9], [0, 1], "signal must be 0 or more, got -0.9 at t = 1"),
+        ([1, math.nan], [0, 1], "signal must be 0 or more"),
+    ],
+)
+def test_tables_that_are_no_schedule_are_refused(signal, noise, told):
+    with pytest.raises(ValueError, match=told):
+        Schedule(signal=signal, noise=noise)
+
+
+@pytest.mark.parametrize("given", [{}, {"signal": [1, 0.5]}, {"noise": [0, 1]}])
+def test_half_a_schedule_is_refused(given):
+    with pytest.raises(TypeError, match="by abar, or by signal and noise"):
+        Schedule(**given)
+
+
+def test_no_terminal_signal_for_what_does_not_preserve_or_has_one_step():
+    with pytest.raises(ValueError, match="one step"):
+        zero_terminal(linear(1))
+    with pytest.raises(ValueError, match="doesn't preserve variance"):
+        zero_terminal(straight(9))
