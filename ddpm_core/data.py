@@ -10,7 +10,7 @@ import os
 import struct
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -68,25 +68,25 @@ def rows(whole: Batch, size: int, seed: int, seen: int = 0) -> Iterator[Batch]:
 
     They begin with the image number `seen`.
     """
+    draw = lru_cache(1)(permutation)  # once a round, not once a step
     while True:
-        now = order(seen, size, len(whole.x0), seed).to(whole.x0.device)
+        now = order(seen, size, len(whole.x0), seed, draw).to(whole.x0.device)
         yield Batch(*(None if part is None else part[now] for part in whole))  # type: ignore[arg-type]
         seen += size
 
 
-def order(seen: int, size: int, n: int, seed: int) -> Tensor:
-    """Indices of the images number seen .. seen + size - 1: every n of them a new permutation.
-
-    Depends on nothing but its arguments, so that a run can go on where another stopped.
-    """
-    rounds = range(seen // n, (seen + size - 1) // n + 1)
-    return torch.cat([_permutation(n, seed, r)[max(0, seen - r * n) : seen + size - r * n] for r in rounds])
-
-
-@lru_cache(2)  # drawn once a round, not once a step
-def _permutation(n: int, seed: int, r: int) -> Tensor:
+def permutation(n: int, seed: int, r: int) -> Tensor:
+    """The order of the n images in round r: (n,).  Depends on nothing else, so that a run can be resumed."""
     die = torch.Generator("cpu").manual_seed(seed * 1_000_003 + r)
     return torch.randperm(n, generator=die, device="cpu")
+
+
+def order(
+    seen: int, size: int, n: int, seed: int, draw: Callable[[int, int, int], Tensor] = permutation
+) -> Tensor:
+    """Indices of the images number seen .. seen + size - 1: every n of them a new permutation."""
+    rounds = range(seen // n, (seen + size - 1) // n + 1)
+    return torch.cat([draw(n, seed, r)[max(0, seen - r * n) : seen + size - r * n] for r in rounds])
 
 
 def stream(source: Iterable[Any], classes: int | None = None) -> Iterator[Batch]:

@@ -474,10 +474,13 @@ def test_labels_belong_to_the_batches_of_an_iterable():
 
 
 def test_an_order_is_drawn_once_a_round(monkeypatch):
+    """Also of several runs at the same time."""
     drawn, randperm = [], torch.randperm
     monkeypatch.setattr(torch, "randperm", lambda n, **how: drawn.append(n) or randperm(n, **how))
-    trained(small(), DATA, seed=12345, images=1200, batch=16)
-    assert drawn == [300] * 4
+    runs = [train(small(), DATA, seed=seed, images=1200, batch=16) for seed in range(4)]
+    for _ in zip(*runs, strict=True):
+        pass
+    assert drawn == [300] * 16
 
 
 @pytest.mark.alone
