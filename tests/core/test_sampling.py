@@ -481,7 +481,7 @@ EXAMPLES = {
 
 @pytest.mark.parametrize("where", EXAMPLES)
 def test_what_an_example_shows_trains_and_samples(where):
-    """Their code as it stands, with less training, and a walk of theirs by every rule: finite and in range."""
+    """Their code as it stands, with less training, and walks of theirs by every rule: finite, in range."""
     code = re.sub(r"images=[\d_]+", "images=640", textwrap.dedent(EXAMPLES[where]))
     assert "images=640" in code
     room = {name: getattr(ddpm_core, name) for name in ddpm_core.__all__} | {"torch": torch}
