@@ -47,8 +47,9 @@ def save(denoiser: Denoiser, path: str | Path, **card: Any) -> None:
 def save_run(run: Run, path: str | Path, **card: Any) -> None:
     """Write all of a run, `step.run`, to `path`, atomically, with `card` and the shape of an example.
 
-    From what is written, `load_run` goes on, and `load` gives the average so far.  (`load` needs a network
-    and a prediction that `save` knows, `load_run` doesn't.)
+    Between two steps: a step that was interrupted has moved a part of the weights.  From what is written,
+    `load_run` goes on, and `load` gives the average so far.  (`load` needs a network and a prediction that
+    `save` knows, `load_run` doesn't.)
     """
     card = {"shape": run.settings["shape"]} | card
     write_tensors(path, run.tensors() | tables(run.average.schedule), _config(run.average, card))
