@@ -996,7 +996,7 @@ def _() -> Pairs:
 class _World:
     """Symbols to walk through: levels s, t, r at times 1, 2, 3, and estimates that are affine in x_t."""
 
-    T = 3
+    T = 4  # walks start below it, where x_T may hold signal
     levels = (start, free_s, free_t, free_r)
     slopes, offsets, depths = (sp.symbols(f"{name}0:4", real=True) for name in "klh")  # at each time
 
