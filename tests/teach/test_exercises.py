@@ -1049,11 +1049,11 @@ def test_mistakes_are_found_by_name():
 def test_what_computes_on_a_busy_machine_has_its_seconds_of_a_processor(monkeypatch):
     """A thread that gets a third of a processor is waited for; one that sleeps is not."""
     used = iter([0.03, 0.06, 0.09])
-    monkeypatch.setattr(clock, "_processor", lambda thread: next(used))
+    monkeypatch.setattr(clock, "_used", lambda clock: next(used))
     assert clock.with_timeout(0.1, lambda: time.sleep(0.25) or "done") == "done"
-    monkeypatch.setattr(clock, "_processor", lambda thread: 0.0)
+    monkeypatch.setattr(clock, "_used", lambda clock: 0.0)
     with pytest.raises(TimeoutError):
         clock.with_timeout(0.1, lambda: time.sleep(0.25))
-    monkeypatch.setattr(clock, "_processor", lambda thread: 0.2)
+    monkeypatch.setattr(clock, "_used", lambda clock: 0.2)
     with pytest.raises(TimeoutError):
         clock.with_timeout(0.1, lambda: time.sleep(0.25))

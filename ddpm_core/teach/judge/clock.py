@@ -39,11 +39,13 @@ def with_timeout(seconds: float, work: Callable[[], R]) -> R:
     """
     box: list[R] = []
     failure: list[BaseException] = []
+    clocks: list[int | None] = []
     over = threading.Lock()  # taken by the work when it ends, for good, or by the timeout while it stops it
 
     def run() -> None:
         with contextlib.suppress(Stop):
             try:
+                clocks.append(_own_clock())
                 box.append(work())
             except BaseException as error:
                 failure.append(error)
@@ -54,7 +56,7 @@ def with_timeout(seconds: float, work: Callable[[], R]) -> R:
     thread.start()
     thread.join(seconds)
     for _ in range(PATIENCE - 1):
-        if thread.is_alive() and 0.05 * seconds < _processor(thread) < seconds:
+        if thread.is_alive() and 0.05 * seconds < _used(clocks[0] if clocks else None) < seconds:
             thread.join(seconds)
     if thread.is_alive():
         if over.acquire(blocking=False):
@@ -67,12 +69,16 @@ def with_timeout(seconds: float, work: Callable[[], R]) -> R:
     return box[0]
 
 
-def _processor(thread: threading.Thread) -> float:
-    """Seconds of a processor that a running thread has used; 0 where the system doesn't say."""
-    try:
-        return time.clock_gettime(time.pthread_getcpuclockid(thread.ident or 0))
-    except (AttributeError, OSError):  # Windows, macOS; or it has just ended
-        return 0.0
+def _own_clock() -> int | None:
+    """The clock that counts this thread's processor time, None where the system has none."""
+    return time.pthread_getcpuclockid(threading.get_ident()) if sys.platform == "linux" else None
+
+
+def _used(clock: int | None) -> float:
+    """Seconds of a processor that a thread has used; 0 where that isn't known, or the thread has ended."""
+    with contextlib.suppress(OSError):
+        return 0.0 if clock is None else time.clock_gettime(clock)
+    return 0.0
 
 
 def hangs(seconds: float, work: Callable[[], object]) -> bool:
