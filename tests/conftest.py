@@ -42,5 +42,5 @@ def pytest_runtest_call() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long files first, so that both workers end at about the same time."""
-    long = ("test_lessons.py", "test_browser.py", "test_quiz.py", "test_site.py")
+    long = ("test_lessons.py", "test_browser.py", "test_quiz.py", "test_site.py", "test_exercises.py")
     items.sort(key=lambda item: not (item.path.suffix == ".ipynb" or item.path.name in long))

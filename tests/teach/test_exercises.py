@@ -96,6 +96,7 @@ def test_each_mistake_gets_its_own_message(e):
         assert not others, (mistake.name, others)
 
 
+@pytest.mark.slow
 @each
 def test_a_mistake_is_met_with_a_number(e):
     """Messages about formulas and functions get numbers automatically; most others contain one."""
@@ -178,6 +179,7 @@ GARBAGE = {
 }
 
 
+@pytest.mark.slow
 @each
 def test_garbage_is_not_yet_and_nothing_raises(e):
     for name, thing in GARBAGE.items():
@@ -784,6 +786,7 @@ def test_the_reference_is_the_library_s_and_the_solution_its_source(e, capsys):
     assert f"def {e.reference.__name__}(" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @each_function
 def test_stubs_are_no_attempt(e):
     def dots(*args): ...
@@ -831,6 +834,7 @@ def no_return(x0, eps, t):
     t.signal * x0 + t.noise * eps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("function", "word"),
     [
@@ -888,6 +892,7 @@ copied = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @copied
 @pytest.mark.parametrize(
     "function",
