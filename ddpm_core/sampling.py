@@ -105,7 +105,8 @@ def without_gradients(work: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(work)
     def quiet(*args: P.args, **kwargs: P.kwargs) -> R:
-        before = torch.is_grad_enabled()
+        if not (before := torch.is_grad_enabled()):
+            return work(*args, **kwargs)
         try:
             try:
                 torch.set_grad_enabled(False)
