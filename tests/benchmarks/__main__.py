@@ -12,13 +12,16 @@ torchvision::nms does not exist" means that it wasn't; see pytorch.org/get-start
 
 import argparse
 import json
+import os
 import platform
 import sys
 import time
 from pathlib import Path
 
-import groups
-import torch
+os.environ.setdefault("TORCHINDUCTOR_FREEZING", "1")  # see `fast`; read when torch is first asked to compile
+
+import groups  # noqa: E402
+import torch  # noqa: E402
 
 
 def main() -> int:
