@@ -20,8 +20,8 @@ from pathlib import Path
 
 os.environ.setdefault("TORCHINDUCTOR_FREEZING", "1")  # see `fast`; read when torch is first asked to compile
 
-import groups  # noqa: E402
-import torch  # noqa: E402
+import groups
+import torch
 
 
 def main() -> int:
