@@ -140,7 +140,7 @@ def train(
     if resume is not None:
         run.restore(resume)
     _try(denoiser, x0[:1], None if y is None else y[:1])
-    t_weights = None if min_snr is None else weights(denoiser, min_snr).float()
+    t_weights = None if min_snr is None else weights(denoiser, min_snr).float().to(run.device)
     return _steps(run, Plan(images, batch, lr, ema, drop, bf16, t_weights), x0, y)
 
 
@@ -211,7 +211,7 @@ def _try(denoiser: Denoiser, x0: Tensor, y: Tensor | None) -> None:
 def _times(size: int, t_weights: Tensor | None, run: Run) -> Tensor:
     if t_weights is None:
         return torch.randint(1, run.T + 1, (size,), generator=run.generator, device=run.device)
-    return 1 + t_weights.to(run.device).multinomial(size, replacement=True, generator=run.generator)
+    return 1 + t_weights.multinomial(size, replacement=True, generator=run.generator)
 
 
 def weights(denoiser: Denoiser, most: float) -> Tensor:
