@@ -56,7 +56,7 @@ site: setup
 	$(PY) -m ddpm_core.teach site build/site
 
 # Two workers with one thread each; then, with nothing else running, the tests that measure time.
-PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadgroup
+PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: setup
 	$(PY) -m ruff check .

@@ -339,6 +339,8 @@ def at_rest(work: Callable[P, R]) -> Callable[P, R]:
     def quiet(*args: P.args, **kwargs: P.kwargs) -> R:
         net, before = args[0], torch.is_grad_enabled()
         awake = [m for m in net.modules() if m.training] if isinstance(net, nn.Module) else []
+        if not (before or awake):
+            return work(*args, **kwargs)
         try:
             try:
                 _put(False, awake, False)

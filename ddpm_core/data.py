@@ -256,9 +256,8 @@ def read_idx(path: Path) -> Tensor:
         with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
             return parse_idx(file.read(LARGEST))
     except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(
-            f"{path} is damaged: {error}; put a good copy there, or delete it, and it is downloaded again"
-        ) from None
+        again = "" if os.environ.get("DDPM_DATA") else ", or delete it, and it is downloaded again"
+        raise ValueError(f"{path} is damaged: {error}; put a good copy there{again}") from None
 
 
 def parse_idx(raw: bytes) -> Tensor:

@@ -19,6 +19,9 @@ def fast(denoiser: Denoiser, compiled: bool = False) -> Denoiser:
     of x_0 differ by about 1 % of the range from -1 to 1.  compiled: compile the network with torch.compile at
     its first pass (takes minutes on a CPU, and needs a C++ compiler there; on a GPU its many small kernel
     launches become one CUDA graph).  For training, use `train(..., extras=Extras(bf16=True))` instead.
+
+    On a CPU, start the program with the environment variable TORCHINDUCTOR_FREEZING=1: compiled kernels then
+    lay their weights out once, not at every pass, which takes an eighth less time at 28x28.
     """
     net: nn.Module = copy.deepcopy(denoiser.net).eval().requires_grad_(False)
     set_memory_format(net, bf16=True)

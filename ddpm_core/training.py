@@ -172,7 +172,7 @@ def train(
 
 def _steps(run: Run, feed: Iterator[Batch]) -> Iterator[Step]:
     plan, most = run.plan, run.plan.extras.min_snr
-    t_weights = None if most is None else weights(run.average, most).float()
+    t_weights = None if most is None else weights(run.average, most).float().to(run.device)
     while (left := plan.images - run.images) > 0:
         x0, y, eps = next(feed).on(run.device, left)
         labels = None if y is None else _dropped(y, plan.drop, run.generator)
@@ -211,7 +211,7 @@ def _step(run: Run, batch: Batch, t: Tensor) -> tuple[Tensor, Tensor]:
 def _times(size: int, t_weights: Tensor | None, run: Run) -> Tensor:
     if t_weights is None:
         return torch.randint(1, run.T + 1, (size,), generator=run.generator, device=run.device)
-    return 1 + t_weights.to(run.device).multinomial(size, replacement=True, generator=run.generator)
+    return 1 + t_weights.multinomial(size, replacement=True, generator=run.generator)
 
 
 def weights(denoiser: Denoiser, most: float) -> Tensor:

@@ -1,8 +1,7 @@
 """For every test: a fixed seed, a temporary file for progress, and one thread for each worker.
 
-Two workers share the tests (pytest-xdist).  A "story" is a group of tests that build on each other: the cells
-of a notebook, or a file that follows one page in a browser.  One worker runs all of it.  Stories come first,
-since they are long.  Tests that measure time are marked `alone` and run separately.
+Two workers share the tests (pytest-xdist), file by file: the cells of a notebook, and the tests that follow
+one page in a browser, build on each other.  Tests that measure time are marked `alone` and run separately.
 """
 
 import os
@@ -11,8 +10,6 @@ import tempfile
 
 import pytest
 import torch
-
-STORIES = ("test_browser.py", "test_quiz.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,14 +39,8 @@ def pytest_runtest_call() -> None:
     seed()
 
 
-def story(item: pytest.Item) -> bool:
-    """Whether a test builds on earlier tests in its file."""
-    return item.path.suffix == ".ipynb" or item.path.name in STORIES
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if story(item):
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
-    items.sort(key=lambda item: not (story(item) or item.path.name == "test_lessons.py"))
+    """The long files first, so that both workers end at about the same time."""
+    long = ("test_lessons.py", "test_browser.py", "test_quiz.py", "test_site.py", "test_exercises.py")
+    items.sort(key=lambda item: not (item.path.suffix == ".ipynb" or item.path.name in long))

@@ -216,7 +216,11 @@ MUTANTS = [
     Mutant("net: sines twice", "nets.py", "[angle.sin(), angle.cos()]", "[angle.sin(), angle.sin()]"),
 ]  # fmt: skip
 
-OWN = {"denoiser": ["prediction", "sampling"], "formula": ["prediction"]}  # others: the file of that name
+OWN = {  # other modules have one file, of their name
+    "denoiser": ["prediction", "sampling"],
+    "formula": ["prediction"],
+    "training": ["training", "parallel"],
+}
 LAWS = [
     "gaussian",
     "process",

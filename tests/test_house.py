@@ -225,6 +225,7 @@ def test_workflow_is_yaml_and_runs_the_command_of_the_readme():
 README = (ROOT / "README.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_the_readme_s_code_runs_as_it_stands(tmp_path):
     (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
     assert 5 <= len(code.strip().splitlines()) <= 15

@@ -13,10 +13,13 @@ that it wasn't; see pytorch.org/get-started/locally.
 
 import argparse
 import json
+import os
 import platform
 import sys
 import time
 from pathlib import Path
+
+os.environ.setdefault("TORCHINDUCTOR_FREEZING", "1")  # see `fast`; read when torch is first asked to compile
 
 import groups
 import torch

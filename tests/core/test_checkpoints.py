@@ -201,6 +201,7 @@ def test_what_ships_is_named_and_loads():
     assert json.dumps(checkpoints.card(checkpoints.shipped("digits")))
 
 
+@pytest.mark.slow
 def test_the_mnist_weights_write_the_digit_that_is_asked_for():
     """Forty digits sampled in 25 steps, and a classifier that is right about 99.5 % of real ones."""
     denoiser, judge = checkpoints.pretrained("mnist"), classifier("mnist")

@@ -126,3 +126,11 @@ def test_the_real_mnist(monkeypatch):
     assert test.labels.bincount().tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     sums = {hashlib.sha256(path.read_bytes()).hexdigest() for path in REAL.glob("*.gz")}
     assert len(sums & set(MNIST.values())) >= 3  # there the training images were compressed again
+
+
+def test_of_a_folder_of_one_s_own_no_download_is_promised(tmp_path, monkeypatch):
+    monkeypatch.setenv("DDPM_DATA", str(tmp_path))
+    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
+        (tmp_path / name).write_bytes(b"not an idx file")
+    with pytest.raises(ValueError, match=r"put a good copy there$"):
+        mnist()

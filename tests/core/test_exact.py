@@ -99,6 +99,7 @@ def test_the_likelihood_on_a_grid_is_the_closed_form(T, reverse, rule):
     close(log_likelihood(world, x0, reverse=reverse, first=0.01), density, 1e-9)
 
 
+@pytest.mark.slow
 def test_the_likelihood_of_two_modes_is_the_histogram_of_samples():
     p = log_likelihood(TWO, LINE, reverse=posterior_beta).exp()
     close(p.sum() * 0.001, 1, 1e-8)

@@ -11,6 +11,8 @@ import torch
 from ddpm_core import MLP, Denoiser, Eps, checkpoints, cosine, parallel, train
 from ddpm_core.__main__ import main
 
+pytestmark = pytest.mark.slow
+
 WORKER = """
 import sys, torch
 from ddpm_core import MLP, Denoiser, Eps, cosine, parallel, save, train

@@ -162,6 +162,7 @@ def test_the_caller_keeps_its_grad_mode_and_its_input(rule):
     assert torch.equal(x, before)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="interrupts by a timer of POSIX")
 def test_a_walk_interrupted_at_any_moment_leaves_torch_as_it_was():
     """If gradients stayed off, training would fail later, with no hint of the cause."""

@@ -10,6 +10,8 @@ from ddpm_core import ancestral, linear, sample
 from ddpm_core.study.exact import Mixture
 from ddpm_core.teach.bank import bank
 
+pytestmark = pytest.mark.slow
+
 N = 4000
 SCHEDULE = linear()
 WORLD = Mixture(

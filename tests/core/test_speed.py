@@ -11,6 +11,8 @@ import torch
 from ddpm_core import Denoiser, Eps, UNet, cosine, digits, pretrained, q_sample, sample
 from ddpm_core.speed import fast
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_fast_path_says_the_same_within_a_hundredth():
     denoiser = pretrained("digits")

@@ -28,6 +28,8 @@ from ddpm_core.teach.maths.wrong import (
 from ddpm_core.teach.page.errata import FaultWatcher, SideBySide, watch_fault
 from ddpm_core.teach.page.widgets import export_html
 
+pytestmark = pytest.mark.slow
+
 SCHEDULE = linear()
 HILL = gaussian(SCHEDULE, 1.0, 0.5)
 SHORT = linear(40, 1e-3, 0.25)

@@ -430,6 +430,7 @@ def die_with_the_lock(file):
     os._exit(9)
 
 
+@pytest.mark.alone
 def test_a_lock_whose_holder_died_holds_nobody_up(file):
     holder = elsewhere(die_with_the_lock, file)
     holder.join(30)
@@ -449,6 +450,7 @@ def test_a_lock_that_is_never_let_go_is_not_waited_for_without_end(file, monkeyp
     assert "02.1" in load_entries()
 
 
+@pytest.mark.alone
 def test_a_held_lock_is_waited_for_once(file, monkeypatch):
     monkeypatch.setattr(progress, "PATIENCE", 0.5)
     with lock(file):

@@ -13,6 +13,8 @@ from ddpm_core.teach.__main__ import main
 from ddpm_core.teach.judge import Outcome, Verdict
 from ddpm_core.teach.report import cell, class_report, clean
 
+pytestmark = pytest.mark.slow
+
 
 class Fake:
     """An exercise that passes 1, is slow for "slow", kills its process for "die", and raises for "raise"."""
