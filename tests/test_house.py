@@ -114,8 +114,8 @@ def code_lines(path: Path) -> set[int]:
 
 def test_the_heart_is_read_in_an_evening():
     size = {name: len(code_lines(path)) for name, path in SOURCES.items() if "." not in name}
-    assert sum(size[name] for name in HEART) <= 850
-    assert sum(size.values()) - size["study"] - size["teach"] <= 1650
+    assert sum(size[name] for name in HEART) <= 950
+    assert sum(size.values()) - size["study"] - size["teach"] <= 2050
 
 
 def test_functions_are_short():
@@ -227,9 +227,12 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 @pytest.mark.slow
 def test_the_readme_s_code_runs_as_it_stands(tmp_path):
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
-    assert 5 <= len(code.strip().splitlines()) <= 15
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=300, cwd=tmp_path, capture_output=True)
+    """One piece after the other, in one program."""
+    pieces = re.findall(r"```python\n(.*?)```", README, re.S)
+    assert len(pieces) == 2
+    assert all(5 <= len(code.strip().splitlines()) <= 15 for code in pieces)
+    run = [sys.executable, "-c", "\n".join(pieces)]
+    subprocess.run(run, check=True, timeout=300, cwd=tmp_path, capture_output=True)
 
 
 def test_the_readme_maps_every_lesson():
