@@ -27,14 +27,9 @@ HEART = [
     *("gaussian", "schedule", "process", "prediction", "formula"),
     *("denoiser", "sampling", "elbo", "nets", "training"),
 ]
-MACHINE = ["data", "files", "checkpoints", "checks", "parallel", "speed", "__main__"]
+MACHINE = ["data", "folders", "pictures", "files", "checkpoints", "checks", "parallel", "speed", "__main__"]
 ROOMS = {"commands", "study", "teach"}
-BARS = {
-    "training",
-    "commands.train",
-    "commands.sample",
-    "commands.evaluate",
-}  # what takes long shows how long
+BARS = {"training", "folders", "commands.sample", "commands.evaluate"}  # what takes long shows how long
 OUTSIDE = {"matplotlib", "sympy", "ipywidgets", "IPython", "anywidget", "tqdm", "teach"}
 SOURCES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").rstrip("."): path

@@ -38,6 +38,10 @@ def _evaluate(args: argparse.Namespace) -> None:
         raise ValueError(
             f"{args.source} doesn't say which data it was trained on: nothing to evaluate it with"
         )
+    if card["data"] not in RECIPES:
+        raise ValueError(
+            f"{args.source} was trained on all pictures of a folder: none is left to test it with"
+        )
     train_set, test_set = RECIPES[card["data"]].read()
     levels, generator = card["levels"], torch.Generator().manual_seed(args.seed)
     pictures = _some(test_set.images, args.n, generator)

@@ -9,7 +9,7 @@ import torch
 from .. import checkpoints
 from ..denoiser import Denoiser
 from ..nets import MLP, UNet
-from .recipes import RECIPES
+from .recipes import FOLDER, RECIPES
 
 LARGEST_SEED = (1 << 63) - 1
 
@@ -27,7 +27,9 @@ def model(name: str, device: torch.device) -> tuple[dict[str, Any], Denoiser]:
             "save(denoiser, path, shape=[1, 28, 28])"
         )
     sizes = [*card["shape"], card.get("levels", 2)] if isinstance(card.get("shape"), list) else [None]
-    if card.get("data", "digits") not in RECIPES or not all(type(n) is int and 0 < n <= 4096 for n in sizes):
+    if card.get("data", "digits") not in {*RECIPES, FOLDER} or not all(
+        type(n) is int and 0 < n <= 4096 for n in sizes
+    ):
         raise ValueError(f"{source} says nothing that makes sense of the pictures it was trained on: {card}")
     if sizes[0] != (wanted := config.get("channels", config.get("d"))):
         raise ValueError(f"{source} holds a network for {wanted} channels, its card says {sizes[0]}: {card}")
