@@ -325,9 +325,11 @@ def _table(path: Path, place: Path) -> dict[str, str]:
     text = _text(path)
     mark = re.search("[,;\t]", text)  # spreadsheets take either
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=mark[0] if mark else ",")
-    return {
-        _plain((place / name.strip()).as_posix()): ", ".join(words) for name, *words in filter(None, lines)
-    }
+    try:
+        table = [(name, ", ".join(said)) for name, *said in filter(None, lines)]
+    except csv.Error as error:
+        raise ValueError(f"{path} isn't a table of files and words: {error}") from None
+    return {_plain((place / name.strip()).as_posix()): said for name, said in table}
 
 
 def _text(path: Path) -> str:
