@@ -8,6 +8,7 @@ import os
 import re
 import unicodedata
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -125,8 +126,8 @@ def folder(
     8, of a moving one the first frame counts.  Hidden files and folders are passed over.
 
     A subfolder's name is the label of all pictures below it.  Words to a picture are in a text file of the
-    same name (cat.png, cat.txt), or in a table captions.csv in its folder: a file, then its words; a first
-    line that names no file is a heading.
+    same name (cat.png, cat.txt), or in a table captions.csv beside or above it: a file's name, from the
+    table's folder on, then its words; a first line that names no file is a heading.
 
     Pictures are decoded once and kept in a file in `cache`, by default the user's cache folder; a change
     of the folder is noticed.  What can't be read is left out, with a UserWarning that says which.
@@ -177,14 +178,16 @@ def _listed(root: Path) -> tuple[list[str], dict[str, int]]:
         if root.exists():
             raise NotADirectoryError(f"{root} is a file; name the folder that the pictures are in")
         raise FileNotFoundError(f"there is no folder {root}")
-    found, others = [], dict[str, int]()
-    for place, folders, names in os.walk(root, onerror=_stop):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for path in (Path(place, name) for name in names if not name.startswith(".")):
+    found, others, seen = [], Counter[str](), {root}
+    for place, folders, names in os.walk(root, onerror=_stop, followlinks=True):
+        inside = {Path(place, name).resolve(): name for name in sorted(folders, reverse=True)}
+        folders[:] = [name for path, name in inside.items() if path not in seen and name[0] != "."]
+        seen |= inside.keys()  # a link back up is not followed round and round
+        for path in (Path(place, name).relative_to(root) for name in names if name[0] != "."):
             if path.suffix.lower() in SUFFIXES:
-                found.append(path.relative_to(root).as_posix())
+                found.append(path.as_posix())
             else:
-                others[path.suffix.lower()] = others.get(path.suffix.lower(), 0) + 1
+                others[path.suffix.lower()] += 1
     if not found:
         there = ", ".join(f"{n} {kind or 'without a suffix'}" for kind, n in sorted(others.items()))
         raise ValueError(f"there is no {KINDS} in {root}, only {there or 'nothing'}")
@@ -249,7 +252,7 @@ def _keep(root: Path, names: list[str], target: Path, work: Callable[[Path], np.
 
 def _worked(work: Callable[[Path], np.ndarray | str], paths: list[Path]) -> Iterator[np.ndarray | str]:
     """The results in order, computed on all cores, a part of the files at a time."""
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(paths), AT_ONCE):
             yield from pool.map(work, paths[start : start + AT_ONCE])
 
@@ -262,7 +265,7 @@ def _decoded(path: Path, size: int, fit: Fit, background: str, mode: str) -> np.
         with Image.open(path, formats=("PNG", "JPEG", "WEBP", "GIF")) as image:
             image.draft(None, (2 * size, 2 * size))  # a large JPEG is read at a fraction of its size
             image.load()
-            square = fit(flat(image, background).convert(mode), size, background)
+            square = fit(_flat(image, background).convert(mode), size, background)
     except UnidentifiedImageError:
         return f"no {KINDS} inside"
     except Exception as error:  # a damaged file makes Pillow raise nearly anything
@@ -270,7 +273,7 @@ def _decoded(path: Path, size: int, fit: Fit, background: str, mode: str) -> np.
     return np.ascontiguousarray(np.asarray(square).reshape(size, size, -1).transpose(2, 0, 1))
 
 
-def flat(image: Image.Image, background: str) -> Image.Image:
+def _flat(image: Image.Image, background: str) -> Image.Image:
     """A picture of any kind the right way up, 8 bits deep, without transparency."""
     try:
         image = ImageOps.exif_transpose(image)
@@ -299,14 +302,16 @@ def _labelled(names: list[str]) -> tuple[list[str], Tensor | None]:
         return [], None
     known = sorted({name for name in first if name is not None})
     number = {name: k for k, name in enumerate(known)} | {None: -1}
-    return known, torch.tensor([number[name] for name in first])
+    return known, torch.tensor([number[name] for name in first], device="cpu")
 
 
 def _words(root: Path, names: list[str]) -> list[str] | None:
     """What is said of each picture, "" for nothing, or None if nothing is said of any."""
     known, said = {_plain(name) for name in names}, dict[str, str]()
-    for table in sorted(root.rglob("captions.csv")):
-        found = _table(table, table.parent.relative_to(root))
+    for place in sorted({place for name in names for place in Path(name).parents}):
+        if not (table := root / place / "captions.csv").is_file():
+            continue
+        found = _table(table, place)
         if not found.keys() & known:
             raise ValueError(
                 f"{table} names none of the pictures: a line should begin with a file's name, such as "

@@ -82,8 +82,8 @@ def _own(args: argparse.Namespace, root: Path, like: list[int]) -> Folder:
     part = {"crop": "the square in the middle of each", "pad": f"all of each, on {background}"}[fit]
     said = [losses(own), f"{part}, {size}x{size}, kept in {own.kept}"]
     if own.labels is not None:
-        more = ", ..." if len(own.names) > 20 else ""
-        said.append(f"{len(own.names)} labels, by subfolder: {', '.join(own.names[:20])}{more}")
+        more = f", and {len(own.names) - 20} more" if len(own.names) > 20 else ""
+        said.append(f"labels, by subfolder: {', '.join(own.names[:20])}{more}")
     if own.words:
         said.append(f"words to {sum(map(bool, own.words)):,} of {len(own):,} pictures")
     if ignored := [

@@ -72,7 +72,7 @@ def test_three_hundred_mixed_files_train_and_are_sampled_from(mixed, tmp_path, c
     assert "2 of 300 files can't be read and are left out: halb ö.jpg (" in out
     assert "kaputt 1.png (no PNG, JPEG, WebP or GIF inside)" in out
     assert "298 images" in out
-    assert "2 labels, by subfolder: Blätter, käfer rot" in out
+    assert "labels, by subfolder: Blätter, käfer rot" in out
     assert "other files, not read: 1 .mov" in out
     assert checkpoints.card("runs/x/model.safetensors")["shape"] == [3, 32, 32]
     assert Image.open("runs/x/preview-0000064.png").size == (4 * 66 - 2, 4 * 66 - 2)
@@ -243,6 +243,17 @@ def test_subfolders_are_labels_and_what_lies_beside_them_has_none(tmp_path):
     assert folder(tmp_path / "a" / "deep", 8).labels is None
 
 
+def test_linked_folders_are_read_once_and_never_round_and_round(tmp_path):
+    (tmp_path / "own" / "a").mkdir(parents=True)
+    (tmp_path / "far").mkdir()
+    plain("red").save(tmp_path / "own" / "a" / "x.png")
+    plain("red").save(tmp_path / "far" / "y.png")
+    for name, to in (("b", "far"), ("a/up", "own"), ("c", "far")):
+        (tmp_path / "own" / name).symlink_to(tmp_path / to)
+    (tmp_path / "far" / "back").symlink_to(tmp_path / "own")
+    assert folder(tmp_path / "own", 8).files == ["a/x.png", "b/y.png"]
+
+
 def test_words_come_from_texts_beside_the_pictures_and_from_tables(tmp_path):
     (tmp_path / "sub").mkdir()
     for name in ("größe 1.png", "b.png", "c.png", "sub/d.png", "sub/e.png"):
@@ -255,10 +266,14 @@ def test_words_come_from_texts_beside_the_pictures_and_from_tables(tmp_path):
     ]
     (tmp_path / "captions.csv").write_text("\n".join([*rows, "b.png;overruled"]), "utf-8-sig")
     (tmp_path / "sub" / "captions.csv").write_text("d.png,red heart, small\nnowhere.png,x\n", "utf-8")
+    (tmp_path / "over" / "below").mkdir(parents=True)
+    plain("red").save(tmp_path / "over" / "below" / "f.png")
+    (tmp_path / "over" / "captions.csv").write_text("below/f.png,seen from above", "utf-8")
     own = folder(tmp_path, 8)
-    assert dict(zip(map(unicodedata.normalize, ["NFC"] * 5, own.files), own.words, strict=True)) == {
+    assert dict(zip(map(unicodedata.normalize, ["NFC"] * 6, own.files), own.words, strict=True)) == {
         "größe 1.png": "ein Käfer, rot",
         "b.png": "a blue book",
+        "over/below/f.png": "seen from above",
         "c.png": "",
         "sub/d.png": "red heart, small",
         "sub/e.png": "from above",
@@ -299,13 +314,15 @@ def test_a_folder_is_decoded_once_and_a_change_is_noticed(tmp_path, cache, monke
     opened, decode = [], folders._decoded
     monkeypatch.setattr(folders, "_decoded", lambda path, **k: opened.append(path.name) or decode(path, **k))
     for name in ("a", "b"):
-        plain("red").save(tmp_path / f"{name}.png")
+        plain("red").save(tmp_path / f"{name}.png", compress_level=0)
     first, again = folder(tmp_path, 8), folder(tmp_path, 8)
     assert sorted(opened) == ["a.png", "b.png"]
     assert torch.equal(first.pixels, again.pixels)
     assert folder(tmp_path, 8, fit=folders.pad, background="blue").digest != first.digest
-    plain("blue").save(tmp_path / "b.png")
+    size = (tmp_path / "b.png").stat().st_size
+    plain("blue").save(tmp_path / "b.png", compress_level=0)
     os.utime(tmp_path / "b.png", (1, 1))
+    assert (tmp_path / "b.png").stat().st_size == size
     now = folder(tmp_path, 8)
     assert shades(now.pixels[1])[0][0] == [0, 0, 255]
     assert shades(first.pixels[1])[0][0] == [255, 0, 0]
@@ -364,6 +381,7 @@ def test_batches_are_the_same_for_a_seed_and_go_on_from_any_number(stripes):
     left, right = bytes_[:, 0, 0, 0], bytes_[:, 0, 0, -1]
     assert ((left - right).abs() == 100).all()
     assert 15 < int((left > right).sum()) < 48  # about half of 63 are mirrored
+    assert len((left > right).reshape(9, 7).unique(dim=0)) > 1  # other ones in each batch
     number = torch.minimum(left, right).long()
     assert (number % 2 == torch.cat([batch.y for batch in first])).all()
     assert sorted(number[:20].tolist()) == list(range(20))  # a round holds every picture once
