@@ -120,6 +120,16 @@ def data(x: object, name: str) -> Tensor:
     return x
 
 
+def pictures(x: object, name: str) -> Tensor:
+    """Pictures (N, C, H, W), at least one, with C = 1 or 3 and without NaN, or TypeError / ValueError."""
+    x = floating(x, name)
+    if x.ndim != 4 or x.shape[1] not in (1, 3) or not x.numel():
+        raise ValueError(f"{name} must hold pictures (N, C, H, W) with C = 1 or 3, got {tuple(x.shape)}")
+    if count := int(x.isnan().sum()):
+        raise ValueError(f"{name} holds {count} entries that are NaN")
+    return x
+
+
 def labels(y: object, batch: int, classes: int | None = None) -> Tensor:
     """Class labels (batch,), whole numbers below `classes`, -1 for "no label", or TypeError / ValueError."""
     if not isinstance(y, Tensor) or y.is_floating_point() or y.is_complex() or y.dtype == torch.bool:
@@ -209,17 +219,17 @@ def plan(plan: Any) -> Any:
     return plan
 
 
-def settings(denoiser: Any, plan: Any, data: Any, whole: bool) -> dict[str, Any]:
+def settings(denoiser: Any, plan: Any, data: Any, source: Any) -> dict[str, Any]:
     """What a run must have in common with the one that it goes on from, for JSON: all but its length.
 
-    data: a data.Batch; whole: whether it is all the data, or the first of many batches.
+    data: a data.Batch, of all the data if `source` is a tensor, else the first of many.
     """
     shape, table = list(data.x0.shape[1:]), denoiser.schedule
     told = plan._asdict() | plan.extras._asdict()
     told |= {"shape": shape, "labels": data.y is not None, "prediction": type(denoiser.prediction).__name__}
     told["schedule"] = f"{table.T} steps ({_digest(table.signal, table.noise)})"
-    told["x0"] = "an iterable"
-    if whole:
+    told["x0"] = getattr(source, "digest", "an iterable")
+    if isinstance(source, Tensor):
         some = [part[:: max(1, len(part) // 64)] for part in data if part is not None]
         told["x0"] = f"{len(data.x0)} examples ({_digest(*some)})"
     return {name: value for name, value in told.items() if name not in ("images", "extras")}

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -47,6 +47,11 @@ class Dataset(NamedTuple):
     labels: Tensor
     levels: int
 
+    @property
+    def shape(self) -> list[int]:
+        """Of one picture: [C, H, W]."""
+        return list(self.images.shape[1:])
+
 
 class Batch(NamedTuple):
     """What one step of training learns from: x0 (B, ...); labels y (B,), or None; noise eps like x0, or None.
@@ -61,6 +66,18 @@ class Batch(NamedTuple):
     def on(self, device: torch.device, most: int | None = None) -> "Batch":
         """The same on another device, `most` rows of it."""
         return Batch(*(None if part is None else part[:most].to(device) for part in self))  # type: ignore[arg-type]
+
+
+@runtime_checkable
+class Ordered(Protocol):
+    """Data in an order that depends on a seed alone, so that a run can be resumed: a `Folder` is one."""
+
+    @property
+    def digest(self) -> str:
+        """What tells these data from others, in a few words."""
+
+    def batches(self, size: int, seed: int, seen: int) -> Iterator[Batch]:
+        """Batches of `size`, without end; they begin with the example number `seen`."""
 
 
 def rows(whole: Batch, size: int, seed: int, seen: int = 0) -> Iterator[Batch]:

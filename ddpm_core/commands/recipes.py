@@ -1,0 +1,102 @@
+"""What a network is trained on from the command line, and how, unless one says otherwise."""
+
+import argparse
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+from .. import data, parallel
+from ..folders import FITS, Folder, folder, losses
+from ..nets import UNet
+from ..prediction import Eps, Prediction, V
+
+FOLDER = "folder"  # what a card calls the data of a folder
+OPTIONS = ("size", "fit", "background", "flip", "grey")  # of `train`, for a folder only
+TEXT = (".txt", ".csv")  # suffixes of files that are not missed among pictures
+MULTS = (1, 1, 1, 2, 4, 6)  # the widths of a folder's network, down to 4x4
+Data = data.Dataset | Folder
+
+
+class Recipe(NamedTuple):
+    """The defaults for a data set: how to read it, which network, how to train it.
+
+    steps: in how many steps to sample, if nothing else is asked for; None for all.
+    """
+
+    read: Callable[[], tuple[Data, ...]]  # to train on, and to test with, if there is any
+    net: Callable[[Data], UNet]
+    prediction: Prediction
+    batch: int
+    lr: float
+    ema: float
+    min_snr: float | None = None
+    steps: int | None = None
+
+
+RECIPES = {
+    "digits": Recipe(data.digits, lambda _: UNet(), Eps(), 64, 4e-3, 0.999),
+    "mnist": Recipe(
+        data.mnist, lambda _: UNet(width=16, mults=(1, 3, 6), blocks=2, classes=10), V(), 64, 3e-3, 0.9995
+    ),
+}
+
+
+def recipe(args: argparse.Namespace, like: list[int] | None) -> Recipe:
+    """The recipe that `--data` means.  like: the shape of the pictures that `--from` was trained on, if any.
+
+    ValueError or OSError for a folder that there isn't, or with which something is wrong.
+    """
+    given = [f"--{name}" for name in OPTIONS if getattr(args, name) is not None]
+    if args.data in RECIPES:
+        if given:
+            raise ValueError(f"{given[0]} is for a folder of one's own pictures, not for {args.data}")
+        return RECIPES[args.data]
+    root = Path(args.data).expanduser()
+    if not root.exists():
+        names = " or ".join(RECIPES)
+        raise FileNotFoundError(f"--data {args.data}: there is no such folder; or name {names}")
+    if root.resolve() in (Path(args.out) / "model.safetensors").resolve().parents:
+        raise ValueError(f"--out {args.out} is in the folder of pictures, {root}; name one outside")
+    return Recipe(lambda: (_own(args, root, like or [3, 32, 32]),), _net, V(), 64, 3e-3, 0.999, 5.0, 100)
+
+
+def labelled(own: Data, y: Tensor | None) -> Data:
+    """The same data with other labels, or none."""
+    return replace(own, labels=y) if isinstance(own, Folder) else own._replace(labels=y)  # type: ignore[arg-type]
+
+
+def _own(args: argparse.Namespace, root: Path, like: list[int]) -> Folder:
+    """The pictures in a folder; what is made of them, and what isn't, is printed."""
+    size, fit = args.size or like[-1], args.fit or "crop"
+    background, channels = args.background or "white", 1 if args.grey else like[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is printed instead
+        own = folder(
+            root, size, fit=FITS[fit], background=background, channels=channels, flip=args.flip or False
+        )
+    part = {"crop": "the square in the middle of each", "pad": f"all of each, on {background}"}[fit]
+    said = [losses(own), f"{part}, {size}x{size}, kept in {own.kept}"]
+    if own.labels is not None:
+        more = f", and {len(own.names) - 20} more" if len(own.names) > 20 else ""
+        said.append(f"labels, by subfolder: {', '.join(own.names[:20])}{more}")
+    if own.words:
+        said.append(f"words to {sum(map(bool, own.words)):,} of {len(own):,} pictures")
+    if ignored := [
+        f"{n:,} {kind or 'without a suffix'}" for kind, n in own.others.items() if kind not in TEXT
+    ]:
+        said.append(f"other files, not read: {', '.join(ignored)}")
+    if parallel.first():
+        print(*filter(None, said), sep="\n", flush=True)
+    return own
+
+
+def _net(own: Data) -> UNet:
+    """A U-Net for pictures of any size, each level half as large as the one before, down to about 4x4."""
+    channels, _, size = own.shape
+    levels = max(2, 1 + round(math.log2(size / 4)))
+    return UNet(channels, width=24, mults=MULTS[-levels:], classes=len(getattr(own, "names", ())) or None)
