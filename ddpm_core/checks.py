@@ -130,14 +130,19 @@ def pictures(x: object, name: str) -> Tensor:
     return x
 
 
-def labels(y: object, batch: int, classes: int | None = None) -> Tensor:
-    """Class labels (batch,), whole numbers below `classes`, -1 for "no label", or TypeError / ValueError."""
+def labels(y: object, batch: int | None, classes: int | None = None, axes: int = 1) -> Tensor:
+    """Labels, whole numbers below `classes`, -1 for "no label", or TypeError / ValueError.
+
+    (batch,), of any length if batch is None; with 2 axes they are words, (batch, L), and -1 is no word.
+    """
     if not isinstance(y, Tensor) or y.is_floating_point() or y.is_complex() or y.dtype == torch.bool:
         raise TypeError(f"labels must be an integer tensor, got {brief(y)}")
-    if y.shape != (batch,):
-        raise ValueError(f"labels must have shape ({batch},), one for each example, got {tuple(y.shape)}")
+    if y.ndim != axes or batch not in (None, len(y)):
+        shape = f"({'B' if batch is None else batch},{' L' * (axes - 1)})"
+        what = "a row of words" if axes > 1 else "one"
+        raise ValueError(f"labels must have shape {shape}, {what} for each example, got {tuple(y.shape)}")
     y = y.long()  # uint8 has no -1
-    if len(y) and not y.is_meta:
+    if y.numel() and not y.is_meta:
         low, high = (int(v) for v in torch.aminmax(y))
         if low < -1:
             raise ValueError(f"labels must be 0 or more, or -1 for none, got {low}")
@@ -194,11 +199,12 @@ def trainable(denoiser: Any, x0: Tensor, y: Tensor | None, eps: Tensor | None = 
         warnings.warn(
             f"x0 lies in {low:.3g} .. {high:.3g}; pictures are expected in [-1, 1]: x0 * 2 - 1", stacklevel=3
         )
-    classes = getattr(denoiser.net, "config", {}).get("classes")
-    if classes and y is None:
+    config = getattr(denoiser.net, "config", {})
+    kind, known = ("words", len(config["words"])) if "words" in config else ("classes", config.get("classes"))
+    if known and y is None:
         warnings.warn(
-            f"this network has {classes} classes and is trained without labels: given(y) and guided(y, ...) "
-            "would be noise.  Pass y, or make the network without classes",
+            f"this network has {known} {kind} and is trained without labels: given(y) and guided(y, ...) "
+            f"would be noise.  Pass y, or make the network without {kind}",
             stacklevel=3,
         )
 
@@ -227,15 +233,16 @@ def settings(denoiser: Any, plan: Any, data: Any, source: Any) -> dict[str, Any]
     shape, table = list(data.x0.shape[1:]), denoiser.schedule
     told = plan._asdict() | plan.extras._asdict()
     told |= {"shape": shape, "labels": data.y is not None, "prediction": type(denoiser.prediction).__name__}
-    told["schedule"] = f"{table.T} steps ({_digest(table.signal, table.noise)})"
+    told["schedule"] = f"{table.T} steps ({digest(table.signal, table.noise)})"
     told["x0"] = getattr(source, "digest", "an iterable")
     if isinstance(source, Tensor):
         some = [part[:: max(1, len(part) // 64)] for part in data if part is not None]
-        told["x0"] = f"{len(data.x0)} examples ({_digest(*some)})"
+        told["x0"] = f"{len(data.x0)} examples ({digest(*some)})"
     return {name: value for name, value in told.items() if name not in ("images", "extras")}
 
 
-def _digest(*tensors: Tensor) -> str:
+def digest(*tensors: Tensor) -> str:
+    """A short checksum of tensors."""
     raw = b"".join(t.detach().cpu().double().numpy().tobytes() for t in tensors)
     return hashlib.sha256(raw).hexdigest()[:8]
 
@@ -284,6 +291,19 @@ class Unstarted(Generic[S]):
                 f"{self.what} was never iterated over, so nothing happened: for step in {self.what}: ...",
                 stacklevel=2,
             )
+
+
+def for_all(y: Tensor, xt: Tensor) -> Tensor:
+    """A row of y (B, ...) for each picture of xt, or ValueError."""
+    if len(y) not in (1, len(xt)):
+        raise ValueError(f"{len(y)} labels for {len(xt)} pictures: give one each, or one for all")
+    return y.expand(len(xt), *y.shape[1:])
+
+
+def as_wide(*several: Tensor) -> list[Tensor]:
+    """Words (B, L) of different texts with one L, filled up with -1; labels (B,) as they are."""
+    most = max(y.shape[-1] for y in several)
+    return [nn.functional.pad(y, (0, most - y.shape[-1]), value=-1) if y.ndim > 1 else y for y in several]
 
 
 def positive(value: Tensor | float) -> bool:

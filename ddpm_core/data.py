@@ -25,6 +25,11 @@ INSTALLED = Path(__file__).resolve().parent / "shipped"  # a wheel has it; a che
 SHIPPED = INSTALLED if INSTALLED.is_dir() else INSTALLED.parents[1] / "data"
 RESTORE = "install ddpm-core again" if SHIPPED == INSTALLED else "restore it: git checkout -- data"
 DIGITS_SHA256 = "c76c72d093f163e78de6a54ee12a3d30abd71896335eb89f5e5401eae33f33a2"
+EMOJI_SHA256 = "4ba76a58beb2b5108a1d602bc693c5c898a0654be918ce01198569c6452fc55f"
+COMPOSITIONS = (
+    *("green book", "green heart", "orange heart", "orange square"),
+    *("purple square", "blue circle", "yellow circle", "red square"),
+)
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -38,6 +43,8 @@ MNIST = {  # sha256 of each file on the mirrors
     "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
     "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
+
+Labels = Callable[[Any, int], Tensor]  # (labels, how many examples) -> the labels, checked
 
 
 class Dataset(NamedTuple):
@@ -106,8 +113,8 @@ def order(
     return torch.cat([draw(n, seed, r)[max(0, seen - r * n) : seen + size - r * n] for r in rounds])
 
 
-def stream(source: Iterable[Any], classes: int | None = None) -> Iterator[Batch]:
-    """The batches of an iterable, such as a DataLoader, again and again; their labels are below `classes`.
+def stream(source: Iterable[Any], labels: Labels = checks.labels) -> Iterator[Batch]:
+    """The batches of an iterable, such as a DataLoader, again and again; `labels` checks their labels.
 
     ValueError once it has no more to give, as a generator hasn't the second time.
     """
@@ -115,7 +122,7 @@ def stream(source: Iterable[Any], classes: int | None = None) -> Iterator[Batch]
     while True:
         before = seen
         for item in source:
-            batch = _batch(item, classes)
+            batch = _batch(item, labels)
             seen += len(batch.x0)
             yield batch
         if seen == before:
@@ -125,7 +132,7 @@ def stream(source: Iterable[Any], classes: int | None = None) -> Iterator[Batch]
             )
 
 
-def _batch(item: Any, classes: int | None) -> Batch:
+def _batch(item: Any, labels: Labels) -> Batch:
     """x0, (x0, y), a Batch, or a mapping with the names of its parts; TypeError or ValueError otherwise."""
     try:
         batch = (
@@ -141,7 +148,7 @@ def _batch(item: Any, classes: int | None) -> Batch:
     x0, y, eps = checks.floating(batch.x0, "x0"), batch.y, batch.eps
     if eps is not None:
         checks.same_shape(checks.floating(eps, "eps"), x0, "eps", "x0")
-    return Batch(x0, None if y is None else checks.labels(y, len(x0), classes), eps)
+    return Batch(x0, None if y is None else labels(y, len(x0)), eps)
 
 
 def from_bytes(grey: Tensor, levels: int = 256) -> Tensor:
@@ -167,25 +174,65 @@ def to_bytes(images: Tensor, levels: int = 256) -> Tensor:
     return ((images + 1) * ((levels - 1) / 2)).round().clamp(0, levels - 1).to(torch.uint8)
 
 
+class Emoji(NamedTuple):
+    """Pictures in colour with words: images (N, 3, 32, 32) in [-1, 1]; all else has N entries, too.
+
+    names: such as "red apple"; styles: "fluent", "noto" or "twemoji", the set that drew it; tints: the colour
+    word that most of its surface deserves, as measured, "" for none; held: bool, whether its name holds
+    one of COMPOSITIONS, colour and thing, which no model that ships has seen together; test: bool, a fifth of
+    the names, for judges to be tested on.
+    """
+
+    images: Tensor
+    names: list[str]
+    styles: list[str]
+    tints: list[str]
+    held: Tensor
+    test: Tensor
+
+    def where(self, mask: Tensor) -> "Emoji":
+        """Those for which the mask (N,) is true."""
+        rows = mask.nonzero().flatten().tolist()
+        lists = ([column[i] for i in rows] for column in self[1:4])
+        return Emoji(self.images[mask], *lists, self.held[mask], self.test[mask])
+
+
+def emoji() -> Emoji:
+    """4,581 emoji of 1,549 names, in three styles, 32x32 on white; emoji.md in that folder is their card.
+
+    FileNotFoundError or ValueError if the file is missing or damaged.
+    """
+    with np.load(_shipped("emoji.npz", EMOJI_SHA256), allow_pickle=False) as file:
+        images = from_bytes(torch.from_numpy(file["images"])).permute(0, 3, 1, 2).contiguous()
+        names, styles, tints = (file[column].tolist() for column in ("names", "styles", "tints"))
+    pairs = [set(pair.split()) for pair in COMPOSITIONS]
+    held = [any(pair <= set(name.split()) for pair in pairs) for name in names]
+    test = [hashlib.sha256(name.encode()).digest()[0] % 5 == 0 for name in names]
+    return Emoji(images, names, styles, tints, torch.tensor(held), torch.tensor(test))
+
+
 def digits() -> tuple[Dataset, Dataset]:
     """1,437 scanned digits to train on and 360 to test with: (N, 1, 8, 8), 17 grey levels.
 
     The test set of UCI's "Optical Recognition of Handwritten Digits"; digits.md in that folder is its card.
     FileNotFoundError or ValueError if the file is missing or damaged.
     """
-    path = SHIPPED / "digits.npz"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; {RESTORE}")
-    raw = path.read_bytes()
-    if (found := hashlib.sha256(raw).hexdigest()) != DIGITS_SHA256:
-        raise ValueError(
-            f"{path} is damaged (its sha256 is {found[:8]}…, not {DIGITS_SHA256[:8]}…); {RESTORE}"
-        )
-    with np.load(io.BytesIO(raw), allow_pickle=False) as file:
+    with np.load(_shipped("digits.npz", DIGITS_SHA256), allow_pickle=False) as file:
         grey, labels = torch.from_numpy(file["images"]), torch.from_numpy(file["labels"]).long()
         train, test = (torch.from_numpy(file[name]).long() for name in ("train", "test"))
     images = from_bytes(grey, 17)[:, None]  # (N, 1, 8, 8)
     return Dataset(images[train], labels[train], 17), Dataset(images[test], labels[test], 17)
+
+
+def _shipped(name: str, sha256: str) -> io.BytesIO:
+    """The bytes of a file that ships; FileNotFoundError or ValueError if it is missing or damaged."""
+    path = SHIPPED / name
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; {RESTORE}")
+    raw = path.read_bytes()
+    if (found := hashlib.sha256(raw).hexdigest()) != sha256:
+        raise ValueError(f"{path} is damaged (its sha256 is {found[:8]}…, not {sha256[:8]}…); {RESTORE}")
+    return io.BytesIO(raw)
 
 
 def mnist() -> tuple[Dataset, Dataset]:

@@ -90,8 +90,9 @@ class UNet(nn.Module):
 
     channels: of the pictures; width: of the first level; mults: one factor for each level, each half the
     size of the one above; blocks: on each level, down as well as up; classes: how many labels there are,
-    None for none; words: that it knows, instead of classes, in the order of their numbers (see `words`).  lean: coming up, a level takes the mean with what was seen going down, and a block has one
-    norm; False to concatenate and have two, as Ho et al. 2020 do, for half as much work again.
+    None for none; words: those that it knows, instead of classes (`words.Vocabulary` numbers them).
+    lean: coming up, a level takes the mean with what was seen going down, and a block has one norm; False to
+    concatenate and have two, as Ho et al. 2020 do, for half as much work again.
     attention: levels, 0 the first, whose blocks end with self-attention; with any, the middle's does, too.
     Theirs is the level of 16x16.  (Their dropout is in neither.)
     The defaults suit the 8x8 digits: narrow where pixels are many, wide where they are few.

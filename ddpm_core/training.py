@@ -131,7 +131,7 @@ def train(
 
     denoiser: trained in place; it always holds the moving average of the weights, so that a run can be
     left, interrupted or sampled from at any step.  x0: all the data, (N, ...) in [-1, 1] where it is
-    pictures; y: labels (N,), each replaced by "no label" with probability `drop`.  Or x0: an iterable of
+    pictures; y: labels (N,), or words (N, L), each example's replaced by "no label" with probability `drop`.  Or x0: an iterable of
     batches, such as a DataLoader, iterated over again and again: each x0 (B, ...), or (x0, y), or a mapping
     with the names x0, y and eps, eps being noise that belongs to x0, which is drawn otherwise (pairs for a
     reflow); of several processes, each must be given the same batches.  Or x0: what gives them in an order of
@@ -158,7 +158,7 @@ def train(
     else:
         seen = int(resume["counts"][0]) if resume and "counts" in resume else 0
         ordered = x0.batches(batch, seed, seen) if isinstance(x0, Ordered) else x0
-        feed = stream(ordered, getattr(denoiser.net, "config", {}).get("classes"))
+        feed = stream(ordered, denoiser.labels)
         feed = chain([first := next(feed)], feed)
     checks.trainable(denoiser, *first)
     keep_memory()
@@ -239,7 +239,7 @@ def rate(progress: float, rise: float = 0.05) -> float:
 
 def _dropped(y: Tensor, drop: float, generator: torch.Generator) -> Tensor:
     keep = torch.rand(len(y), generator=generator, device=y.device) >= drop
-    return torch.where(keep, y, -1)
+    return torch.where(keep.reshape(-1, *(1,) * (y.ndim - 1)), y, -1)
 
 
 def watch(steps: Iterable[Step], images: int) -> Iterator[Step]:
