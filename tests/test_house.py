@@ -116,8 +116,8 @@ def code_lines(path: Path) -> set[int]:
 
 def test_the_heart_is_read_in_an_evening():
     size = {name: len(code_lines(path)) for name, path in SOURCES.items()}
-    assert sum(size[name] for name in HEART) <= 850
-    assert sum(n for name, n in size.items() if name.split(".")[0] not in ("study", "teach")) <= 1650
+    assert sum(size[name] for name in HEART) <= 950
+    assert sum(n for name, n in size.items() if name.split(".")[0] not in ("study", "teach")) <= 2700
 
 
 def test_functions_are_short():
@@ -229,9 +229,12 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 @pytest.mark.slow
 def test_the_readme_s_code_runs_as_it_stands(tmp_path):
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
-    assert 5 <= len(code.strip().splitlines()) <= 15
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=300, cwd=tmp_path, capture_output=True)
+    """One piece after the other, in one program."""
+    pieces = re.findall(r"```python\n(.*?)```", README, re.S)
+    assert len(pieces) == 2
+    assert all(5 <= len(code.strip().splitlines()) <= 15 for code in pieces)
+    run = [sys.executable, "-c", "\n".join(pieces)]
+    subprocess.run(run, check=True, timeout=300, cwd=tmp_path, capture_output=True)
 
 
 def test_the_readme_maps_every_lesson():

@@ -4,9 +4,10 @@
     python tests/benchmarks [GROUP ...] [--threads 2] [--rounds 7] [--out runs/bench]
 
 Groups: steps (training and sampling steps of each package, at equal FLOPs), loop (the overhead of the
-sampling loop), roofline (the U-Net compared with the fastest convolution of the same run), processes (two
-compared with one), quality (time to good samples), start (imports, lessons, size), parity (equal states from
-the schedulers of diffusers; nothing is timed).  The other packages come with pip install -e ".[bench]", and
+sampling loop), amount (a training step with more data), roofline (the U-Net compared with the fastest
+convolution of the same run), processes (two compared with one), quality (time to good samples), start
+(imports, lessons, size), parity (equal states from the schedulers of diffusers; nothing is timed).
+The other packages come with pip install -e ".[bench]", and
 need a torchvision that was built for this torch: the error "operator torchvision::nms does not exist" means
 that it wasn't; see pytorch.org/get-started/locally.
 """

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from parity import parity
 from peers import BATCH, PEERS, Ours, flops, weights
 from torch import Tensor, nn
 
-from ddpm_core import UNet, sample
+from ddpm_core import MLP, Denoiser, Eps, UNet, cosine, sample, train
 from ddpm_core.nets import set_memory_format
 from ddpm_core.speed import fast
 
@@ -283,9 +284,22 @@ def _lesson(path: Path) -> Row:
     return {"first_cell_s": ends[0], "all_s": ends[-1]}
 
 
+def amount(rounds: int) -> Iterator[Row]:
+    """A training step of a small network with 10,000,000 points, as a multiple of one with 10,000."""
+    schedule = cosine(50)
+    runs = [
+        train(Denoiser(MLP(2, 16), schedule, Eps()), torch.rand(n, 2) - 0.5, images=10**9)
+        for n in (10**4, 10**7)
+    ]
+    few, many = (partial(next, run) for run in runs)
+    took = medians({"few": _times(few, 40), "many": _times(many, 40)}, rounds)
+    yield {"examples": 10**7, "step": took["many"] / took["few"]}
+
+
 GROUPS: dict[str, Callable[[int], Iterator[Row]]] = {
     "steps": steps,
     "loop": loop,
+    "amount": amount,
     "roofline": roofline,
     "processes": processes,
     "quality": quality,

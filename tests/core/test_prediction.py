@@ -26,7 +26,7 @@ from ddpm_core.denoiser import guide
 from ddpm_core.elbo import weight
 from ddpm_core.formula import formula
 from ddpm_core.process import between
-from ddpm_core.sampling import langevin
+from ddpm_core.sampling import ddim_eta, langevin
 
 ALL = [*kinds.PREDICTIONS.values()]
 each_prediction = pytest.mark.parametrize("prediction", ALL, ids=lambda p: type(p).__name__)
@@ -194,6 +194,7 @@ FORMULAS = {
     "Gaussian.ratio": lambda a, b, c, s, t: posterior(a, b, s, t).ratio(posterior_beta(c, b, s, t)),
     "Gaussian.gap": lambda a, b, c, s, t: posterior(a, b, s, t).gap(posterior_beta(c, b, s, t)),
     **{f.__name__: lambda a, b, c, s, t, f=f: f(a, b, s, t, c) for f in kinds.RULES.values()},
+    "ddim_eta": lambda a, b, c, s, t: ddim_eta(a, b, s, t, c, 0.4),
     "langevin": lambda a, b, c, s, t: langevin(a, b, 0.3, c),
     "guide": lambda a, b, c, s, t: guide(a, b, 2.5),
     **{f"{type(p).__name__}.target": lambda a, b, c, s, t, p=p: p.target(a, b, c, s, t) for p in ALL},

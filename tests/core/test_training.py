@@ -1,7 +1,6 @@
 import copy
 import itertools
 import math
-import time
 import warnings
 
 import pytest
@@ -481,24 +480,6 @@ def test_an_order_is_drawn_once_a_round(monkeypatch):
     for _ in zip(*runs, strict=True):
         pass
     assert drawn == [300] * 16
-
-
-@pytest.mark.alone
-@pytest.mark.slow
-def test_a_step_costs_the_same_however_many_data_there_are():
-    """In turns, so that a busy machine slows both alike."""
-    runs = [
-        train(Denoiser(MLP(2, 16), cosine(50), Eps()), torch.rand(n, 2) - 0.5, images=10**9)
-        for n in (10**4, 10**7)
-    ]
-    took = [[], []]
-    for _ in range(300):
-        for run, seconds in zip(runs, took, strict=True):
-            start = time.perf_counter()
-            next(run)
-            seconds.append(time.perf_counter() - start)
-    few, many = (sorted(seconds)[150] for seconds in took)
-    assert many < 1.2 * few
 
 
 @pytest.mark.parametrize(
