@@ -136,7 +136,7 @@ def test_a_folder_that_is_none_is_told_in_a_sentence(make, message, tmp_path, ca
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--size 2", "size must be in 4..1024, got 2"),
+        ("--size 0", "size must be in 4..1024, got 0"),
         ("--background blurple", "unknown color specifier: 'blurple'"),
         ("--out {root}/runs", "is in the folder of pictures"),
         ("--preview 0", "--preview must be at least 1, got 0"),
