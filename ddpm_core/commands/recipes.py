@@ -72,8 +72,9 @@ def labelled(own: Data, y: Tensor | None) -> Data:
 
 def _own(args: argparse.Namespace, root: Path, like: list[int]) -> Folder:
     """The pictures in a folder; what is made of them, and what isn't, is printed."""
-    size, fit = args.size or like[-1], args.fit or "crop"
-    background, channels = args.background or "white", 1 if args.grey else like[0]
+    size = like[-1] if args.size is None else args.size
+    background = "white" if args.background is None else args.background
+    fit, channels = args.fit or "crop", 1 if args.grey else like[0]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it is printed instead
         own = folder(

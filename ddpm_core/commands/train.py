@@ -25,13 +25,8 @@ from ..training import Extras, Step, train, watch
 from .models import model, pick
 from .recipes import FOLDER, RECIPES, Data, Recipe, labelled, recipe
 
-FREE = {
-    "images",
-    "shape",
-    "levels",
-    "steps",
-    "names",
-}  # in the card of a run, not compared with what it is resumed with
+# in the card of a run, and not compared with what it is resumed with
+FREE = {"images", "shape", "levels", "steps", "names"}
 
 
 def add_train(commands: Any) -> argparse.ArgumentParser:
@@ -95,7 +90,7 @@ def _train(args: argparse.Namespace) -> None:
 
 
 def _train_on(device: torch.device, args: argparse.Namespace) -> None:
-    start, target = time.perf_counter(), Path(args.out) / "model.safetensors"
+    target = Path(args.out) / "model.safetensors"
     save = target.with_name("run.safetensors")
     _check(args, target, save)
     source = None if args.source is None else model(args.source, device)
@@ -106,6 +101,7 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
         return
     denoiser = _denoiser(args, plan, own, source).to(device)
     own = _labelled(args, own, denoiser)
+    start = time.perf_counter()
     told = {name: value for name, value in wish.items() if value is not None}
     resume = _resumed(save, told) if args.resume and save.is_file() else None
     last = int(resume["counts"][0]) if resume else 0
