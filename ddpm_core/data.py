@@ -26,6 +26,7 @@ SHIPPED = INSTALLED if INSTALLED.is_dir() else INSTALLED.parents[1] / "data"
 RESTORE = "install ddpm-core again" if SHIPPED == INSTALLED else "restore it: git checkout -- data"
 DIGITS_SHA256 = "c76c72d093f163e78de6a54ee12a3d30abd71896335eb89f5e5401eae33f33a2"
 EMOJI_SHA256 = "4ba76a58beb2b5108a1d602bc693c5c898a0654be918ce01198569c6452fc55f"
+COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "grey")
 COMPOSITIONS = (
     *("green book", "green heart", "orange heart", "orange square"),
     *("purple square", "blue circle", "yellow circle", "red square"),
@@ -190,11 +191,35 @@ class Emoji(NamedTuple):
     held: Tensor
     test: Tensor
 
+    @property
+    def levels(self) -> int:
+        """Of each colour."""
+        return 256
+
+    @property
+    def shape(self) -> list[int]:
+        """Of one picture: [C, H, W]."""
+        return list(self.images.shape[1:])
+
+    @property
+    def captions(self) -> list[list[str]]:
+        """Two texts for each: its name and its style, and the same with its tint.
+
+        Without it if the name has a colour, or if name and tint would hold one of COMPOSITIONS.
+        """
+        texts = []
+        for name, style, tint in zip(self.names, self.styles, self.tints, strict=True):
+            coloured = set(COLOURS) & set(name.split()) or _composed(f"{tint} {name}")
+            texts.append(
+                [f"{name} {style}", f"{name} {style}" if coloured else f"{tint} {name} {style}".strip()]
+            )
+        return texts
+
     def where(self, mask: Tensor) -> "Emoji":
         """Those for which the mask (N,) is true."""
         rows = mask.nonzero().flatten().tolist()
-        lists = ([column[i] for i in rows] for column in self[1:4])
-        return Emoji(self.images[mask], *lists, self.held[mask], self.test[mask])
+        names, styles, tints = ([column[i] for i in rows] for column in (self.names, self.styles, self.tints))
+        return Emoji(self.images[mask], names, styles, tints, self.held[mask], self.test[mask])
 
 
 def emoji() -> Emoji:
@@ -205,10 +230,13 @@ def emoji() -> Emoji:
     with np.load(_shipped("emoji.npz", EMOJI_SHA256), allow_pickle=False) as file:
         images = from_bytes(torch.from_numpy(file["images"])).permute(0, 3, 1, 2).contiguous()
         names, styles, tints = (file[column].tolist() for column in ("names", "styles", "tints"))
-    pairs = [set(pair.split()) for pair in COMPOSITIONS]
-    held = [any(pair <= set(name.split()) for pair in pairs) for name in names]
+    held = [_composed(name) for name in names]
     test = [hashlib.sha256(name.encode()).digest()[0] % 5 == 0 for name in names]
     return Emoji(images, names, styles, tints, torch.tensor(held), torch.tensor(test))
+
+
+def _composed(text: str) -> bool:
+    return any(set(pair.split()) <= set(text.split()) for pair in COMPOSITIONS)
 
 
 def digits() -> tuple[Dataset, Dataset]:

@@ -29,9 +29,9 @@ class Denoiser(nn.Module):
     """A network's estimate of E[x_0 | x_t].
 
     net: a module (x_t, t) -> output of x_t's shape, with t (B,) whole; a network with labels takes them
-    third, net(x_t, t, y), y (B,) whole, -1 for "no label"; one with words the numbers of those, (B, L).  Where the schedule doesn't preserve variance, it
-    is given x_t / sqrt(signal^2 + noise^2).  prediction: what the output means.  clip: if the
-    data lie in [-clip, clip], so does E[x_0 | x_t], and estimates are clamped to it.  Without it, at the
+    third, net(x_t, t, y), y (B,) whole, -1 for "no label"; one with words the numbers of those, (B, L).
+    Where the schedule doesn't preserve variance, it is given x_t / sqrt(signal^2 + noise^2).
+    prediction: what the output means.  clip: if the data lie in [-clip, clip], so does E[x_0 | x_t], and estimates are clamped to it.  Without it, at the
     noisiest levels a small error of the output is divided by a tiny signal, and the estimate explodes.
     """
 
@@ -105,7 +105,7 @@ class Denoiser(nn.Module):
             checks.tried(self.net, self.schedule.T, x, y)
 
     def labels(self, y: Told, batch: int | None = None) -> Tensor:
-        """Labels (batch,) or words (batch, L) that the network knows, -1 for none, or TypeError / ValueError."""
+        """Labels (batch,), or words (batch, L), that the network knows, or TypeError / ValueError."""
         config = getattr(self.net, "config", {})
         if known := config.get("words"):
             return checks.labels(Vocabulary(known).numbers(y), batch, len(known), axes=2)

@@ -10,7 +10,7 @@ Rombach et al. 2022 (latent diffusion).
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,8 +44,8 @@ class Residual(nn.Module):
 class Autoencoder(nn.Module):
     """A VAE of convolutions between pictures (B, channels, H, W) and latents (B, latent, H/4, W/4).
 
-    H and W are multiples of 4.  widths: at half and at a quarter of the size.  Neighbouring pixels, 2x2, go in
-    and come out as channels.  Latents are shifted and scaled so that over the pictures it was trained on each
+    H and W are multiples of 4.  widths: at half and at a quarter of the size.  Neighbouring pixels, 2x2, go
+    in and come out as channels.  Latents are shifted and scaled so that over the pictures it was trained on each
     channel has mean 0 and variance 1: what a schedule expects of data.
     """
 
@@ -91,7 +91,9 @@ class Autoencoder(nn.Module):
         """The pictures of latents (B, latent, h, w): (B, C, 4h, 4w), clamped to [-1, 1]."""
         checks.batch(z, "z")
         if z.ndim != 4 or z.shape[1] != self.config["latent"]:
-            raise ValueError(f"latents must have shape (B, {self.config['latent']}, h, w), got {tuple(z.shape)}")
+            raise ValueError(
+                f"latents must have shape (B, {self.config['latent']}, h, w), got {tuple(z.shape)}"
+            )
         return self._decode(z).clamp(-1, 1)
 
     def _decode(self, z: Tensor) -> Tensor:
@@ -176,18 +178,22 @@ def _fit(average: Autoencoder, x0: Tensor, plan: Plan) -> Iterator[Fitted]:
         yield Fitted(seen, losses.detach())
 
 
-class Latents:
-    """Latents of pictures with words, for `train`: another draw of each, and of its words, every time.
+class Captioned:
+    """Pictures or latents with words, for `train`: other draws, sides and words whenever one is seen.
 
-    q: of the pictures, as `Autoencoder.encode` gives it, and of the mirrored ones if `mirrored` is given;
-    words: numbers of words (N, L), -1 for none; told: with which probability each is told, (N, L).
+    q: the distribution of each, (N, C, H, W), such as `encoded` latents; mirrored: of the mirrored ones, None
+    for none; texts: numbers of words, (N, L), -1 for none, several such if there are several texts to each;
+    a word is left out with probability `left_out`, so that a part of a text comes to mean something too.
     """
 
-    def __init__(self, q: Gaussian, mirrored: Gaussian | None, words: Tensor, told: Tensor):
-        both = [q] if mirrored is None else [q, mirrored]
-        self.means = torch.stack([own.mean for own in both], 1)  # (N, 1 or 2, latent, h, w)
-        self.deviations = torch.stack([torch.as_tensor(own.var) ** 0.5 for own in both], 1)
-        self.words, self.told = words, told
+    def __init__(
+        self, q: Gaussian, mirrored: Gaussian | None, texts: Sequence[Tensor], left_out: float = 0.1
+    ):
+        sides = [q] if mirrored is None else [q, mirrored]
+        self.means = torch.stack([side.mean for side in sides], 1)  # (N, 1 or 2, C, H, W)
+        self.deviations = torch.stack([torch.as_tensor(side.var) ** 0.5 for side in sides], 1)
+        self.texts = torch.stack(checks.as_wide(*texts), 1)  # (N, how many, L)
+        self.left_out = checks.share(left_out, "left_out")
 
     def __len__(self) -> int:
         """How many pictures there are."""
@@ -196,17 +202,22 @@ class Latents:
     @property
     def digest(self) -> str:
         """How many there are, and a checksum."""
-        return f"{len(self)} latents ({checks.digest(self.means, self.words)})"
+        return f"{len(self)} pictures with words ({checks.digest(self.means, self.texts)})"
+
+    @property
+    def reach(self) -> float:
+        """A little more than the largest absolute value: nothing is lost by a clip at this."""
+        return math.ceil(10 * float((self.means.abs() + 3 * self.deviations).max())) / 10
 
     def batches(self, size: int, seed: int, seen: int) -> Iterator[Batch]:
-        """Batches of latents and words, without end; they begin with the picture number `seen`."""
-        for batch in rows(Batch(torch.arange(len(self))), size, seed, seen):
+        """Batches of them and of their words, without end; they begin with the picture number `seen`."""
+        for now, *_ in rows(Batch(torch.arange(len(self))), size, seed, seen):
             die = torch.Generator().manual_seed(seed * 1_000_003 + seen)
-            side = torch.randint(self.means.shape[1], (size,), generator=die)
-            mean, deviation = self.means[batch.x0, side], self.deviations[batch.x0, side]
-            z = mean + deviation * torch.randn(mean.shape, generator=die)
-            told = torch.rand(size, self.told.shape[1], generator=die) < self.told[batch.x0]
-            yield Batch(z, torch.where(told, self.words[batch.x0], -1))
+            side, text = (torch.randint(x.shape[1], (size,), generator=die) for x in (self.means, self.texts))
+            x0 = self.means[now, side]
+            x0 = x0 + self.deviations[now, side] * torch.randn(x0.shape, generator=die)
+            words = self.texts[now, text]
+            yield Batch(x0, torch.where(torch.rand(words.shape, generator=die) < self.left_out, -1, words))
             seen += size
 
 
@@ -224,7 +235,10 @@ def save(autoencoder: Autoencoder, path: str | Path, half: bool = False, **card:
 
 
 def load(path: str | Path) -> Autoencoder:
-    """The autoencoder in a file that `save` wrote, in float32, in eval mode.  ValueError, FileNotFoundError."""
+    """The autoencoder in a file that `save` wrote, in float32, in eval mode.
+
+    FileNotFoundError, or ValueError for a file that is damaged or holds none.
+    """
     tensors, config = checkpoints.read_tensors(path)
     try:
         return checkpoints.rebuild(Autoencoder, config["args"], tensors).eval()
