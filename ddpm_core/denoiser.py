@@ -31,8 +31,9 @@ class Denoiser(nn.Module):
     net: a module (x_t, t) -> output of x_t's shape, with t (B,) whole; a network with labels takes them
     third, net(x_t, t, y), y (B,) whole, -1 for "no label"; one with words the numbers of those, (B, L).
     Where the schedule doesn't preserve variance, it is given x_t / sqrt(signal^2 + noise^2).
-    prediction: what the output means.  clip: if the data lie in [-clip, clip], so does E[x_0 | x_t], and estimates are clamped to it.  Without it, at the
-    noisiest levels a small error of the output is divided by a tiny signal, and the estimate explodes.
+    prediction: what the output means.  clip: if the data lie in [-clip, clip], so does E[x_0 | x_t], and
+    estimates are clamped to it.  Without it, at the noisiest levels a small error of the output is divided
+    by a tiny signal, and the estimate explodes.
     """
 
     def __init__(self, net: nn.Module, schedule: Schedule, prediction: Prediction, clip: float | None = None):

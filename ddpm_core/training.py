@@ -132,10 +132,10 @@ def train(
     denoiser: trained in place; it always holds the moving average of the weights, so that a run can be
     left, interrupted or sampled from at any step.  x0: all the data, (N, ...) in [-1, 1] where it is
     pictures; y: labels (N,), or words (N, L), each example's replaced by "no label" with probability `drop`.
-    Or x0: an iterable of batches, such as a DataLoader, iterated over again and again: each x0 (B, ...), or (x0, y), or a mapping
-    with the names x0, y and eps, eps being noise that belongs to x0, which is drawn otherwise (pairs for a
-    reflow); of several processes, each must be given the same batches.  Or x0: what gives them in an order of
-    its own from any picture on, such as a `folder`.  images: how many to
+    Or x0: an iterable of batches, such as a DataLoader, iterated over again and again: each x0 (B, ...), or
+    (x0, y), or a mapping with the names x0, y and eps, eps being noise that belongs to x0, which is drawn
+    otherwise (pairs for a reflow); of several processes, each must be given the same batches.  Or x0: what
+    gives them in an order of its own from any picture on, such as a `folder`.  images: how many to
     see; a tensor's in batches of `batch`, in a new random order each time round; lr: the highest rate, after
     a short rise and before a fall to 0; ema: how slowly the average forgets; seed: of all that is drawn here
     (a network's own dropout draws from torch's generator, an iterable its order as it likes); extras: what

@@ -38,6 +38,8 @@ def _evaluate(args: argparse.Namespace) -> None:
         raise ValueError(
             f"{args.source} doesn't say which data it was trained on: nothing to evaluate it with"
         )
+    if "latent_of" in card:
+        raise ValueError(f"{args.source} works in latents: the bound on pictures isn't its own")
     if card["data"] not in RECIPES:
         raise ValueError(
             f"{args.source} was trained on all pictures of a folder: none is left to test it with"

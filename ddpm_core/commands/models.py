@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from torch import Tensor
 
 from .. import checkpoints
 from ..denoiser import Denoiser
 from ..nets import MLP, UNet
+from ..study import latents
 from .recipes import FOLDER, RECIPES
 
 LARGEST_SEED = (1 << 63) - 1
@@ -34,6 +36,18 @@ def model(name: str, device: torch.device) -> tuple[dict[str, Any], Denoiser]:
     if sizes[0] != (wanted := config.get("channels", config.get("d"))):
         raise ValueError(f"{source} holds a network for {wanted} channels, its card says {sizes[0]}: {card}")
     return card, denoiser.to(device)
+
+
+def painter(name: str, card: dict[str, Any], device: torch.device) -> Callable[[Tensor], Tensor]:
+    """What makes pictures of a model's samples: its autoencoder, if they are latents; or an error."""
+    if "latent_of" not in card:
+        return lambda x: x.clamp(-1, 1)
+    source = _file(name)
+    beside = source.with_name("autoencoder.safetensors")
+    if source.name.endswith("-denoiser.safetensors"):
+        beside = source.with_name(source.name.replace("-denoiser", "-autoencoder"))
+    paint = latents.load(beside).to(device)
+    return lambda z: torch.no_grad()(paint.decode)(z)
 
 
 def _file(name: str) -> Path:

@@ -14,18 +14,21 @@ from .. import data, parallel
 from ..folders import FITS, Folder, folder, losses
 from ..nets import UNet
 from ..prediction import Eps, Prediction, V
+from ..words import vocabulary
 
 FOLDER = "folder"  # what a card calls the data of a folder
 OPTIONS = ("size", "fit", "background", "flip", "grey")  # of `train`, for a folder only
 TEXT = (".txt", ".csv")  # suffixes of files that are not missed among pictures
 MULTS = (1, 1, 1, 2, 4, 6)  # the widths of a folder's network, down to 4x4
-Data = data.Dataset | Folder
+LATENT = {"channels": 4, "width": 48, "mults": (1, 4)}  # of the network for latents
+Labelled = data.Dataset | Folder
+Data = Labelled | data.Emoji
 
 
 class Recipe(NamedTuple):
     """The defaults for a data set: how to read it, which network, how to train it.
 
-    steps: in how many steps to sample, if nothing else is asked for; None for all.
+    steps: in how many steps to sample, if nothing else is asked for; None for all.  walk, guidance: how.
     """
 
     read: Callable[[], tuple[Data, ...]]  # to train on, and to test with, if there is any
@@ -36,6 +39,14 @@ class Recipe(NamedTuple):
     ema: float
     min_snr: float | None = None
     steps: int | None = None
+    walk: str = "ancestral"
+    guidance: float = 1.0
+
+
+def _emoji() -> tuple[data.Emoji, data.Emoji]:
+    """Those to train on, and those with a colour and a thing that a model never sees together."""
+    known = data.emoji()
+    return known.where(~known.held), known.where(known.held)
 
 
 RECIPES = {
@@ -43,6 +54,7 @@ RECIPES = {
     "mnist": Recipe(
         data.mnist, lambda _: UNet(width=16, mults=(1, 3, 6), blocks=2, classes=10), V(), 64, 3e-3, 0.9995
     ),
+    "emoji": Recipe(_emoji, lambda own: _net(own), V(), 256, 3e-3, 0.9995, 5.0, 20, "ddim", 2.0),
 }
 
 
@@ -65,7 +77,29 @@ def recipe(args: argparse.Namespace, like: list[int] | None) -> Recipe:
     return Recipe(lambda: (_own(args, root, like or [3, 32, 32]),), _net, V(), 64, 3e-3, 0.999, 5.0, 100)
 
 
-def labelled(own: Data, y: Tensor | None) -> Data:
+def texts(own: Data, latent: bool) -> list[list[str]]:
+    """The texts to each of the pictures, one or more; none where there are only labels, or nothing.
+
+    In latents a label is a word like others.
+    """
+    if isinstance(own, data.Emoji):
+        return own.captions
+    if isinstance(own, Folder) and own.words:
+        return [[text] for text in own.words]
+    if not latent or own.labels is None:
+        return []
+    names = own.names if isinstance(own, Folder) else [str(k) for k in range(int(own.labels.max()) + 1)]
+    return [[names[k] if k >= 0 else ""] for k in own.labels.tolist()]
+
+
+def network(plan: Recipe, own: Data, latent: bool) -> UNet:
+    """The network for the pictures, or for their latents, with the words of their texts."""
+    if not latent:
+        return plan.net(own)
+    return UNet(**LATENT, words=vocabulary(said for told in texts(own, latent) for said in told))  # type: ignore[arg-type]
+
+
+def labelled(own: Labelled, y: Tensor | None) -> Labelled:
     """The same data with other labels, or none."""
     return replace(own, labels=y) if isinstance(own, Folder) else own._replace(labels=y)  # type: ignore[arg-type]
 
@@ -100,4 +134,6 @@ def _net(own: Data) -> UNet:
     """A U-Net for pictures of any size, each level half as large as the one before, down to about 4x4."""
     channels, _, size = own.shape
     levels = max(2, 1 + round(math.log2(size / 4)))
-    return UNet(channels, width=24, mults=MULTS[-levels:], classes=len(getattr(own, "names", ())) or None)
+    words = vocabulary(text for told in texts(own, latent=False) for text in told)
+    classes = len(own.names) if isinstance(own, Folder) and not words else None
+    return UNet(channels, width=24, mults=MULTS[-levels:], classes=classes or None, words=words)

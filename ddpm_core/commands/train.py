@@ -1,12 +1,15 @@
 """python -m ddpm_core train: data in, weights out."""
 
 import argparse
+import copy
+import math
 import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, cast
@@ -15,18 +18,24 @@ import torch
 from torch import Tensor
 
 from .. import checkpoints, checks, files, parallel
+from ..data import Emoji
 from ..denoiser import Denoiser
 from ..folders import FITS, KINDS, Folder
+from ..gaussian import Gaussian
 from ..nets import MLP, UNet
-from ..pictures import preview
+from ..pictures import few, preview
 from ..schedule import cosine
+from ..study.latents import Autoencoder, Captioned, encoded
 from ..study.metrics import agreement
-from ..training import Extras, Step, train, watch
+from ..training import Extras, Run, Step, train, watch
+from ..words import Vocabulary
+from .latent import in_time, painter
 from .models import model, pick
-from .recipes import FOLDER, RECIPES, Data, Recipe, labelled, recipe
+from .recipes import FOLDER, RECIPES, Data, Recipe, labelled, network, recipe, texts
 
+IMAGES = 200_000  # to see, unless one says otherwise
 # in the card of a run, and not compared with what it is resumed with
-FREE = {"images", "shape", "levels", "steps", "names"}
+FREE = {"images", "shape", "levels", "steps", "names", "walk", "guidance", "latent_of"}
 
 
 def add_train(commands: Any) -> argparse.ArgumentParser:
@@ -42,8 +51,13 @@ def add_train(commands: Any) -> argparse.ArgumentParser:
     t.add_argument(
         "--images",
         type=int,
-        default=200_000,
-        help="how many to see (default: %(default)s); with --resume, more than before is fine",
+        help=f"how many to see (default: {IMAGES}); with --resume, more than before is fine",
+    )
+    t.add_argument("--minutes", type=float, metavar="M", help="see as many as this machine can in M minutes")
+    t.add_argument(
+        "--latent",
+        action="store_true",
+        help="train an autoencoder first, then in its latents: ten times faster",
     )
     t.add_argument("--from", dest="source", metavar="NAME", help="start from this network")
     t.add_argument(
@@ -95,28 +109,30 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
     _check(args, target, save)
     source = None if args.source is None else model(args.source, device)
     plan = recipe(args, source[0]["shape"] if source else None)
-    own = plan.read()[0]
+    own, start = plan.read()[0], time.perf_counter()
     settings, wish = _settings(args, plan, own)
     if target.is_file() and _finished(target, wish):
         return
-    denoiser = _denoiser(args, plan, own, source).to(device)
-    own = _labelled(args, own, denoiser)
-    start = time.perf_counter()
     told = {name: value for name, value in wish.items() if value is not None}
     resume = _resumed(save, told) if args.resume and save.is_file() else None
     last = int(resume["counts"][0]) if resume else 0
-    extras = Extras(args.bf16, wish["min_snr"], args.clip_grad)
-    x0, y = (own, None) if isinstance(own, Folder) else (own.images, own.labels)
+    paint = None
+    if args.latent:
+        paint = painter(own, target.with_name("autoencoder.safetensors"), args.minutes, device, args.resume)
+    denoiser, x0, y = _prepared(args, plan, own, source, paint)
+    denoiser.to(device)
+    extras = Extras(args.bf16 or args.latent, wish["min_snr"], args.clip_grad)
+    if args.minutes is not None:
+        settings["images"] = _images(args, denoiser, (x0, y), settings, extras, start, save)
     steps = train(denoiser, x0, y, **settings, extras=extras, resume=resume)
     if not parallel.first():
         deque(steps, 0)  # the other processes train, but print and save nothing
         return
     _announce(denoiser, len(x0), device, last)
-    card = {"shape": own.shape, "levels": own.levels, "steps": plan.steps} | told
-    card |= {"names": own.names} if isinstance(own, Folder) else {}
+    card = _card(plan, own, paint, settings) | told
     if args.preview is not None:
-        steps = preview(steps, args.preview, args.out)
-    last = _followed(args, steps, save, last, card)
+        steps = preview(steps, args.preview, args.out, None if paint is None else partial(_drawn, paint))
+    last = _followed(args, watch(steps, settings["images"]), save, last, card)
     seconds = time.perf_counter() - start
     checkpoints.save(denoiser, target, seconds=round(seconds, 1), **card)
     save.unlink(missing_ok=True)
@@ -126,6 +142,12 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
 def _check(args: argparse.Namespace, target: Path, save: Path) -> None:
     """ValueError, or OSError for what would be written over, before anything is read."""
     checks.whole(args.seed, "--seed", 0, 1 << 42)
+    if args.minutes is not None:
+        checks.real(args.minutes, "--minutes", 0, math.inf)
+        if args.images is not None:
+            raise ValueError("--minutes and --images both say how long; give one of them")
+    if args.latent and args.source:
+        raise ValueError("--latent trains from the start; --from goes on with a network of pictures")
     if args.agree is not None:
         checks.share(args.agree, "--agree")
     for name in ("save_every", "preview"):
@@ -146,7 +168,7 @@ def _followed(
 ) -> int:
     """Take the steps, and save the run now and then, at Ctrl-C as well; how many images were seen."""
     with _noted() as stopped:
-        for step in watch(steps, args.images):
+        for step in steps:
             if stopped or (args.save_every and step.images // args.save_every > last // args.save_every):
                 checkpoints.save_run(step.run, save, **card)
             last = step.images
@@ -185,31 +207,81 @@ def _settings(args: argparse.Namespace, plan: Recipe, own: Data) -> tuple[dict[s
     """
     given = {name: getattr(args, name) for name in ("batch", "lr", "ema", "min_snr")}
     given |= {name: getattr(plan, name) for name, value in given.items() if value is None}
-    settings = {"images": args.images, "seed": args.seed} | given
+    settings = {"images": IMAGES if args.images is None else args.images, "seed": args.seed} | given
     least = settings.pop("min_snr")
     wish = {name: getattr(args, name) for name in ("agree", "bf16", "clip_grad", "flip")}
     data = {"data": FOLDER, "pictures": own.digest} if isinstance(own, Folder) else {"data": args.data}
-    return settings, data | settings | wish | {"from": args.source, "min_snr": least}
+    data |= {"latent": True} if args.latent else {}
+    wish |= data | settings | {"from": args.source, "min_snr": least}
+    return settings, wish if args.minutes is None else {k: v for k, v in wish.items() if k != "images"}
 
 
-def _denoiser(
-    args: argparse.Namespace, plan: Recipe, own: Data, source: tuple[dict[str, Any], Denoiser] | None
-) -> Denoiser:
-    """The denoiser to train, or ValueError if `source` was trained on pictures of another shape."""
+def _prepared(
+    args: argparse.Namespace,
+    plan: Recipe,
+    own: Data,
+    source: tuple[dict[str, Any], Denoiser] | None,
+    paint: Autoencoder | None,
+) -> tuple[Denoiser, Any, Tensor | None]:
+    """The denoiser to train, and what `train` is given as x0 and y.
+
+    ValueError if `source` was trained on pictures of another shape.
+    """
     torch.manual_seed(args.seed)  # the network's first weights
+    net = network(plan, own, args.latent) if source is None else cast(UNet | MLP, source[1].net)
+    x0, y = _fed(args, own, net.config, paint)
     if source is None:
-        return Denoiser(plan.net(own), cosine(), plan.prediction, clip=1.0)
+        clip = x0.reach if isinstance(x0, Captioned) and paint else 1.0
+        return Denoiser(net, cosine(), plan.prediction, clip), x0, y
     card, denoiser = source
     if card["shape"] != own.shape:
         raise ValueError(f"{args.source} was trained on pictures of {card['shape']}, these are {own.shape}")
-    return denoiser
+    return denoiser, x0, y
 
 
-def _labelled(args: argparse.Namespace, own: Data, denoiser: Denoiser) -> Data:
-    """The data with the labels that the network is trained with: none, or those that neighbours share."""
-    if not cast(UNet | MLP, denoiser.net).config["classes"]:
-        own = labelled(own, None)
-    return own if args.agree is None else labelled(own, _agreed(own.images, own.labels, args.agree))
+def _fed(
+    args: argparse.Namespace, own: Data, config: dict[str, Any], paint: Autoencoder | None
+) -> tuple[Any, Tensor | None]:
+    """Pictures or their latents, with the words or the labels that the network is trained with."""
+    words, told = config.get("words", []), texts(own, args.latent)
+    numbers = [Vocabulary(words).numbers(text) for text in zip(*told, strict=True)] if words else []
+    if paint is not None:
+        return Captioned(encoded(paint, own.images), None, numbers), None
+    if isinstance(own, Emoji):
+        return Captioned(Gaussian(own.images, 0.0), None, numbers), None
+    y = numbers[0] if numbers else own.labels if config["classes"] else None
+    if args.agree is not None:
+        y = _agreed(own.images, y, args.agree)
+    return (labelled(own, y), None) if isinstance(own, Folder) else (own.images, y)
+
+
+def _images(
+    args: argparse.Namespace,
+    denoiser: Denoiser,
+    given: tuple[Any, Tensor | None],
+    settings: dict[str, Any],
+    extras: Extras,
+    start: float,
+    save: Path,
+) -> int:
+    """How many images are seen in what is left of --minutes; the run that is resumed knows it."""
+    if args.resume and save.is_file():
+        return int(checkpoints.card(save)["images"])
+    trial = train(copy.deepcopy(denoiser), *given, **settings | {"images": 10**9}, extras=extras)
+    return in_time(60 * args.minutes - (time.perf_counter() - start), settings["batch"], trial)
+
+
+def _card(plan: Recipe, own: Data, paint: Autoencoder | None, settings: dict[str, Any]) -> dict[str, Any]:
+    """What `sample` must know of a run, and how many images it sees."""
+    card = {"shape": own.shape, "levels": own.levels, "steps": plan.steps, "images": settings["images"]}
+    card |= {"walk": plan.walk, "guidance": plan.guidance}
+    if paint is not None:
+        card |= {"shape": list(paint.latents(own.images[:1])[1:]), "latent_of": own.shape}
+    return card | ({"names": own.names} if isinstance(own, Folder) else {})
+
+
+def _drawn(paint: Autoencoder, run: Run) -> Tensor:
+    return paint.decode(few(run))
 
 
 def _announce(denoiser: Denoiser, images: int, device: torch.device, last: int) -> None:

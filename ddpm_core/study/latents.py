@@ -45,8 +45,8 @@ class Autoencoder(nn.Module):
     """A VAE of convolutions between pictures (B, channels, H, W) and latents (B, latent, H/4, W/4).
 
     H and W are multiples of 4.  widths: at half and at a quarter of the size.  Neighbouring pixels, 2x2, go
-    in and come out as channels.  Latents are shifted and scaled so that over the pictures it was trained on each
-    channel has mean 0 and variance 1: what a schedule expects of data.
+    in and come out as channels.  Latents are shifted and scaled so that each channel has mean 0 and variance
+    1 over the pictures it was trained on: what a schedule expects of data.
     """
 
     def __init__(self, channels: int = 3, latent: int = 4, widths: tuple[int, int] = (48, 80)):
