@@ -112,10 +112,13 @@ def batch(x: object, name: str) -> Tensor:
     return x
 
 
-def data(x: object, name: str) -> Tensor:
-    """As `batch`, and ValueError for pictures (B, C, H, W) that aren't scaled to [-1, 1]."""
-    x = batch(x, name)
-    if x.ndim == 4 and x.numel() and not x.is_meta and (peak := float(x.abs().max())) >= UNSCALED:
+def data(x: object, name: str, clip: float | None = None) -> Tensor:
+    """As `batch`, and ValueError for pictures (B, C, H, W) that aren't scaled to [-1, 1].
+
+    clip: what a denoiser's estimates are clamped to; data within it are what it was made for.
+    """
+    x, most = batch(x, name), max(UNSCALED, 1.001 * (clip or 0))
+    if x.ndim == 4 and x.numel() and not x.is_meta and (peak := float(x.abs().max())) >= most:
         raise ValueError(f"{name} looks unscaled: pixels reach {peak:g}, expected [-1, 1]; scale them first")
     return x
 
@@ -182,7 +185,7 @@ def ends_in_noise(schedule: Any, stacklevel: int = 3) -> None:
 
 def trainable(denoiser: Any, x0: Tensor, y: Tensor | None, eps: Tensor | None = None) -> None:
     """ValueError for what can't be trained, and warnings of what can and would sample wrongly."""
-    if not len(data(x0, "x0")):
+    if not len(data(x0, "x0", denoiser.clip)):
         raise ValueError("x0 is empty: there is nothing to train on")
     if not any(True for _ in denoiser.parameters()):
         raise ValueError("the network has no weights to train")

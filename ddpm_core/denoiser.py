@@ -80,7 +80,7 @@ class Denoiser(nn.Module):
         eps: the noise, like x0; y: labels (B,), or words (B, L), for a network that takes them.
         Ho et al. 2020, eq. 14, for Eps().  TypeError or ValueError for anything else.
         """
-        checks.data(x0, "x0")
+        checks.data(x0, "x0", self.clip)
         checks.same_shape(checks.batch(eps, "eps"), x0, "eps", "x0")
         t = checks.times(t, self.schedule.T, 1, len(x0))
         if y is not None:

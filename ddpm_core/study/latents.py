@@ -191,7 +191,7 @@ class Captioned:
     ):
         sides = [q] if mirrored is None else [q, mirrored]
         self.means = torch.stack([side.mean for side in sides], 1)  # (N, 1 or 2, C, H, W)
-        self.deviations = torch.stack([torch.as_tensor(side.var) ** 0.5 for side in sides], 1)
+        self.deviations = torch.stack([side.var**0.5 + 0 * side.mean for side in sides], 1)
         self.texts = torch.stack(checks.as_wide(*texts), 1)  # (N, how many, L)
         self.left_out = checks.share(left_out, "left_out")
 
