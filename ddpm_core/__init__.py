@@ -12,8 +12,10 @@ The shortest way from data to samples:
 from .checkpoints import load, pretrained, save
 from .data import digits, mnist
 from .denoiser import Denoiser
+from .folders import folder
 from .gaussian import Gaussian
 from .nets import MLP, UNet
+from .pictures import preview
 from .prediction import X0, Eps, Flow, Mu, Score, V
 from .process import posterior, posterior_beta, q_sample, transition
 from .sampling import ancestral, ancestral_beta, ddim, dpm_2m, eta, heun, invert, last, sample
@@ -44,6 +46,7 @@ __all__ = [
     "dpm_2m",
     "eta",
     "exploding",
+    "folder",
     "from_betas",
     "heun",
     "invert",
@@ -54,6 +57,7 @@ __all__ = [
     "posterior",
     "posterior_beta",
     "pretrained",
+    "preview",
     "q_sample",
     "sample",
     "save",

@@ -112,22 +112,40 @@ def batch(x: object, name: str) -> Tensor:
     return x
 
 
-def data(x: object, name: str) -> Tensor:
-    """As `batch`, and ValueError for pictures (B, C, H, W) that aren't scaled to [-1, 1]."""
-    x = batch(x, name)
-    if x.ndim == 4 and x.numel() and not x.is_meta and (peak := float(x.abs().max())) >= UNSCALED:
+def data(x: object, name: str, clip: float | None = None) -> Tensor:
+    """As `batch`, and ValueError for pictures (B, C, H, W) that aren't scaled to [-1, 1].
+
+    clip: what a denoiser's estimates are clamped to; data within it are what it was made for.
+    """
+    x, most = batch(x, name), max(UNSCALED, 1.001 * (clip or 0))
+    if x.ndim == 4 and x.numel() and not x.is_meta and (peak := float(x.abs().max())) >= most:
         raise ValueError(f"{name} looks unscaled: pixels reach {peak:g}, expected [-1, 1]; scale them first")
     return x
 
 
-def labels(y: object, batch: int, classes: int | None = None) -> Tensor:
-    """Class labels (batch,), whole numbers below `classes`, -1 for "no label", or TypeError / ValueError."""
+def pictures(x: object, name: str) -> Tensor:
+    """Pictures (N, C, H, W), at least one, with C = 1 or 3 and without NaN, or TypeError / ValueError."""
+    x = floating(x, name)
+    if x.ndim != 4 or x.shape[1] not in (1, 3) or not x.numel():
+        raise ValueError(f"{name} must hold pictures (N, C, H, W) with C = 1 or 3, got {tuple(x.shape)}")
+    if count := int(x.isnan().sum()):
+        raise ValueError(f"{name} holds {count} entries that are NaN")
+    return x
+
+
+def labels(y: object, batch: int | None, classes: int | None = None, axes: int = 1) -> Tensor:
+    """Labels, whole numbers below `classes`, -1 for "no label", or TypeError / ValueError.
+
+    (batch,), of any length if batch is None; with 2 axes they are words, (batch, L), and -1 is no word.
+    """
     if not isinstance(y, Tensor) or y.is_floating_point() or y.is_complex() or y.dtype == torch.bool:
         raise TypeError(f"labels must be an integer tensor, got {brief(y)}")
-    if y.shape != (batch,):
-        raise ValueError(f"labels must have shape ({batch},), one for each example, got {tuple(y.shape)}")
+    if y.ndim != axes or batch not in (None, len(y)):
+        shape = f"({'B' if batch is None else batch},{' L' * (axes - 1)})"
+        what = "a row of words" if axes > 1 else "one"
+        raise ValueError(f"labels must have shape {shape}, {what} for each example, got {tuple(y.shape)}")
     y = y.long()  # uint8 has no -1
-    if len(y) and not y.is_meta:
+    if y.numel() and not y.is_meta:
         low, high = (int(v) for v in torch.aminmax(y))
         if low < -1:
             raise ValueError(f"labels must be 0 or more, or -1 for none, got {low}")
@@ -167,7 +185,7 @@ def ends_in_noise(schedule: Any, stacklevel: int = 3) -> None:
 
 def trainable(denoiser: Any, x0: Tensor, y: Tensor | None, eps: Tensor | None = None) -> None:
     """ValueError for what can't be trained, and warnings of what can and would sample wrongly."""
-    if not len(data(x0, "x0")):
+    if not len(data(x0, "x0", denoiser.clip)):
         raise ValueError("x0 is empty: there is nothing to train on")
     if not any(True for _ in denoiser.parameters()):
         raise ValueError("the network has no weights to train")
@@ -184,11 +202,12 @@ def trainable(denoiser: Any, x0: Tensor, y: Tensor | None, eps: Tensor | None = 
         warnings.warn(
             f"x0 lies in {low:.3g} .. {high:.3g}; pictures are expected in [-1, 1]: x0 * 2 - 1", stacklevel=3
         )
-    classes = getattr(denoiser.net, "config", {}).get("classes")
-    if classes and y is None:
+    config = getattr(denoiser.net, "config", {})
+    kind, known = ("words", len(config["words"])) if "words" in config else ("classes", config.get("classes"))
+    if known and y is None:
         warnings.warn(
-            f"this network has {classes} classes and is trained without labels: given(y) and guided(y, ...) "
-            "would be noise.  Pass y, or make the network without classes",
+            f"this network has {known} {kind} and is trained without labels: given(y) and guided(y, ...) "
+            f"would be noise.  Pass y, or make the network without {kind}",
             stacklevel=3,
         )
 
@@ -209,23 +228,24 @@ def plan(plan: Any) -> Any:
     return plan
 
 
-def settings(denoiser: Any, plan: Any, data: Any, whole: bool) -> dict[str, Any]:
+def settings(denoiser: Any, plan: Any, data: Any, source: Any) -> dict[str, Any]:
     """What a run must have in common with the one that it goes on from, for JSON: all but its length.
 
-    data: a data.Batch; whole: whether it is all the data, or the first of many batches.
+    data: a data.Batch, of all the data if `source` is a tensor, else the first of many.
     """
     shape, table = list(data.x0.shape[1:]), denoiser.schedule
     told = plan._asdict() | plan.extras._asdict()
     told |= {"shape": shape, "labels": data.y is not None, "prediction": type(denoiser.prediction).__name__}
-    told["schedule"] = f"{table.T} steps ({_digest(table.signal, table.noise)})"
-    told["x0"] = "an iterable"
-    if whole:
+    told["schedule"] = f"{table.T} steps ({digest(table.signal, table.noise)})"
+    told["x0"] = getattr(source, "digest", "an iterable")
+    if isinstance(source, Tensor):
         some = [part[:: max(1, len(part) // 64)] for part in data if part is not None]
-        told["x0"] = f"{len(data.x0)} examples ({_digest(*some)})"
+        told["x0"] = f"{len(data.x0)} examples ({digest(*some)})"
     return {name: value for name, value in told.items() if name not in ("images", "extras")}
 
 
-def _digest(*tensors: Tensor) -> str:
+def digest(*tensors: Tensor) -> str:
+    """A short checksum of tensors."""
     raw = b"".join(t.detach().cpu().double().numpy().tobytes() for t in tensors)
     return hashlib.sha256(raw).hexdigest()[:8]
 
@@ -274,6 +294,19 @@ class Unstarted(Generic[S]):
                 f"{self.what} was never iterated over, so nothing happened: for step in {self.what}: ...",
                 stacklevel=2,
             )
+
+
+def for_all(y: Tensor, xt: Tensor) -> Tensor:
+    """A row of y (B, ...) for each picture of xt, or ValueError."""
+    if len(y) not in (1, len(xt)):
+        raise ValueError(f"{len(y)} labels for {len(xt)} pictures: give one each, or one for all")
+    return y.expand(len(xt), *y.shape[1:])
+
+
+def as_wide(*several: Tensor) -> list[Tensor]:
+    """Words (B, L) of different texts with one L, filled up with -1; labels (B,) as they are."""
+    most = max(y.shape[-1] for y in several)
+    return [nn.functional.pad(y, (0, most - y.shape[-1]), value=-1) if y.ndim > 1 else y for y in several]
 
 
 def positive(value: Tensor | float) -> bool:

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -25,6 +25,12 @@ INSTALLED = Path(__file__).resolve().parent / "shipped"  # a wheel has it; a che
 SHIPPED = INSTALLED if INSTALLED.is_dir() else INSTALLED.parents[1] / "data"
 RESTORE = "install ddpm-core again" if SHIPPED == INSTALLED else "restore it: git checkout -- data"
 DIGITS_SHA256 = "c76c72d093f163e78de6a54ee12a3d30abd71896335eb89f5e5401eae33f33a2"
+EMOJI_SHA256 = "4ba76a58beb2b5108a1d602bc693c5c898a0654be918ce01198569c6452fc55f"
+COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "grey")
+COMPOSITIONS = (
+    *("green book", "green heart", "orange heart", "orange square"),
+    *("purple square", "blue circle", "yellow circle", "red square"),
+)
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -39,6 +45,8 @@ MNIST = {  # sha256 of each file on the mirrors
     "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
 }
 
+Labels = Callable[[Any, int], Tensor]  # (labels, how many examples) -> the labels, checked
+
 
 class Dataset(NamedTuple):
     """Pictures (N, C, H, W) in [-1, 1] on a grid of `levels` grey levels, and their labels (N,)."""
@@ -46,6 +54,11 @@ class Dataset(NamedTuple):
     images: Tensor
     labels: Tensor
     levels: int
+
+    @property
+    def shape(self) -> list[int]:
+        """Of one picture: [C, H, W]."""
+        return list(self.images.shape[1:])
 
 
 class Batch(NamedTuple):
@@ -61,6 +74,18 @@ class Batch(NamedTuple):
     def on(self, device: torch.device, most: int | None = None) -> "Batch":
         """The same on another device, `most` rows of it."""
         return Batch(*(None if part is None else part[:most].to(device) for part in self))  # type: ignore[arg-type]
+
+
+@runtime_checkable
+class Ordered(Protocol):
+    """Data in an order that depends on a seed alone, so that a run can be resumed: a `Folder` is one."""
+
+    @property
+    def digest(self) -> str:
+        """What tells these data from others, in a few words."""
+
+    def batches(self, size: int, seed: int, seen: int) -> Iterator[Batch]:
+        """Batches of `size`, without end; they begin with the example number `seen`."""
 
 
 def rows(whole: Batch, size: int, seed: int, seen: int = 0) -> Iterator[Batch]:
@@ -89,8 +114,8 @@ def order(
     return torch.cat([draw(n, seed, r)[max(0, seen - r * n) : seen + size - r * n] for r in rounds])
 
 
-def stream(source: Iterable[Any], classes: int | None = None) -> Iterator[Batch]:
-    """The batches of an iterable, such as a DataLoader, again and again; their labels are below `classes`.
+def stream(source: Iterable[Any], labels: Labels = checks.labels) -> Iterator[Batch]:
+    """The batches of an iterable, such as a DataLoader, again and again; `labels` checks their labels.
 
     ValueError once it has no more to give, as a generator hasn't the second time.
     """
@@ -98,7 +123,7 @@ def stream(source: Iterable[Any], classes: int | None = None) -> Iterator[Batch]
     while True:
         before = seen
         for item in source:
-            batch = _batch(item, classes)
+            batch = _batch(item, labels)
             seen += len(batch.x0)
             yield batch
         if seen == before:
@@ -108,7 +133,7 @@ def stream(source: Iterable[Any], classes: int | None = None) -> Iterator[Batch]
             )
 
 
-def _batch(item: Any, classes: int | None) -> Batch:
+def _batch(item: Any, labels: Labels) -> Batch:
     """x0, (x0, y), a Batch, or a mapping with the names of its parts; TypeError or ValueError otherwise."""
     try:
         batch = (
@@ -124,7 +149,7 @@ def _batch(item: Any, classes: int | None) -> Batch:
     x0, y, eps = checks.floating(batch.x0, "x0"), batch.y, batch.eps
     if eps is not None:
         checks.same_shape(checks.floating(eps, "eps"), x0, "eps", "x0")
-    return Batch(x0, None if y is None else checks.labels(y, len(x0), classes), eps)
+    return Batch(x0, None if y is None else labels(y, len(x0)), eps)
 
 
 def from_bytes(grey: Tensor, levels: int = 256) -> Tensor:
@@ -150,25 +175,92 @@ def to_bytes(images: Tensor, levels: int = 256) -> Tensor:
     return ((images + 1) * ((levels - 1) / 2)).round().clamp(0, levels - 1).to(torch.uint8)
 
 
+class Emoji(NamedTuple):
+    """Pictures in colour with words: images (N, 3, 32, 32) in [-1, 1]; all else has N entries, too.
+
+    names: such as "red apple"; styles: "fluent", "noto" or "twemoji", the set that drew it; tints: the colour
+    word that most of its surface deserves, as measured, "" for none; held: bool, whether its name holds
+    one of COMPOSITIONS, colour and thing, which no model that ships has seen together; test: bool, a fifth of
+    the names, for judges to be tested on.
+    """
+
+    images: Tensor
+    names: list[str]
+    styles: list[str]
+    tints: list[str]
+    held: Tensor
+    test: Tensor
+
+    @property
+    def levels(self) -> int:
+        """Of each colour."""
+        return 256
+
+    @property
+    def shape(self) -> list[int]:
+        """Of one picture: [C, H, W]."""
+        return list(self.images.shape[1:])
+
+    @property
+    def captions(self) -> list[list[str]]:
+        """Two texts for each: its name and its style, and the same with its tint.
+
+        Without it if the name has a colour, or if name and tint would hold one of COMPOSITIONS.
+        """
+        texts = []
+        for name, style, tint in zip(self.names, self.styles, self.tints, strict=True):
+            coloured = set(COLOURS) & set(name.split()) or _composed(f"{tint} {name}")
+            texts.append(
+                [f"{name} {style}", f"{name} {style}" if coloured else f"{tint} {name} {style}".strip()]
+            )
+        return texts
+
+    def where(self, mask: Tensor) -> "Emoji":
+        """Those for which the mask (N,) is true."""
+        rows = mask.nonzero().flatten().tolist()
+        names, styles, tints = ([column[i] for i in rows] for column in (self.names, self.styles, self.tints))
+        return Emoji(self.images[mask], names, styles, tints, self.held[mask], self.test[mask])
+
+
+def emoji() -> Emoji:
+    """4,581 emoji of 1,549 names, in three styles, 32x32 on white; emoji.md in that folder is their card.
+
+    FileNotFoundError or ValueError if the file is missing or damaged.
+    """
+    with np.load(_shipped("emoji.npz", EMOJI_SHA256), allow_pickle=False) as file:
+        images = from_bytes(torch.from_numpy(file["images"])).permute(0, 3, 1, 2).contiguous()
+        names, styles, tints = (file[column].tolist() for column in ("names", "styles", "tints"))
+    held = [_composed(name) for name in names]
+    test = [hashlib.sha256(name.encode()).digest()[0] % 5 == 0 for name in names]
+    return Emoji(images, names, styles, tints, torch.tensor(held), torch.tensor(test))
+
+
+def _composed(text: str) -> bool:
+    return any(set(pair.split()) <= set(text.split()) for pair in COMPOSITIONS)
+
+
 def digits() -> tuple[Dataset, Dataset]:
     """1,437 scanned digits to train on and 360 to test with: (N, 1, 8, 8), 17 grey levels.
 
     The test set of UCI's "Optical Recognition of Handwritten Digits"; digits.md in that folder is its card.
     FileNotFoundError or ValueError if the file is missing or damaged.
     """
-    path = SHIPPED / "digits.npz"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; {RESTORE}")
-    raw = path.read_bytes()
-    if (found := hashlib.sha256(raw).hexdigest()) != DIGITS_SHA256:
-        raise ValueError(
-            f"{path} is damaged (its sha256 is {found[:8]}…, not {DIGITS_SHA256[:8]}…); {RESTORE}"
-        )
-    with np.load(io.BytesIO(raw), allow_pickle=False) as file:
+    with np.load(_shipped("digits.npz", DIGITS_SHA256), allow_pickle=False) as file:
         grey, labels = torch.from_numpy(file["images"]), torch.from_numpy(file["labels"]).long()
         train, test = (torch.from_numpy(file[name]).long() for name in ("train", "test"))
     images = from_bytes(grey, 17)[:, None]  # (N, 1, 8, 8)
     return Dataset(images[train], labels[train], 17), Dataset(images[test], labels[test], 17)
+
+
+def _shipped(name: str, sha256: str) -> io.BytesIO:
+    """The bytes of a file that ships; FileNotFoundError or ValueError if it is missing or damaged."""
+    path = SHIPPED / name
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; {RESTORE}")
+    raw = path.read_bytes()
+    if (found := hashlib.sha256(raw).hexdigest()) != sha256:
+        raise ValueError(f"{path} is damaged (its sha256 is {found[:8]}…, not {sha256[:8]}…); {RESTORE}")
+    return io.BytesIO(raw)
 
 
 def mnist() -> tuple[Dataset, Dataset]:

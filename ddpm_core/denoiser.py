@@ -1,6 +1,7 @@
 """A network, a schedule and a meaning for its output: (x_t, t) -> estimate of x_0."""
 
 import math
+from collections.abc import Sequence
 
 from torch import Tensor, cat, full, full_like, nn
 
@@ -10,6 +11,9 @@ from .gaussian import per_example
 from .prediction import Prediction
 from .process import q_sample
 from .schedule import Level, Schedule
+from .words import Vocabulary
+
+Told = Tensor | str | Sequence[str]  # labels (B,), numbers of words (B, L), or texts
 
 
 @formula
@@ -25,10 +29,11 @@ class Denoiser(nn.Module):
     """A network's estimate of E[x_0 | x_t].
 
     net: a module (x_t, t) -> output of x_t's shape, with t (B,) whole; a network with labels takes them
-    third, net(x_t, t, y), y (B,) whole, -1 for "no label".  Where the schedule doesn't preserve variance, it
-    is given x_t / sqrt(signal^2 + noise^2).  prediction: what the output means.  clip: if the
-    data lie in [-clip, clip], so does E[x_0 | x_t], and estimates are clamped to it.  Without it, at the
-    noisiest levels a small error of the output is divided by a tiny signal, and the estimate explodes.
+    third, net(x_t, t, y), y (B,) whole, -1 for "no label"; one with words the numbers of those, (B, L).
+    Where the schedule doesn't preserve variance, it is given x_t / sqrt(signal^2 + noise^2).
+    prediction: what the output means.  clip: if the data lie in [-clip, clip], so does E[x_0 | x_t], and
+    estimates are clamped to it.  Without it, at the noisiest levels a small error of the output is divided
+    by a tiny signal, and the estimate explodes.
     """
 
     def __init__(self, net: nn.Module, schedule: Schedule, prediction: Prediction, clip: float | None = None):
@@ -72,10 +77,10 @@ class Denoiser(nn.Module):
         """Squared error ||target - output||^2 of each example, summed over its entries: (B,).
 
         x0: (B, ...) in [-1, 1] where it is pictures; t: whole times in 1..T, (B,) or (1,);
-        eps: the noise, like x0; y: labels (B,) for a network that takes them.
+        eps: the noise, like x0; y: labels (B,), or words (B, L), for a network that takes them.
         Ho et al. 2020, eq. 14, for Eps().  TypeError or ValueError for anything else.
         """
-        checks.data(x0, "x0")
+        checks.data(x0, "x0", self.clip)
         checks.same_shape(checks.batch(eps, "eps"), x0, "eps", "x0")
         t = checks.times(t, self.schedule.T, 1, len(x0))
         if y is not None:
@@ -100,34 +105,42 @@ class Denoiser(nn.Module):
         else:
             checks.tried(self.net, self.schedule.T, x, y)
 
-    def labels(self, y: Tensor, batch: int) -> Tensor:
-        """Labels (batch,) that the network knows, -1 for "no label", or TypeError / ValueError."""
-        return checks.labels(y, batch, getattr(self.net, "config", {}).get("classes"))
+    def labels(self, y: Told, batch: int | None = None) -> Tensor:
+        """Labels (batch,), or words (batch, L), that the network knows, or TypeError / ValueError."""
+        config = getattr(self.net, "config", {})
+        if known := config.get("words"):
+            return checks.labels(Vocabulary(known).numbers(y), batch, len(known), axes=2)
+        return checks.labels(y, batch, config.get("classes"))
 
-    def given(self, y: Tensor) -> "Denoiser":
-        """This denoiser with its labels fixed: an estimate of E[x_0 | x_t, y].  y: (B,), or (1,) for all."""
-        y = self.labels(y, len(y) if isinstance(y, Tensor) and y.ndim else 0)
-        return Denoiser(Labelled(self.net, y), self.schedule, self.prediction, self.clip)
+    def given(self, y: Told) -> "Denoiser":
+        """This denoiser with its labels fixed: an estimate of E[x_0 | x_t, y].
 
-    def guided(self, y: Tensor, strength: float | Tensor) -> "Denoiser":
+        y: labels (B,), or texts such as ["red heart"] for a network with words; one for all, or one for each.
+        """
+        return Denoiser(Labelled(self.net, self.labels(y)), self.schedule, self.prediction, self.clip)
+
+    def guided(self, y: Told, strength: float | Tensor, against: Told | None = None) -> "Denoiser":
         """This denoiser with classifier-free guidance: outputs with and without a label, mixed by `guide`.
 
-        y: (B,), or (1,) for all.  strength: 0 for no label, 1 for `given(y)`, both at half the cost; above 1
-        the label counts for more than in p(x | y); (B,) for one for each picture.  Outputs are mixed before
+        y: as for `given`.  strength: 0 for no label, 1 for `given(y)`, both at half the cost; above 1
+        the label counts for more than in p(x | y); (B,) for one for each picture.  against: labels or texts
+        to lead away from, in place of no label ("negative prompts").  Outputs are mixed before
         `clip`.  An estimate of x_0 is affine in the output, with slopes that depend on the level alone, so
         mixing estimates is the same.
         ValueError for a network without labels, TypeError or ValueError for other bad input.
         """
-        y = self.labels(y, len(y) if isinstance(y, Tensor) and y.ndim else 0)
-        checks.strength(strength)
-        if isinstance(self.net, Labelled) or getattr(self.net, "config", {}).get("classes", "?") is None:
+        config = getattr(self.net, "config", {})
+        if isinstance(self.net, Labelled) or not (config.get("words") or config.get("classes", "?")):
             raise ValueError(
                 "guidance asks a network with a label and without one, "
                 f"but this {type(self.net).__name__} takes no label; make and train it with classes=..."
             )
+        checks.strength(strength)
+        y = self.labels(y)
+        away = full_like(y[:1], -1) if against is None else self.labels(against)
         if not isinstance(strength, Tensor) and strength in (0, 1):
-            return self.given(y if strength else full_like(y, -1))
-        return Denoiser(Guided(self.net, y, strength), self.schedule, self.prediction, self.clip)
+            return self.given(y if strength else away)
+        return Denoiser(Guided(self.net, y, strength, away), self.schedule, self.prediction, self.clip)
 
     def _out(self, xt: Tensor, now: Level, t: Tensor, *y: Tensor) -> Tensor:
         """What the network says; it sees x_t at the size that it has where variance is preserved."""
@@ -150,21 +163,22 @@ class Labelled(nn.Module):
 
     def for_all(self, xt: Tensor) -> Tensor:
         """A label for each picture, or ValueError."""
-        if len(self.y) not in (1, len(xt)):
-            raise ValueError(f"{len(self.y)} labels for {len(xt)} pictures: give one each, or one for all")
-        return self.y.expand(len(xt))
+        return checks.for_all(self.y, xt)
 
 
 class Guided(Labelled):
     """A network whose labels are fixed, guided: one call, on a batch twice as large."""
 
-    def __init__(self, net: nn.Module, y: Tensor, strength: float | Tensor):
+    def __init__(self, net: nn.Module, y: Tensor, strength: float | Tensor, away: Tensor):
+        y, away = checks.as_wide(y, away)
         super().__init__(net, y)
         self.strength = strength
+        self.away: Tensor
+        self.register_buffer("away", away)
 
     def forward(self, xt: Tensor, t: Tensor) -> Tensor:
         """The guided output: (B, ...)."""
-        y = self.for_all(xt)
-        both = self.net(cat([xt, xt]), cat([t, t]), cat([full_like(y, -1), y]))  # (2B, ...)
+        y = cat([checks.for_all(self.away, xt), self.for_all(xt)])
+        both = self.net(cat([xt, xt]), cat([t, t]), y)  # (2B, ...)
         plain, conditional = both.chunk(2)
         return guide(plain, conditional, checks.spread(self.strength, plain))

@@ -6,7 +6,9 @@ import os
 import secrets
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 STALE = 60.0  # seconds after which a temporary file counts as abandoned: its writer was killed
 
@@ -29,10 +31,18 @@ def try_write(path: Path) -> None:
 
 
 def write(path: Path, raw: bytes, aside: Path | None = None) -> None:
-    """Write a file atomically: under a temporary name in its folder, which is made if missing, then renamed.
+    """Write a file atomically; see `writing`."""
+    with writing(path, aside) as file:
+        file.write(raw)
 
-    A file that is replaced passes on its permissions; it is kept as `aside` if that is given.  OSError if the
-    file can't be written, chained from the error that says why; the old file is then as it was.
+
+@contextlib.contextmanager
+def writing(path: Path, aside: Path | None = None) -> Iterator[BinaryIO]:
+    """Context manager: a file to write to, under a temporary name; at the end it takes the place of `path`.
+
+    The folder is made if it is missing.  A file that is replaced passes on its permissions; it is kept as
+    `aside` if that is given.  OSError if the file can't be written, chained from the error that says why;
+    after an error or an interrupt the old file is as it was.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
@@ -41,7 +51,7 @@ def write(path: Path, raw: bytes, aside: Path | None = None) -> None:
         with open(part, "xb") as file:
             if path.exists():
                 shutil.copymode(path, part)
-            file.write(raw)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         if aside is not None:

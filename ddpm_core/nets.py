@@ -1,6 +1,7 @@
 """Networks (x_t, t) or (x_t, t, y) -> output of x_t's shape."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -19,23 +20,26 @@ def embed(t: Tensor, width: int) -> Tensor:
 
 
 class Embedding(nn.Module):
-    """Time, and a label where there are any, as one vector: (B, width)."""
+    """Time, and a label or words where there are any, as one vector: (B, width)."""
 
-    def __init__(self, width: int, classes: int | None):
+    def __init__(self, width: int, classes: int | None, words: int = 0):
         super().__init__()
         if width % 2:
             raise ValueError(f"the width must be even, one half for sines and one for cosines, got {width}")
         self.width = width
         self.time = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         self.label = nn.Embedding(classes + 1, width) if classes else None  # row 0: no label
+        if words:
+            self.label = nn.Embedding(words + 1, width, padding_idx=0)  # row 0: no word, always 0
 
     def forward(self, t: Tensor, y: Tensor | None) -> Tensor:
-        """t: (B,); y: (B,) with -1 for "no label", or None -> (B, width)."""
+        """t: (B,); y: (B,), or (B, L) of words, with -1 for none; or None -> (B, width)."""
         e: Tensor = self.time(embed(t, self.width).to(cast(nn.Linear, self.time[0]).weight.dtype))
         if self.label is not None:
-            e = e + self.label(torch.full_like(t, 0) if y is None else y + 1)
+            told = self.label(torch.full_like(t, 0) if y is None else y + 1)
+            e = e + (told.sum(1) if told.ndim == 3 else told)  # (B, L, width): the sum of the words
         elif y is not None:
-            raise ValueError("this network was made without classes: it takes no labels")
+            raise ValueError("this network was made without classes and words: it takes no labels")
         return F.silu(e)
 
 
@@ -86,8 +90,9 @@ class UNet(nn.Module):
 
     channels: of the pictures; width: of the first level; mults: one factor for each level, each half the
     size of the one above; blocks: on each level, down as well as up; classes: how many labels there are,
-    None for none.  lean: coming up, a level takes the mean with what was seen going down, and a block has one
-    norm; False to concatenate and have two, as Ho et al. 2020 do, for half as much work again.
+    None for none; words: those that it knows, instead of classes (`words.Vocabulary` numbers them).
+    lean: coming up, a level takes the mean with what was seen going down, and a block has one norm; False to
+    concatenate and have two, as Ho et al. 2020 do, for half as much work again.
     attention: levels, 0 the first, whose blocks end with self-attention; with any, the middle's does, too.
     Theirs is the level of 16x16.  (Their dropout is in neither.)
     The defaults suit the 8x8 digits: narrow where pixels are many, wide where they are few.
@@ -102,15 +107,17 @@ class UNet(nn.Module):
         classes: int | None = None,
         lean: bool = True,
         attention: tuple[int, ...] = (),
+        words: Sequence[str] = (),
     ):
         super().__init__()
         attention = tuple(checks.whole(k, "a level of attention", 0, len(mults) - 1) for k in attention)
         self.config: dict[str, Any] = {"channels": channels, "width": width, "mults": list(mults)}
         self.config |= {"blocks": blocks, "classes": classes, "lean": lean, "attention": list(attention)}
+        self.config |= {"words": list(words)} if words else {}
         self.lean = lean
         widths = [width * m for m in mults]
         e = 4 * width
-        self.embedding = Embedding(e, classes)
+        self.embedding = Embedding(e, classes, len(words))
         c = widths[0] if lean else width
         self.enter = nn.Conv2d(channels, c, 3, padding=1)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
@@ -132,7 +139,7 @@ class UNet(nn.Module):
         set_memory_format(self)
 
     def forward(self, xt: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
-        """xt: (B, C, H, W), t: (B,), y: (B,) -> (B, C, H, W)."""
+        """xt: (B, C, H, W), t: (B,), y: (B,), or (B, L) of words -> (B, C, H, W)."""
         e = self.embedding(t, y)
         h = self.enter(xt)
         skips = [h]

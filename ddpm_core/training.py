@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from . import checks, parallel
-from .data import Batch, rows, stream
+from .data import Batch, Ordered, rows, stream
 from .denoiser import Denoiser
 from .nets import set_memory_format
 from .speed import keep_memory
@@ -115,7 +115,7 @@ class Run:
 
 def train(
     denoiser: Denoiser,
-    x0: Tensor | Iterable[Any],
+    x0: Tensor | Ordered | Iterable[Any],
     y: Tensor | None = None,
     *,
     images: int,
@@ -131,10 +131,11 @@ def train(
 
     denoiser: trained in place; it always holds the moving average of the weights, so that a run can be
     left, interrupted or sampled from at any step.  x0: all the data, (N, ...) in [-1, 1] where it is
-    pictures; y: labels (N,), each replaced by "no label" with probability `drop`.  Or x0: an iterable of
-    batches, such as a DataLoader, iterated over again and again: each x0 (B, ...), or (x0, y), or a mapping
-    with the names x0, y and eps, eps being noise that belongs to x0, which is drawn otherwise (pairs for a
-    reflow); of several processes, each must be given the same batches.  images: how many to
+    pictures; y: labels (N,), or words (N, L), each example's replaced by "no label" with probability `drop`.
+    Or x0: an iterable of batches, such as a DataLoader, iterated over again and again: each x0 (B, ...), or
+    (x0, y), or a mapping with the names x0, y and eps, eps being noise that belongs to x0, which is drawn
+    otherwise (pairs for a reflow); of several processes, each must be given the same batches.  Or x0: what
+    gives them in an order of its own from any picture on, such as a `folder`.  images: how many to
     see; a tensor's in batches of `batch`, in a new random order each time round; lr: the highest rate, after
     a short rise and before a fall to 0; ema: how slowly the average forgets; seed: of all that is drawn here
     (a network's own dropout draws from torch's generator, an iterable its order as it likes); extras: what
@@ -155,11 +156,13 @@ def train(
     elif y is not None:
         raise TypeError("an iterable of batches brings its own labels: let it give (x0, y)")
     else:
-        feed = stream(x0, getattr(denoiser.net, "config", {}).get("classes"))
+        seen = int(resume["counts"][0]) if resume and "counts" in resume else 0
+        ordered = x0.batches(batch, seed, seen) if isinstance(x0, Ordered) else x0
+        feed = stream(ordered, denoiser.labels)
         feed = chain([first := next(feed)], feed)
     checks.trainable(denoiser, *first)
     keep_memory()
-    run = Run(denoiser, plan, checks.settings(denoiser, plan, first, feed is None))
+    run = Run(denoiser, plan, checks.settings(denoiser, plan, first, x0))
     if extras.bf16:
         set_memory_format(run.online, bf16=True)
     if resume is not None:
@@ -236,7 +239,7 @@ def rate(progress: float, rise: float = 0.05) -> float:
 
 def _dropped(y: Tensor, drop: float, generator: torch.Generator) -> Tensor:
     keep = torch.rand(len(y), generator=generator, device=y.device) >= drop
-    return torch.where(keep, y, -1)
+    return torch.where(keep.reshape(-1, *(1,) * (y.ndim - 1)), y, -1)
 
 
 def watch(steps: Iterable[Step], images: int) -> Iterator[Step]:

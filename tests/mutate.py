@@ -214,14 +214,30 @@ MUTANTS = [
     Mutant("net: one group of all channels", "nets.py", "nn.GroupNorm(c // math.gcd(c, 8), c)", "nn.GroupNorm(1, c)"),
     Mutant("net: frequencies of half the range", "nets.py", "device=t.device) / half)", "device=t.device) / width)"),
     Mutant("net: sines twice", "nets.py", "[angle.sin(), angle.cos()]", "[angle.sin(), angle.sin()]"),
+    Mutant("folder: EXIF not heeded", "folders.py", "image = ImageOps.exif_transpose(image)", "image = image.copy()"),
+    Mutant("folder: 16 bits cut off at 8", "folders.py", "(np.asarray(image) / 257)", "np.asarray(image)"),
+    Mutant("folder: colours under transparency seen", "folders.py", "if image.has_transparency_data:", "if False:"),
+    Mutant("folder: cropped at the top left", "folders.py", "ImageOps.fit(image, (size, size), ", "ImageOps.fit(image, (size, size), centering=(0, 0), method="),
+    Mutant("folder: padded on one side", "folders.py", "((size - width) // 2, (size - height) // 2)", "(0, 0)"),
+    Mutant("folder: all left out and no word", "folders.py", "if len(left_out) > SHARE * len(names):", "if False:"),
+    Mutant("folder: a change of the same length not noticed", "folders.py", "status.st_mtime_ns, ", ""),
+    Mutant("folder: one draw of mirrors for all batches", "folders.py", "seed * 1_000_003 + seen", "seed * 1_000_003"),
+    Mutant("folder: begins anew when resumed", "training.py", "x0.batches(batch, seed, seen)", "x0.batches(batch, seed, 0)"),
+    Mutant("folder: all at once", "folders.py", "paths[start : start + AT_ONCE]", "paths[start : len(paths) * (start == 0)]"),
+    Mutant("preview: draws from the run's numbers", "pictures.py", "ddim, die)).xt", "ddim)).xt"),
+    Mutant("preview: one place for each", "pictures.py", "    shown.update(page)", "    display(page, display_id=True)"),
+    Mutant("walk: noise that grows shown as it is", "commands/sample.py", "(frame.xt / size)", "(frame.xt)"),
+    Mutant("walk: standard noise where it should have grown", "commands/sample.py", "denoiser.schedule.start(randn(like.new_empty(len(part), *like.shape[1:]), dice))", "randn(like.new_empty(len(part), *like.shape[1:]), dice)"),
+    Mutant("sample: writes over what is there", "commands/sample.py", "if target.exists():", "if False:"),
 ]  # fmt: skip
 
 OWN = {  # other modules have one file, of their name
     "denoiser": ["prediction", "sampling"],
     "formula": ["prediction"],
-    "training": ["training", "parallel"],
+    "training": ["training", "parallel", "folders"],
     "checks": ["bad_input", "sampling"],
     "calibrated": ["elbo"],
+    "sample": ["pictures", "cli"],
 }
 LAWS = [
     "gaussian",

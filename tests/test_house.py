@@ -27,7 +27,9 @@ HEART = [
     *("gaussian", "schedule", "process", "prediction", "formula"),
     *("denoiser", "sampling", "elbo", "nets", "training"),
 ]
-MACHINE = ["data", "files", "checkpoints", "checks", "parallel", "speed", "__main__"]
+MACHINE = ["data", "folders", "pictures", "files", "checkpoints", "checks", "parallel", "speed", "__main__"]
+ROOMS = {"commands", "study", "teach"}
+BARS = {"training", "folders", "commands.sample", "commands.evaluate"}  # what takes long shows how long
 OUTSIDE = {"matplotlib", "sympy", "ipywidgets", "IPython", "anywidget", "tqdm", "teach"}
 SOURCES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").rstrip("."): path
@@ -58,7 +60,7 @@ def room(name: str) -> str:
 
 
 def test_the_house_has_the_rooms_of_its_plan():
-    assert {name for name in SOURCES if name and "." not in name} == {*HEART, *MACHINE, "study", "teach"}
+    assert {name for name in SOURCES if name and "." not in name} == {*HEART, *MACHINE, *ROOMS}
     rooms = {room(name) for name in SOURCES if name.startswith("teach.")}
     told = "judge bank maths page text progress report site exercises __main__"
     assert rooms == {f"teach.{name}" for name in told.split()}
@@ -76,9 +78,9 @@ def test_arrows_between_files_and_between_rooms_go_one_way(of):
 @pytest.mark.parametrize("name", [name for name in SOURCES if not name.startswith("teach")])
 def test_the_core_knows_nothing_of_the_lessons(name):
     found = {module.split(".")[0] for module in imported(name)}
-    assert not found & (OUTSIDE - ({"tqdm"} if name in ("training", "__main__") else set()))
+    assert not found & (OUTSIDE - ({"tqdm"} if name in BARS else set()))
     if name in HEART:
-        assert found & {*MACHINE, "study"} <= {"checks", "data", "parallel", "speed"}
+        assert found & {*MACHINE, "commands", "study"} <= {"checks", "data", "parallel", "speed"}
 
 
 def test_the_judge_is_handed_what_it_tells():
@@ -113,9 +115,9 @@ def code_lines(path: Path) -> set[int]:
 
 
 def test_the_heart_is_read_in_an_evening():
-    size = {name: len(code_lines(path)) for name, path in SOURCES.items() if "." not in name}
+    size = {name: len(code_lines(path)) for name, path in SOURCES.items()}
     assert sum(size[name] for name in HEART) <= 950
-    assert sum(size.values()) - size["study"] - size["teach"] <= 2050
+    assert sum(n for name, n in size.items() if name.split(".")[0] not in ("study", "teach")) <= 2700
 
 
 def test_functions_are_short():

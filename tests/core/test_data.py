@@ -1,12 +1,13 @@
 import gzip
 import hashlib
 import struct
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import torch
 
-from ddpm_core import digits, mnist
+from ddpm_core import data, digits, mnist
 from ddpm_core.data import LARGEST, MNIST, from_bytes, to_bytes
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "mnist"
@@ -134,3 +135,53 @@ def test_of_a_folder_of_one_s_own_no_download_is_promised(tmp_path, monkeypatch)
         (tmp_path / name).write_bytes(b"not an idx file")
     with pytest.raises(ValueError, match=r"put a good copy there$"):
         mnist()
+
+
+def test_emoji_are_pictures_with_words():
+    all_of_them = data.emoji()
+    n = len(all_of_them.names)
+    assert all_of_them.images.shape == (n, 3, 32, 32)
+    assert all_of_them.images.abs().max() == 1
+    assert len(all_of_them.styles) == len(all_of_them.tints) == len(all_of_them.held) == n
+    assert set(all_of_them.styles) == {"fluent", "noto", "twemoji"}
+    pairs = set(zip(all_of_them.names, all_of_them.styles, strict=True))
+    assert len(pairs) == n  # each name once a style, and in two styles at least
+    assert min(Counter(all_of_them.names).values()) >= 2
+
+
+def test_compositions_are_held_out_in_all_styles_though_both_words_are_known():
+    emoji = data.emoji()
+    known, held = emoji.where(~emoji.held), emoji.where(emoji.held)
+    assert set(held.names) == set(data.COMPOSITIONS)
+    assert len(held.names) == 24
+    words = {word for name in known.names for word in name.split()}
+    for pair in data.COMPOSITIONS:
+        assert set(pair.split()) <= words
+        for texts in known.captions:
+            assert not any(set(pair.split()) <= set(text.split()) for text in texts)
+
+
+def test_a_tint_is_the_colour_that_one_sees():
+    emoji = data.emoji()
+    mean = ((emoji.images + 1) / 2).mean((2, 3))
+    for word, channel in (("red", 0), ("green", 1), ("blue", 2)):
+        rows = torch.tensor([tint == word for tint in emoji.tints])
+        assert (mean[rows].argmax(1) == channel).float().mean() > 0.9
+    named = [
+        (n.split()[0], t)
+        for n, t in zip(emoji.names, emoji.tints, strict=True)
+        if n.endswith((" heart", " circle", " square"))
+    ]
+    named = [
+        (word, tint) for word, tint in named if word in ("red", "orange", "yellow", "green", "blue", "purple")
+    ]
+    assert sum(word == tint for word, tint in named) >= len(named) - 1
+
+
+def test_names_for_judges_are_a_fifth_whole_names_at_a_time():
+    emoji = data.emoji()
+    parts = {name: set() for name in emoji.names}
+    for name, test in zip(emoji.names, emoji.test.tolist(), strict=True):
+        parts[name].add(test)
+    assert all(len(part) == 1 for part in parts.values())
+    assert 0.18 < emoji.test.float().mean() < 0.24

@@ -3,28 +3,12 @@
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 from torch import Tensor
 
 from ... import checks
-
-
-def tile(images: Tensor, columns: int, gap: int = 1) -> np.ndarray:
-    """Pictures (N, C, H, W) in [-1, 1] as one array (height, width) or (height, width, 3) in [0, 1].
-
-    gap: white pixels between pictures.  TypeError or ValueError unless N and columns are at least 1, C is 1
-    or 3, and there is no NaN.
-    """
-    n, c, h, w = _pictures(images, "images").shape
-    columns = checks.whole(columns, "columns", 1)
-    rows = -(-n // columns)
-    sheet = np.ones((rows * (h + gap) - gap, columns * (w + gap) - gap, c))
-    for i, picture in enumerate(((images.detach().cpu().float() + 1) / 2).clamp(0, 1)):
-        top, left = i // columns * (h + gap), i % columns * (w + gap)
-        sheet[top : top + h, left : left + w] = picture.permute(1, 2, 0).numpy()
-    return sheet[..., 0] if c == 1 else sheet
+from ...pictures import tile
 
 
 def show(images: Tensor, columns: int = 16, title: str = "", width: float = 9) -> Figure:
@@ -33,7 +17,7 @@ def show(images: Tensor, columns: int = 16, title: str = "", width: float = 9) -
     width: of the figure, in inches.  TypeError or ValueError for bad input.
     """
     columns = checks.whole(columns, "columns", 1)
-    sheet = tile(images, min(columns, len(_pictures(images, "images"))))
+    sheet = tile(images, min(columns, len(checks.pictures(images, "images"))))
     picture, head = width * sheet.shape[0] / sheet.shape[1], 0.3 * bool(title)
     figure = plt.figure(figsize=(width, picture + head))
     axes = figure.add_axes((0, 0, 1, picture / (picture + head)))
@@ -76,7 +60,7 @@ def chain(
     forward, backward: the labels of the N-1 arrows to the right (solid, above) and to the left (dashed,
     below); "..." means that steps are left out.  ValueError unless there are N names and N-1 of each.
     """
-    n, (h, w) = len(_pictures(pictures, "pictures")), pictures.shape[-2:]
+    n, (h, w) = len(checks.pictures(pictures, "pictures")), pictures.shape[-2:]
     if (len(names), len(forward), len(backward)) != (n, n - 1, n - 1):
         raise ValueError(
             f"{n} pictures need {n} names and {n - 1} texts each way, "
@@ -101,16 +85,6 @@ def chain(
     return figure
 
 
-def _pictures(x: object, name: str) -> Tensor:
-    """Pictures (N, C, H, W), at least one, with C = 1 or 3 and without NaN, or TypeError / ValueError."""
-    x = checks.floating(x, name)
-    if x.ndim != 4 or x.shape[1] not in (1, 3) or not x.numel():
-        raise ValueError(f"{name} must hold pictures (N, C, H, W) with C = 1 or 3, got {tuple(x.shape)}")
-    if count := int(x.isnan().sum()):
-        raise ValueError(f"{name} holds {count} entries that are NaN")
-    return x
-
-
 def _checked(rows: Sequence[Tensor], names: Sequence[str], heads: Sequence[str]) -> None:
     """TypeError or ValueError for arguments that `strip` can't use."""
     if not len(rows) or not len(heads):
@@ -118,7 +92,7 @@ def _checked(rows: Sequence[Tensor], names: Sequence[str], heads: Sequence[str])
     if len(names) != len(rows):
         raise ValueError(f"each row needs a name, got {len(rows)} rows and {len(names)} names")
     for k, row in enumerate(rows):
-        if (n := len(_pictures(row, f"row {k}"))) != len(heads):
+        if (n := len(checks.pictures(row, f"row {k}"))) != len(heads):
             raise ValueError(f"each picture needs a head, got {n} pictures in row {k} and {len(heads)} heads")
 
 

@@ -1,0 +1,1 @@
+"""The commands of the package: a file for each, and what they have in common."""
