@@ -353,7 +353,7 @@ def test_a_whole_number_nearly_right_is_not_asked_for_digits():
     [
         (-0.25, "sign"),
         (0.0625, "square"),
-        (0.5, "a root is taken of the whole"),
+        (0.5, "doubled"),
         (4, "the whole stands upside down"),
         (0.75, "subtracted from 1"),
         (25, "in percent"),

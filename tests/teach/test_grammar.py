@@ -16,8 +16,8 @@ from ddpm_core.teach.judge.tree import evaluate, names, unparse
 
 EXAMPLES = int(os.environ.get("DDPM_TEXTS", "1500"))  # 10000 for a long run
 
-VALUES = {name: 0.3 for name in ("alpha", "abar", "abar_prev", "abar_s", "beta", "beta_tilde")}
-VALUES |= {name: 0.7 for name in ("x_t", "x_0", "x_prev", "eps", "z", "sigma", "mu")}
+VALUES = dict.fromkeys(("alpha", "abar", "abar_prev", "abar_s", "beta", "beta_tilde"), 0.3)
+VALUES |= dict.fromkeys(("x_t", "x_0", "x_prev", "eps", "z", "sigma", "mu"), 0.7)
 
 
 class Values(dict):
