@@ -1,34 +1,34 @@
-"""Fills numbers into the bank's texts: ⟨noise_500:.3f⟩ becomes what the library computes, to three decimals.
+"""Fills numbers into the bank's texts: ⟨noise_500:.3f⟩ becomes the standard deviation, to three decimals.
 
 A placeholder names one of the lesson's NUMBERS, or a quantity of linear(1000) at a time; the prefix root_
 takes the square root.  `answer` is the answer of an exercise that asks for a number, `example` that of a
 mistake.  After the colon stands a Python format, "g" by default.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ...elbo import prior
-from ...process import posterior
-from ..judge import Exercise, Mistake
-from .inputs import SCHEDULE, one
+from ..judge.exercise import Exercise, Mistake
+from ..judge.table import linear_table
 
+LINEAR = linear_table()
 PLACE = re.compile(r"⟨(\w+)(?::([^⟩]+))?⟩")
-TEXTS = ("title", "prompt", "worked", "right", "hints", "mistakes", "options", "why", "rubric")
+TEXTS = ("title", "prompt", "worked", "right", "hints", "mistakes", "options", "why", "rubric", "mutants")
 
-QUANTITIES: Mapping[str, Callable[[int], Any]] = {
-    "signal": lambda t: SCHEDULE.level(t).signal,
-    "noise": lambda t: SCHEDULE.level(t).noise,
-    "abar": lambda t: SCHEDULE.abar[t],
-    "variance": lambda t: 1 - SCHEDULE.abar[t],  # of the noise in x_t
-    "snr": lambda t: SCHEDULE.snr[t],
-    "alpha": lambda t: SCHEDULE.alphas[t],
-    "beta": lambda t: SCHEDULE.betas[t],
-    "beta_tilde": lambda t: posterior(one(0), one(0), SCHEDULE.level(t - 1), SCHEDULE.level(t)).var,
-    "open": lambda t: 0.25 / (1 + 0.25 * SCHEDULE.snr[t]),  # Var(x_0 | x_t) for data of variance 1/4
-    "prior": lambda t: prior(one(1), SCHEDULE.level(t)),  # L_T of a pixel at 1, if T = t
+QUANTITIES: Mapping[str, Callable[[int], float]] = {
+    "signal": lambda t: LINEAR.abar[t] ** 0.5,
+    "noise": lambda t: (1 - LINEAR.abar[t]) ** 0.5,
+    "abar": lambda t: LINEAR.abar[t],
+    "variance": lambda t: 1 - LINEAR.abar[t],  # of the noise in x_t
+    "snr": lambda t: LINEAR.snr[t],
+    "alpha": lambda t: LINEAR.alphas[t],
+    "beta": lambda t: LINEAR.betas[t],
+    "beta_tilde": lambda t: LINEAR.beta_tilde[t],
+    "open": lambda t: 0.25 / (1 + 0.25 * LINEAR.snr[t]),  # Var(x_0 | x_t) for data of variance 1/4
+    "prior": lambda t: -math.log(1 - LINEAR.abar[t]) / 2,  # L_T of a pixel at 1, if T = t
 }
 
 
