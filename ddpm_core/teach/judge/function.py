@@ -5,8 +5,8 @@ import dis
 import inspect
 import math
 import textwrap
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from types import FunctionType
 from typing import Any, NamedTuple, TypeVar
@@ -50,7 +50,9 @@ class Function(Exercise):
     """A function, compared with the library's own on fixed inputs in float64, on the CPU and on a GPU if any.
 
     Cases are few and small, because their outputs are recorded; the first is small enough to quote in a
-    message.  names: of the arguments, if they differ from the library's.
+    message.  names: of the arguments, if they differ from the library's.  mutants: what a mutation of the
+    reference does wrong, in words, with the mutation.  gradients: whether the result must have the library's
+    gradients for the weights of a network among the arguments, too.
     """
 
     kind = "function"
@@ -58,6 +60,8 @@ class Function(Exercise):
     reference: Callable[..., Any]
     cases: Sequence[Case]
     names: Sequence[str] = ()
+    mutants: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    gradients: bool = False
 
     def __post_init__(self) -> None:
         self.names = self.names or list(inspect.signature(self.reference).parameters)

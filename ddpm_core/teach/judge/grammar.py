@@ -15,7 +15,7 @@ import math
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -205,7 +205,7 @@ class Token(NamedTuple):
     at: int
 
 
-def tokens(text: str) -> list[Token]:
+def tokens(text: str, known: Collection[str] = ()) -> list[Token]:
     """The tokens of a text, without spaces.  Unreadable for a character that has no meaning here."""
     found, at = [], 0
     while at < len(text):
@@ -218,16 +218,16 @@ def tokens(text: str) -> list[Token]:
             bar = "|" * bool(given) + ",".join(f"x_{digit}" for digit in sorted(given))
             found.append(Token(kind, f"{match['density'][0]}(x_{first}{bar})", at))
         elif kind == "name":
-            found += [Token(kind, word, at) for word in pieces(match.group())]
+            found += [Token(kind, word, at) for word in pieces(match.group(), known)]
         elif kind != "space":
             found.append(Token(kind, match.group(), at))
         at = match.end()
     return found
 
 
-def pieces(name: str) -> tuple[str, ...]:
+def pieces(name: str, known: Collection[str] = ()) -> tuple[str, ...]:
     """A typed name, split if it is several symbols without a space between them."""
-    if name.lstrip("\\") in (*SPELLINGS, *FRACTIONS):
+    if name in known or name.lstrip("\\") in (*SPELLINGS, *FRACTIONS):
         return (name,)
     try:
         return spelled(name)
@@ -267,8 +267,11 @@ def excerpt(text: str, at: int) -> str:
 # --- tokens to a tree ------------------------------------------------------------------------------
 
 
-def parse(text: str, wide: bool = False) -> Tree:
-    """The tree of a typed formula.  Unreadable, with the place, if it isn't one."""
+def parse(text: str, wide: bool = False, known: Collection[str] = ()) -> Tree:
+    """The tree of a typed formula.  Unreadable, with the place, if it isn't one.
+
+    known: names that stand for themselves, besides those of the course.
+    """
     if len(text) > LONGEST:
         raise Unreadable(f"That is {len(text)} characters long; I read up to {LONGEST}.")
     readable = normalized(text)
@@ -279,7 +282,7 @@ def parse(text: str, wide: bool = False) -> Tree:
         level += 1 if sign in PAIRS else -1
         if level > DEEPEST:
             raise Unreadable("That is nested too deeply to read; write it flatter.")
-    reader = _Reader(readable, wide)
+    reader = _Reader(readable, wide, known)
     tree = reader.sum()
     if reader.now.kind != "end":
         raise reader.lost()
@@ -289,9 +292,9 @@ def parse(text: str, wide: bool = False) -> Tree:
 class _Reader:
     """A recursive-descent parser over the tokens; `depth` limits the recursion."""
 
-    def __init__(self, text: str, wide: bool):
-        self.text, self.wide, self.place, self.depth = text, wide, 0, 0
-        self.tokens = [*tokens(text), Token("end", "", len(text))]
+    def __init__(self, text: str, wide: bool, known: Collection[str]):
+        self.text, self.wide, self.known, self.place, self.depth = text, wide, known, 0, 0
+        self.tokens = [*tokens(text, known), Token("end", "", len(text))]
 
     @property
     def now(self) -> Token:
@@ -374,6 +377,8 @@ class _Reader:
 
     def named(self, token: Token) -> Tree:
         word = token.text.lstrip("\\")
+        if token.text in self.known:
+            return Name(token.text)
         if word in FRACTIONS:
             above = self.bracketed()
             return Product(((1, above), (-1, self.bracketed())))

@@ -2,8 +2,8 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from numbers import Rational
 from typing import Any
@@ -30,14 +30,28 @@ GENERIC_NUMBERS: tuple[tuple[Callable[[float], float], str], ...] = (
 class Number(Exercise):
     """A number, right within a relative tolerance; it may be typed as a formula of numbers.
 
-    The answer rounded to three digits or more is right too.  units: other words for `unit`.
+    formula: in the judge's own grammar, with the names in `given`, whose values are numbers or functions
+    without arguments.  The answer is its value, and mistakes are inferred from it.  instead: for a name, what
+    could be taken for it by mistake, {name: {other: value}}.  answer: alone, for what can only be counted.
+    digits: how many significant digits the prompt asks for.  units: other words for `unit`.
     """
 
     kind = "number"
-    answer: float
+    formula: str = ""
+    given: Mapping[str, float | Callable[[], float]] = field(default_factory=dict)
+    instead: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    answer: float = math.nan
+    digits: int = 3
     rel: float = 1e-3
     unit: str = ""
     units: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        values = {name: float(v() if callable(v) else v) for name, v in self.given.items()}
+        self.given = values
+        if self.formula:
+            tree = grammar.parse(self.formula, known=values)
+            self.answer = float(complex(grammar.evaluate(tree, values)).real)
 
     @property
     def references(self) -> Sequence[object]:

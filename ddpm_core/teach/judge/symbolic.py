@@ -3,8 +3,8 @@
 import math
 import re
 import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -97,11 +97,16 @@ def at(t: int) -> World:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Symbolic(Exercise):
-    """A formula of the names in `given`, in any equivalent form, as text or as a sympy expression."""
+    """A formula of the names in `given`, in any equivalent form, as text or as a sympy expression.
+
+    given: the names, or {name: value} with the values at which a message compares two formulas.  instead: for
+    a name, other names that could be taken for it by mistake.
+    """
 
     kind = "symbolic"
     answer: str
-    given: Sequence[str]
+    given: Sequence[str] | Mapping[str, float]
+    instead: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def references(self) -> Sequence[object]:
