@@ -18,7 +18,9 @@ else:
 
 ANSWERS = {
     "sum-of-noises": a_number(
-        answer=5.0, mistakes={"added deviations": 7.0, "variance": 25.0, "difference": 7**0.5}
+        formula="sqrt(sigma_1^2 + sigma_2^2)",
+        given={"sigma_1": 3, "sigma_2": 4},
+        mistakes={"added deviations": 7.0, "variance": 25.0, "difference": 7**0.5},
     ),
     "abar-from-beta": a_formula(
         answer="abar_prev*(1 - beta)",

@@ -117,7 +117,8 @@ def _interleaved(out: Tensor, shape: tuple[int, ...]) -> Gaussian:
 
 ANSWERS = {
     "latent-numbers": a_number(
-        answer=3_072_000,
+        formula="T*channels*side^2",
+        given={"T": 1000, "channels": 3, "side": 32},
         rel=0,
         unit="numbers",
         also=["3 072 000", "1000*32*32*3", "3,072,000"],
@@ -146,7 +147,8 @@ ANSWERS = {
         },
     ),
     "lazy-gap": a_number(
-        answer=0.75 - 0.5 * math.log(2),
+        formula="(mean^2/variance + 1/variance - 1 - log(1/variance))/2",
+        given={"mean": 0.5, "variance": 0.5},
         unit="nats",
         also=["0.75 - log(2)/2", "(0.25/0.5 + 2 - 1 - log(2))/2", "3/4 - ln(sqrt(2))", 0.40343],
         mistakes={
@@ -210,7 +212,9 @@ ANSWERS = {
         )
     ),
     "bits-per-dim": a_number(
-        answer=88 / 64 / math.log(2),
+        formula="nats/(d*log(2))",
+        given={"nats": 88, "d": 64},
+        instead={"d": {"side": 8}},
         unit="bits/dim",
         units=("bits", "bits per dimension", "bit/dim", "bits/dimension", "bpd"),
         also=["88/(64*log(2))", "88/64/ln(2)", 1.98373],
@@ -241,7 +245,8 @@ ANSWERS = {
         },
     ),
     "three-properties": a_number(
-        answer=0.5 * (1 + 1e-9 - 1 - math.log(1e-9)),
+        formula="(x_0^2 + T*sigma^2 - 1 - log(T*sigma^2))/2",
+        given={"x_0": 1, "T": 1000, "sigma": 1e-6},
         unit="nats",
         also=["-log(1e-9)/2", "(1 + 1e-9 - 1 - log(1e-9))/2", "4.5*log(10)", 10.3616],
         mistakes={

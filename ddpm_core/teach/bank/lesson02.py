@@ -95,12 +95,14 @@ def _jump_backwards(s: Level, t: Level) -> tuple[Tensor | float, Tensor | float]
 
 ANSWERS = {
     "shrink-factor": a_number(
-        answer=0.9,
+        formula="sqrt(1 - beta)",
+        given={"beta": 0.19},
         also=["sqrt(0.81)", "sqrt(1 - 0.19)", "√(1−0.19)"],
         mistakes={"no root": 0.81, "no shrink": 1.0, "noise factor": 0.19**0.5, "beta": 0.19},
     ),
     "variance-of-xt": a_number(
-        answer=0.625,
+        formula="abar*V_0 + 1 - abar",
+        given={"abar": 0.5, "V_0": 0.25},
         also=["5/8", "0.5/4 + 0.5"],
         mistakes={
             "only the picture": 0.125,
@@ -159,7 +161,9 @@ ANSWERS = {
         )
     ),
     "twenty-steps": a_number(
-        answer=1 - 4e-5 ** (1 / 20),
+        formula="1 - abar^(1/T)",
+        given={"abar": 4e-5, "T": 20},
+        instead={"abar": {"sqrt(abar)": 0.00635}},
         also=["1 - 0.00004^(1/20)", "1 - (4e-5)**0.05", 0.3973],
         mistakes={
             "alpha": 4e-5**0.05,
@@ -169,7 +173,9 @@ ANSWERS = {
         },
     ),
     "one-bar-lost": a_number(
-        answer=ALPHA + 1 - ABAR,
+        formula="alpha + 1 - abar",
+        given={"alpha": ALPHA, "abar": ABAR},
+        instead={"abar": {"abar_499": LINEAR.abar[499]}},
         also=["0.98996 + 1 - 0.078587", "0.98996 + 0.921413", 1.9114],
         mistakes={
             "as it should be": 1.0,
@@ -255,7 +261,8 @@ ANSWERS = {
         },
     ),
     "two-hills": a_number(
-        answer=1 / 1.99,
+        formula="1/(2 - sigma^2)",
+        given={"sigma": 0.1},
         also=["1/(2 - 0.01)", "1/1.99", 0.50251],
         mistakes={
             "point hills": 0.5,
@@ -285,7 +292,8 @@ ANSWERS = {
         },
     ),
     "large-picture": a_number(
-        answer=4 / SNR,
+        formula="k^2/SNR",
+        given={"k": 2, "SNR": SNR},
         rel=3e-3,
         unit="values",
         also=["4/4.036e-5", "2^2/(4.036*10^-5)", 99108],
@@ -326,7 +334,9 @@ ANSWERS = {
         },
     ),
     "both-bars-lost": a_number(
-        answer=ALPHA / (1 - ALPHA),
+        formula="alpha/(1 - alpha)",
+        given={"alpha": ALPHA},
+        instead={"alpha": {"abar": ABAR}},
         also=["0.98996/(1-0.98996)", "1/0.01004 - 1", 98.6],
         mistakes={
             "as it should be": ABAR / (1 - ABAR),

@@ -203,7 +203,9 @@ ANSWERS = {
         )
     ),
     "error-grows": a_number(
-        answer=RATIO,
+        formula="sqrt((1 - abar)/abar)",
+        given={"abar": LINEAR.abar[500]},
+        instead={"abar": {"alpha": LINEAR.alphas[500], "abar_499": LINEAR.abar[499]}},
         also=["sqrt((1-0.078587)/0.078587)", "√(0.921413/0.078587)", "0.9599/0.28033"],
         mistakes={
             "upside down": 1 / RATIO,
@@ -293,7 +295,8 @@ ANSWERS = {
         )
     ),
     "noise-floor": a_number(
-        answer=0.225 / 0.325,
+        formula="abar*V_0/(abar*V_0 + 1 - abar)",
+        given={"abar": 0.9, "V_0": 0.25},
         also=["0.9*0.25/(0.9*0.25+0.1)", "9/13", "1 - 0.1/0.325"],
         mistakes={
             "exact": 0.0,
@@ -317,7 +320,8 @@ ANSWERS = {
         },
     ),
     "first-summand": a_number(
-        answer=0.5 / 0.9,
+        formula="beta^2/(2*sigma^2*alpha*(1 - abar))",
+        given={"beta": 0.1, "sigma": 0.1**0.5, "alpha": 0.9, "abar": 0.9},
         also=["1/(2*0.9)", "5/9", "0.1^2/(2*0.1*0.9*0.1)"],
         mistakes={
             "of the mean": 5.0,

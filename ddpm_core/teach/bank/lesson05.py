@@ -119,7 +119,8 @@ ANSWERS = {
         },
     ),
     "full-chain-passes": a_number(
-        answer=1000,
+        formula="T",
+        given={"T": 1000},
         rel=0,
         unit="passes",
         units=("times", "runs", "evaluations"),
@@ -220,7 +221,8 @@ ANSWERS = {
         },
     ),
     "passes-for-64": a_number(
-        answer=200,
+        formula="digits/memory*T/jump",
+        given={"digits": 64, "memory": 16, "T": 1000, "jump": 20},
         rel=0,
         unit="passes",
         also=["4*50", "64/16 * 1000/20", "200 passes"],
@@ -234,7 +236,8 @@ ANSWERS = {
         },
     ),
     "two-jumps": a_number(
-        answer=0.25,
+        formula="abar_s*(1 - abar_s)",
+        given={"abar_s": 0.5},
         also=["0.5*0.5", "1/4", "(1-0.5)*0.5"],
         mistakes={
             "exact": 1,
@@ -246,7 +249,8 @@ ANSWERS = {
         },
     ),
     "there-and-back": a_number(
-        answer=0.64,
+        formula="sqrt(abar)*sqrt(abar)",
+        given={"abar": 0.64},
         also=["0.8^2", "16/25", "sqrt(0.64)*sqrt(0.64)"],
         mistakes={
             "undone": 1,

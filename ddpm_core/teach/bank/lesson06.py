@@ -37,7 +37,8 @@ def _case(text: str, nats: list[float], *shape: int) -> Case:
 
 ANSWERS = {
     "nats-to-bits": a_number(
-        answer=0.7269 / math.log(2),
+        formula="nats/log(2)",
+        given={"nats": 0.7269},
         unit="bits per dimension",
         units=("bits", "bits/dim", "bits/dimension", "bpd"),
         also=["0.7269/ln 2", "0.7269/0.693147", 1.0487],
@@ -50,7 +51,8 @@ ANSWERS = {
         },
     ),
     "unseen-share": a_number(
-        answer=1.97 / 3.75,
+        formula="distortion/(rate + distortion)",
+        given={"rate": 1.78, "distortion": 1.97},
         also=["1.97/(1.78+1.97)", 0.5253, "1/(1+1.78/1.97)"],
         mistakes={
             "the rate's": 1.78 / 3.75,
@@ -134,7 +136,8 @@ ANSWERS = {
         },
     ),
     "ten-small-steps": a_number(
-        answer=60 - (14 + math.log2(11)),
+        formula="n*(D + log2(D + 1) + c) - (n*D + log2(n*D + 1) + c)",
+        given={"n": 10, "D": 1, "c": 4},
         unit="bits",
         also=["10*(1+1+4) - (10 + log(11)/log(2) + 4)", "46 - log(11)/log(2)", 42.5406],
         mistakes={

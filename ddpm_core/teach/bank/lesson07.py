@@ -82,7 +82,8 @@ def _mix(
 
 ANSWERS = {
     "tweedie": a_number(
-        answer=0.825,
+        formula="(x_t + (1 - abar)*score)/sqrt(abar)",
+        given={"x_t": 1.2, "abar": 0.64, "score": -1.5},
         also=["(1.2 - 0.36*1.5)/0.8", "0.66/0.8", "33/40"],
         mistakes={
             "against the slope": 2.175,
@@ -150,12 +151,14 @@ ANSWERS = {
         )
     ),
     "large-step": a_number(
-        answer=4 / 3,
+        formula="2*h/(1 - (1 - h)^2)",
+        given={"h": 0.5},
         also=["1/(1 - 0.25)", "1/(1 - 0.5/2)", "4/3"],
         mistakes={"the limit": 1.0, "noise alone": 2.0, "upside down": 0.75, "deviation": (4 / 3) ** 0.5},
     ),
     "bayes-for-scores": a_number(
-        answer=2 * PULL,
+        formula="plain + strength*(conditional - plain)",
+        given={"plain": -PULL, "conditional": 0, "strength": 3},
         rel=2e-3,
         also=["-0.238406 + 3*0.238406", "2*0.238406", "3*0.238406 - 0.238406"],
         mistakes={"strength 1": 0.0, "no label": -PULL, "one too many": 3 * PULL, "once": PULL},
@@ -184,7 +187,8 @@ ANSWERS = {
         )
     ),
     "two-conventions": a_number(
-        answer=0.8,
+        formula="(1 + w)*conditional - w*plain",
+        given={"w": 0.5, "conditional": 0.6, "plain": 0.2},
         also=["1.5*0.6 - 0.5*0.2", "0.2 + 1.5*(0.6-0.2)", "4/5"],
         mistakes={
             "w as strength": 0.4,
@@ -195,7 +199,8 @@ ANSWERS = {
         },
     ),
     "replaced-pixel": a_number(
-        answer=0.45 - 0.4 * 0.75**0.5,
+        formula="sqrt(abar_s)*x_0 + sqrt(1 - abar_s)*z",
+        given={"abar_s": 0.25, "x_0": 0.9, "z": -0.4},
         also=["0.5*0.9 - 0.4*sqrt(0.75)", "0.45 - 0.34641", "√0.25*0.9 − √0.75*0.4"],
         mistakes={
             "clean": 0.9,
