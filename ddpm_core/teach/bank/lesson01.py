@@ -131,7 +131,7 @@ ANSWERS = {
     ),
     "latent-kl": a_formula(
         answer="(mu^2 + sigma^2 - 1)/2 - log(sigma)",
-        given=("mu", "sigma"),
+        given={"mu": 1.0, "sigma": 2.0},
         also=[
             "0.5*(μ² + σ² - 1 - ln(σ²))",
             r"\frac{\mu^2}{2} + \frac{\sigma^2 - 1}{2} - \log(\sigma)",

@@ -105,13 +105,16 @@ class Lesson(Mapping[str, Exercise]):
 
     def __getitem__(self, name: str) -> Exercise:
         if name not in self.made:
-            place = list(self.words).index(name) + 1 if name in self.words else 0
-            if not place:
+            if name not in self.words:
                 raise KeyError(name)
+            place = list(self.words).index(name) + 1
             make = self._click(name) or self.answers[name]
             told = {"id": f"{self.number}.{place}", "key": f"{self.number}.{name}", **self.words[name]}
             self.made[name] = filled(make(told), self.numbers)
         return self.made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.words
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.words)

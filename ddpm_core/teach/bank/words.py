@@ -2,7 +2,7 @@
 
 A placeholder names one of the lesson's NUMBERS, or a quantity of linear(1000) at a time; the prefix root_
 takes the square root.  `answer` is the answer of an exercise that asks for a number, `example` that of a
-mistake.  After the colon stands a Python format, "g" by default.
+mistake.  After the colon stands a Python format, "g" by default.  ⟨b⟩ is the letter of an option.
 """
 
 import math
@@ -16,7 +16,7 @@ from ..judge.table import linear_table
 
 LINEAR = linear_table()
 PLACE = re.compile(r"⟨(\w+)(?::([^⟩]+))?⟩")
-TEXTS = ("title", "prompt", "worked", "right", "hints", "mistakes", "options", "why", "rubric", "mutants")
+TEXTS = ("title", "prompt", "worked", "right", "hints", "mistakes", "options", "why", "rubric")
 
 QUANTITIES: Mapping[str, Callable[[int], float]] = {
     "signal": lambda t: LINEAR.abar[t] ** 0.5,
@@ -45,15 +45,18 @@ def filled(exercise: Exercise, numbers: Mapping[str, Any]) -> Exercise:
             return {key: worded(text) for key, text in part.items()}
         return [worded(text) for text in part]
 
-    return replace(
-        exercise, **{name: worded(getattr(exercise, name)) for name in TEXTS if hasattr(exercise, name)}
-    )
+    fields = {name: worded(getattr(exercise, name)) for name in TEXTS if hasattr(exercise, name)}
+    if mutants := getattr(exercise, "mutants", {}):
+        fields["mutants"] = {fill(text, known): mutant for text, mutant in mutants.items()}
+    return replace(exercise, **fields)
 
 
 def fill(text: str, numbers: Mapping[str, Any]) -> str:
     """The text with its placeholders filled in."""
 
     def written(place: re.Match[str]) -> str:
+        if re.fullmatch("[a-h]", place[1]):
+            return place[1]
         digits = format(float(looked_up(place[1], numbers)), place[2] or "g")
         return in_formula(digits) if text[: place.start()].count("$") % 2 else in_prose(digits)
 
