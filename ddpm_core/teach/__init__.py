@@ -24,7 +24,7 @@ __all__ = [
     "show",
     "strip",
 ]
-HOMES = {
+_HOMES = {
     ".exercises": ("course_map", "exercise"),
     ".page.explore": ("explore",),
     ".page.plots": ("show", "strip"),
@@ -34,7 +34,7 @@ HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    for home, names in HOMES.items():
+    for home, names in _HOMES.items():
         if name in names:
             return getattr(import_module(home, __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -64,12 +64,14 @@ def fill(text: str, numbers: Mapping[str, Any]) -> str:
 
 
 def looked_up(name: str, numbers: Mapping[str, Any]) -> Any:
-    """The number of that name."""
+    """The number of that name.  KeyError if it means nothing."""
     if name in numbers:
         return numbers[name]
     if name.startswith("root_"):
         return looked_up(name.removeprefix("root_"), numbers) ** 0.5
     quantity, _, t = name.rpartition("_")
+    if quantity not in QUANTITIES or not t.isdecimal():
+        raise KeyError(f"⟨{name}⟩ names no number")
     return QUANTITIES[quantity](int(t))
 
 
