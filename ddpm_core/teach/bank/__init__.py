@@ -23,16 +23,13 @@ class Bank(Mapping[str, Exercise]):
     """All exercises by key, in the order of the course; read lesson by lesson, as they are asked for."""
 
     def __getitem__(self, name: str) -> Exercise:
-        number, _, rest = former(name).partition(".") if isinstance(name, str) else ("", "", "")
-        if number not in LESSONS:
+        if (key := full(name)) is None:
             raise KeyError(name)
-        found = lesson(number)
-        if rest in found:
-            return found[rest]
-        names = dict(enumerate(found, 1))
-        if rest.isdecimal() and (place := int(rest)) in names and rest == str(place):
-            return found[names[place]]
-        raise KeyError(name)
+        number, _, rest = key.partition(".")
+        return lesson(number)[rest]
+
+    def __contains__(self, name: object) -> bool:
+        return full(name) is not None
 
     def __iter__(self) -> Iterator[str]:
         return (f"{number}.{name}" for number in LESSONS for name in lesson(number))
@@ -42,6 +39,15 @@ class Bank(Mapping[str, Exercise]):
 
 
 bank = Bank()
+
+
+def full(name: object) -> str | None:
+    """The key of the exercise that a key, a former id or a number shown means; None if there is none."""
+    number, _, rest = former(name).partition(".") if isinstance(name, str) else ("", "", "")
+    names = lesson(number) if number in LESSONS else ()
+    places = {str(place): each for place, each in enumerate(names, 1)}
+    found = rest if rest in names else places.get(rest)
+    return found and f"{number}.{found}"
 
 
 def find(id: str) -> Exercise:
