@@ -6,7 +6,7 @@ import re
 import pytest
 import torch
 
-from ddpm_core import Gaussian, ancestral, ancestral_beta, linear, posterior, posterior_beta
+from ddpm_core import Gaussian, Schedule, ancestral, ancestral_beta, linear, posterior, posterior_beta
 from ddpm_core.elbo import bound, divergence, prior, terms, weight
 from ddpm_core.prediction import X0, Eps
 from ddpm_core.study.exact import gaussian, law
@@ -66,8 +66,14 @@ def test_the_numbers_that_lesson_03_takes_from_the_library():
     assert numbers["bound"] == pytest.approx(weighed, rel=1e-12)
     assert numbers["exact"] == pytest.approx(exact, rel=1e-12)
     published, its_own = weigh(linear(10))
-    gap = bank["03.weigh-a-bound"].mistake("published schedule").example
-    assert gap == pytest.approx(published - its_own, rel=1e-10)
+    respaced = Schedule(LONG.abar[LONG.times(10)[::-1]])  # ten steps over the levels of all 1,000
+    for mistake, (told, true) in {
+        "published schedule": (published, its_own),
+        "row of the table": weigh(respaced),
+        "posterior variance": weigh(linear(10, 1e-3, 0.6), posterior),
+    }.items():
+        gap = bank["03.weigh-a-bound"].mistake(mistake).example
+        assert gap == pytest.approx(told - true, rel=1e-10), mistake
     assert numbers["trajectories"] == pytest.approx(trajectories(0.25), rel=1e-10)
     noise = torch.tensor([[-1.0], [1.0]]).double()
     parts = bound(terms(gaussian(LONG, 1.0, 0.5), noise**2, [1000, 1, 0], eps=noise))
@@ -79,13 +85,16 @@ def test_the_numbers_that_lesson_03_takes_from_the_library():
     assert [numbers["of_x_t"], numbers["of_x_0"]] == pytest.approx([float(mean) for mean in both])
 
 
-def weigh(schedule):
+def weigh(schedule, reverse=posterior_beta):
     """The bound and the exact -log p, in nats, averaged over N(0.3, 0.5^2): `weigh` of the lesson."""
+    lent = posterior(1.0, 1.0, schedule.at(1), schedule.at(2)).var
+    first, rule = (lent, ancestral) if reverse is posterior else (None, ancestral_beta)
     world, noise = gaussian(schedule, 0.3, 0.5), torch.tensor([[-1.0], [1], [-1], [1]]).double()
     data = 0.3 + 0.5 * noise.sort(0).values  # four points that average quadratics in data and noise exactly
-    mean, var = law(world, rule=ancestral_beta)
-    exact = -Gaussian(mean, var + schedule.betas[1]).log_prob(data)
-    return bound(terms(world, data, eps=noise)).total.mean().item(), exact.mean().item()
+    mean, var = law(world, rule=rule)
+    exact = -Gaussian(mean, var + (first or schedule.betas[1])).log_prob(data)
+    told = bound(terms(world, data, eps=noise, reverse=reverse, first=first)).total
+    return told.mean().item(), exact.mean().item()
 
 
 def trajectories(v):

@@ -130,6 +130,7 @@ ANSWERS = {
             "only adding": "x_0 + sqrt(1-abar)*eps",
             "changed places": "sqrt(1-abar)*x_0 + sqrt(abar)*eps",
             "one minus root": "sqrt(abar)*x_0 + (1-sqrt(abar))*eps",
+            "minus": "sqrt(abar)*x_0 - sqrt(1-abar)*eps",
         },
     ),
     "q-sample": a_function(

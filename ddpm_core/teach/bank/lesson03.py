@@ -35,9 +35,10 @@ TOLD = [
 ENTROPY = 0.5 * math.log(2 * math.pi * math.e * 0.25)
 
 # The library computes these in the tests: the bound and -log p that the lesson weighs, in nats, for
-# linear(10, 1e-3, 0.6) and for linear(10)
+# linear(10, 1e-3, 0.6) and for linear(10); the gap with variances beta_tilde; and that in the lesson's table
 BOUND, EXACT = 0.791325572840628, 0.7368503630459771
 BOUND_10, EXACT_10 = 0.995946882759446, 0.9177675050098556
+TILDE_GAP, TABLE_GAP = 26.10026086218136, 0.06962219378326084
 
 NUMBERS = {
     "over_q": 3.1865814878509355,  # E_q log p(x_0 | x_1) at x_0 = 1, for data N(1, 0.25)
@@ -211,6 +212,7 @@ ANSWERS = {
             "sum to T-1": "log(p(x_3) p(x_1|x_2) p(x_0|x_1)) - log q(x_3|x_0) - log q(x_1|x_2,x_0)",
             "signs": f"{MODEL} + {BACKWARD}",
             "inverted": f"{BACKWARD} - ({MODEL})",
+            "posterior at t = 1": f"{MODEL} - ({BACKWARD} + log q(x_0|x_1,x_0))",
         },
     ),
     "posterior-variance": a_formula(
@@ -340,6 +342,8 @@ ANSWERS = {
             "entropy": BOUND - ENTROPY,
             "published schedule": BOUND_10 - EXACT_10,
             "bits": (BOUND - EXACT) / math.log(2),
+            "row of the table": TABLE_GAP,
+            "posterior variance": TILDE_GAP,
         },
     ),
 }

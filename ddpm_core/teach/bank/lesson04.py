@@ -182,6 +182,7 @@ ANSWERS = {
                 "variance": lambda out, xt, s, t: (xt - t.noise**2 * out) / t.signal,
                 "index off by one": lambda out, xt, s, t: (xt - s.noise * out) / s.signal,
                 "no factors": lambda out, xt, s, t: xt - out,
+                "clamped": lambda out, xt, s, t: prediction.Eps().x0(out, xt, s, t).clamp(-1, 1),
             },
         )
     ),
@@ -257,6 +258,7 @@ ANSWERS = {
             reference=denoiser.Denoiser.errors,
             names=("denoiser", "x0", "t", "eps"),
             cases=inputs.training(),
+            gradients=True,
             also=[_loss, _loss_abar, _loss_norm, denoiser.Denoiser.loss],
             mistakes={
                 "bar lost in the signal": _mixed(lambda s: s.alphas**0.5, lambda s: (1 - s.abar) ** 0.5),
@@ -273,6 +275,10 @@ ANSWERS = {
                 "not squared": _compared(lambda gap: gap.norm(dim=1), lambda x0, eps, xt, level: eps),
                 "absolute values": _compared(lambda gap: gap.abs().sum(1), lambda x0, eps, xt, level: eps),
                 "averaged": _compared(lambda gap: (gap**2).mean(1), lambda x0, eps, xt, level: eps),
+                "picture for noise": lambda d, x0, t, eps: _square(
+                    eps - d(process.q_sample(x0, eps, d.schedule.level(t, x0)), t)
+                ),
+                "only adding": _mixed(lambda s: 0 * s.abar + 1, lambda s: (1 - s.abar) ** 0.5),
             },
         )
     ),

@@ -71,6 +71,12 @@ def _alpha_lost_square(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor
     return mean + (1 - alpha) ** 0.5 * s.noise / t.noise * noise
 
 
+def _alpha_from_the_start(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
+    alpha = t.signal**2
+    mean = (s.signal * (1 - alpha) * x0 + alpha**0.5 * s.noise**2 * xt) / t.noise**2
+    return mean + (1 - alpha) ** 0.5 * s.noise / t.noise * noise
+
+
 def _ddim_in_two(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Tensor:
     eps = (xt - t.signal * x0) / t.noise
     return process.q_sample(x0, eps, s)
@@ -148,6 +154,7 @@ ANSWERS = {
                 "exchanged": lambda x0, xt, s, t, noise: process.posterior(xt, x0, s, t).sample(noise),
                 "square lost": _alpha_lost_square,
                 "ddim": sampling.ddim,
+                "alpha from the start": _alpha_from_the_start,
             },
         )
     ),

@@ -147,6 +147,10 @@ ANSWERS = {
                 "downhill": _move(lambda h: -h, lambda h: (2 * h) ** 0.5),
                 "half the slope": _move(lambda h: h / 2, lambda h: (2 * h) ** 0.5),
                 "another step": _move(lambda h: h / 2, lambda h: h**0.5),
+                "two outside the root": _move(lambda h: h, lambda h: 2 * h**0.5),
+                "shrunk": lambda x, score, step, noise: (
+                    (1 - step) * x + step * score + (2 * step) ** 0.5 * noise
+                ),
             },
         )
     ),
