@@ -64,7 +64,7 @@ def test_a_lesson_solved(path, tmp_path, monkeypatch):
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": path.parent}}
     ).execute()
     lesson = path.stem[:2]
-    owned = {id for id in bank if id.startswith(f"{lesson}.")}
+    owned = {e.id for key, e in bank.items() if key.startswith(f"{lesson}.")}
     assert set(ids) == owned, (
         f"asked but not in the bank's lesson, or the other way round: {set(ids) ^ owned}"
     )

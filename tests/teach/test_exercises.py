@@ -63,7 +63,7 @@ def judged(e, answer, marks=None):
 @each
 def test_it_is_complete(e):
     assert e.kind in ("number", "choice", "function", "symbolic", "prose")
-    assert e.id == next(k for k, v in bank.items() if v is e)
+    assert e.key == next(k for k, v in bank.items() if v is e)
     assert all(s.strip() for s in (e.title, e.prompt, e.worked, e.right, *e.hints))
     assert e.hints, "at least one hint"
     assert e.mistakes, "at least one likely mistake"
@@ -233,7 +233,7 @@ def test_check_shows_the_verdict_and_notes_it(e, capsys, monkeypatch):
     verdict = e.check(e.references[0])
     assert capsys.readouterr().out == f"Passed. {plain(verdict.message)}\n"
     ((id, outcome, data),) = notes
-    assert (id, outcome) == (e.id, "PASSED")
+    assert (id, outcome) == (e.key, "PASSED")
     assert e.recheck(json.loads(json.dumps(data))) == verdict
 
 
@@ -263,8 +263,8 @@ def test_an_exercise_of_the_course_keeps_its_checks(tmp_path, monkeypatch):
     monkeypatch.setenv("DDPM_PROGRESS", str(tmp_path / "progress.json"))
     exercise("02.1").check(0.81)
     exercise("02.1").check(0.9)
-    assert load_entries()["02.1"].attempts == 2
-    assert load_entries()["02.1"].outcome == "PASSED"
+    assert load_entries()["02.shrink-factor"].attempts == 2
+    assert load_entries()["02.shrink-factor"].outcome == "PASSED"
     assert repr(course_map()).startswith("1 of ")
 
 
@@ -279,7 +279,7 @@ def test_an_unknown_id_is_told_its_neighbours():
 
 
 def test_the_bank_covers_the_course():
-    ids = {(int(i[:2]), int(i[3:])) for i in bank}
+    ids = {(int(e.id[:2]), int(e.id[3:])) for e in bank.values()}
     for lesson, least in {0: 5, 1: 10, 2: 10, 3: 14, 4: 12, 5: 12, 6: 10, 7: 10}.items():
         numbers = sorted(n for le, n in ids if le == lesson)
         assert numbers == list(range(1, len(numbers) + 1))

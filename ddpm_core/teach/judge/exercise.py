@@ -60,12 +60,14 @@ class Exercise:
 
     Each kind has `read`, from an answer to plain data, and `weigh`, from data to a verdict.  worked: the text
     of the solution; right: the message for a right answer; also: more right answers, for the tests; note: a
-    function that records each check, given the id, the outcome's name and the data; None for no record.
+    function that records each check, given the key, the outcome's name and the data; None for no record.
+    id: the number that is shown; key: the permanent name, the id if it is "".
     """
 
     kind: ClassVar[str]
     runs: ClassVar[bool] = False  # whether reading runs a function of the student's
     id: str
+    key: str = ""
     title: str
     prompt: str
     worked: str
@@ -113,7 +115,7 @@ class Exercise:
         if self.note is None:
             return
         try:
-            self.note(self.id, verdict.outcome.name, data)
+            self.note(self.key or self.id, verdict.outcome.name, data)
         except Exception as error:
             display(f"This check couldn't be kept: {named(error)}.", "Progress")
 

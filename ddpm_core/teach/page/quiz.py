@@ -18,7 +18,7 @@ from . import asset
 
 
 def quiz(exercise: Exercise | str) -> "Quiz":
-    """The widget for a choice or a prose exercise, given as the exercise or its id ("02.3").
+    """The widget for a choice or a prose exercise, given as the exercise, its number or key ("02.6").
 
     ValueError for an unknown id or another kind of exercise, which is answered in a cell; TypeError for
     anything that is neither an exercise nor an id.
@@ -27,7 +27,7 @@ def quiz(exercise: Exercise | str) -> "Quiz":
         raise TypeError(f'quiz takes an exercise or its id, such as "02.3", got {exercise!r:.60}')
     if isinstance(exercise, str):
         if exercise not in bank:
-            clickable = [name for name, e in bank.items() if isinstance(e, Choice | Prose)]
+            clickable = [e.id for e in bank.values() if isinstance(e, Choice | Prose)]
             raise ValueError(f"no exercise {exercise!r}; those to click are {', '.join(clickable) or 'none'}")
         exercise = bank[exercise]
     if not isinstance(exercise, Choice | Prose):
@@ -112,7 +112,7 @@ def _view(exercise: Choice | Prose) -> dict[str, Any]:
 
 def _earlier(exercise: Choice | Prose) -> tuple[dict[str, Any], dict[str, Any]]:
     """The page's initial `asked` and `told`, from the progress: a passed answer, or an unfinished text."""
-    entry = progress.load_entries().get(exercise.id, progress.Entry())
+    entry = progress.load_entries().get(exercise.key or exercise.id, progress.Entry())
     data, asked, told = entry.data, {}, {}
     if entry.outcome == progress.PASSED:
         day = html.escape((entry.passed or "")[:10])
