@@ -122,7 +122,7 @@ def roots(node: Tree) -> Iterator[Change]:
     match node:
         case Call("sqrt", argument) | Power(argument, Num(0.5)):
             yield argument, "root lost", (argument,), 1
-        case Num(_):
+        case Num(_) | Power(_, Num(2.0)):
             return
         case _:
             yield Call("sqrt", node), "root", (node,), 1

@@ -1,7 +1,6 @@
 """Exercises whose answer is a formula, which is identified by its values at random points."""
 
 import cmath
-import itertools
 import math
 import random
 import re
@@ -16,6 +15,7 @@ from .exercise import LONGEST_TEXT, Exercise, Mistake, Outcome, Verdict, five_di
 from .grammar import KNOWN, Unreadable, shown
 from .number import to_float
 from .slips import DONE, UNDONE, Slip, forms, said, slips
+from .table import linear_table
 from .tree import (
     Name,
     Num,
@@ -37,8 +37,6 @@ LARGEST = 120  # nodes of a formula in which slips are looked for
 BARE_LOG = re.compile(r"(?:log|ln)\s*(?![\s(\[{|_2])")
 AMBIGUOUS = re.compile(r"(?:log|ln)\s*[^-+(]*[^-+(\s][\w})\]]\s*[*/ ]\s*[\w(]")
 EXAMPLE = {"x_t": 1.0, "x_0": 0.6, "eps": 0.5, "z": -0.8, "mu": 0.9, "x_prev": 0.7}
-BETAS = [0.0, *(1e-4 + (0.02 - 1e-4) * (t - 1) / 999 for t in range(1, 1001))]  # of linear(1000)
-ABAR = list(itertools.accumulate((1 - beta for beta in BETAS), float.__mul__))
 TIMES = (500, 100, 10, 2, 900)
 LINEAR = ("x_t", "x_0", "x_prev", "eps", "z", "mu")
 SCHEDULE = ("alpha", "abar", "abar_prev", "beta")
@@ -93,7 +91,7 @@ def everywhere(tree: Tree) -> list[Value]:
 
 def at(t: int) -> World:
     """The names' values at time t of linear(1000), with the data of EXAMPLE and s = t/2."""
-    abar, prev, s = ABAR[t], ABAR[t - 1], ABAR[t // 2]
+    abar, prev, s = (linear_table().abar[k] for k in (t, t - 1, t // 2))
     world = World(0, **EXAMPLE, abar=abar, abar_prev=prev, abar_s=s, alpha=abar / prev)
     world["sigma"] = 0.8 * math.sqrt(world["beta_tilde"])  # neither of the two usual choices
     return world
