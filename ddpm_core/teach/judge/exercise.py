@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
-from ..text.markup import plain
 from .clock import Failed, hangs, with_timeout
 from .grammar import Unreadable, quoted
 
@@ -164,6 +163,13 @@ class Exercise:
     def mistake(self, name: str) -> Mistake:
         """The mistake of that name."""
         return next(m for m in self.mistakes if m.name == name)
+
+
+def plain(text: str) -> str:
+    """Simple Markdown as plain text; what typesets it is imported when it is needed."""
+    from ..text.markup import plain
+
+    return plain(text)
 
 
 def display(text: str, head: str) -> None:

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from .exercise import LONGEST_TEXT, Exercise, Mistake, Outcome, Verdict, kind_of, not_yet
 from .grammar import Unreadable
 
@@ -68,7 +66,7 @@ class Prose(Exercise):
         points = " ".join(f"({i}) {point}" for i, point in enumerate(self.rubric, 1))
         example = ", ".join(["True", "False", "True", "True", "True", "True"][: len(self.rubric)])
         return (
-            "Now mark your text yourself, point by point, and be strict. "
+            "Your text is there. Now mark it yourself, point by point, and be strict. "
             f"{points} Then pass the marks, for example check(text, marks=[{example}])."
         )
 
@@ -110,7 +108,7 @@ def _marks(marks: Any) -> list[bool] | str | None:
 
 
 def _mark(mark: Any) -> bool | None:
-    if type(mark) in (bool, int, np.bool_) and mark in (0, 1):
-        return bool(mark)
+    if type(mark) in (bool, int) or f"{type(mark).__module__}.{type(mark).__name__}".startswith("numpy.bool"):
+        return bool(mark) if mark in (0, 1) else None
     word = str.strip(mark).lower() if isinstance(mark, str) else None
     return True if word in YES else False if word in NO else None

@@ -1,0 +1,143 @@
+"""Finds the mistake behind a wrong number: which slips in the right formula lead to it.
+
+An explanation counts only if it isn't likely to fit by chance: the fewer digits a number has, the fewer slips
+may have been tried.
+"""
+
+import cmath
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from .slips import DONE, Slip, chance, forms, said, slips
+from .tree import Name, Num, Product, Tree, Value, digits, evaluate, latex, names, places
+
+LIKELY = 0.4  # how many explanations may be expected to fit by chance
+EXACT = 1.2  # and where they give exactly the number, with its few digits
+PAIRS = 4000  # how many pairs of slips are tried
+
+
+class Fit(NamedTuple):
+    """A wrong value, the same with other inputs, and the slips that lead to it."""
+
+    value: float
+    elsewhere: float
+    slips: tuple[Slip, ...]
+    cost: int
+
+
+class Typed(NamedTuple):
+    """A number as it came: its value, how far rounding may put it off, its digits, its tree if a formula."""
+
+    value: float
+    off: float
+    digits: int
+    tree: Tree | None = None
+
+
+class Inference:
+    """What is known of a number's formula: its trees, the values of its inputs, what they are taken for."""
+
+    def __init__(
+        self, trees: Sequence[Tree], values: Mapping[str, float], others: Mapping[str, Collection[str]]
+    ):
+        self.trees, self.values, self.others = trees, values, others
+        self.elsewhere = {name: v * (1.01 + 0.013 * i) for i, (name, v) in enumerate(sorted(values.items()))}
+        self._singles: list[Fit] | None = None
+
+    def told(self, typed: Typed) -> list[str]:
+        """The mistake that explains a number, as a clause after "if"; two if both do, none if none does."""
+        for fits in self.tiers(typed):
+            if best := self.best(fits, typed):
+                clauses = (", and ".join(self.words(slip) for slip in fit.slips) for fit in best)
+                return list(dict.fromkeys(clauses))[:2]
+        return []
+
+    def tiers(self, typed: Typed) -> Iterator[list[Fit]]:
+        """Explanations to try, the simplest first; each tier holds those before it."""
+        for cost in (0, 1, 2, 3):
+            yield [fit for fit in self.singles if fit.cost <= cost]
+        if typed.digits >= 4:
+            pairs = [*self.pairs()]
+            yield [fit for fit in pairs if fit.slips[0].kind == fit.slips[1].kind]
+            yield pairs
+
+    @property
+    def singles(self) -> list[Fit]:
+        """The values after one slip, each only once."""
+        if self._singles is None:
+            right = {(evaluate(t, self.values), evaluate(t, self.elsewhere)) for t in self.trees}
+            trees = [form for tree in self.trees for form in forms(tree)]
+            made = (slip for tree in trees for slip in self.made(tree))
+            self._singles = list(self.fresh(((s,) for s in made), right))
+            self._singles.sort(key=lambda fit: fit.cost)
+        return self._singles
+
+    def pairs(self) -> Iterator[Fit]:
+        """The values after two slips that are often made."""
+        often = [fit.slips[0] for fit in self.singles if fit.cost <= 1]
+        often = [slip for slip in often if slip.kind != "stopped"]
+        twice = ((a, b) for a in often for b in slips(a.tree, self.others, 1) if b.kind != "stopped")
+        known: set[tuple[Value, Value]] = {(fit.value, fit.elsewhere) for fit in self.singles}
+        for _, fit in zip(range(PAIRS), self.fresh(twice, known), strict=False):
+            yield fit
+
+    def fresh(self, made: Iterator[tuple[Slip, ...]], known: set[tuple[Value, Value]]) -> Iterator[Fit]:
+        """The values of these slips that are real numbers, and not among those that are known."""
+        seen = {(_key(a), _key(b)) for a, b in known}
+        for some in made:
+            value, elsewhere = (evaluate(some[-1].tree, v) for v in (self.values, self.elsewhere))
+            key = _key(value), _key(elsewhere)
+            if cmath.isfinite(value) and not complex(value).imag and key not in seen:
+                seen.add(key)
+                cost = max(slip.cost for slip in some) + len(some) - 1
+                yield Fit(complex(value).real, complex(elsewhere).real, some, cost)
+
+    def made(self, tree: Tree) -> Iterator[Slip]:
+        """The slips of a formula, with those that only numbers have."""
+        yield from slips(tree, self.others)
+        yield Slip(Product(((1, Num(100.0)), (1, tree))), "percent", (), 0)
+        for name in map(Name, self.values):
+            yield Slip(Product(((1, tree), (1, name))), "times input", (name,), 2)
+            yield Slip(Product(((1, tree), (-1, name))), "by input", (name,), 2)
+        for node, put in places(tree):
+            value = evaluate(node, self.values)
+            if node is tree or isinstance(node, Num) or not isinstance(value, float):
+                continue
+            for count in (1, 2, 3):
+                short = float(f"{value:.{count}g}")
+                if 0 < abs(short / value - 1 if value else 0) < 0.3:
+                    yield Slip(put(Num(short)), "rounded", (node, Num(short)), 2 + (count == 1))
+
+    def best(self, fits: list[Fit], typed: Typed) -> list[Fit]:
+        """The one or two simplest that explain a number, if that is unlikely by chance."""
+        near = [fit for fit in fits if abs(fit.value - typed.value) <= typed.off + 1e-9 * abs(typed.value)]
+        if not near:
+            return []
+        exact = [fit for fit in near if abs(fit.value - typed.value) <= 1e-9 * abs(typed.value)]
+        width = 2 * max(typed.off / (abs(typed.value) or 1), 1e-9)
+        tried = [fit.value for fit in fits if not exact or _is_short(fit.value, typed.digits)]
+        if typed.value and chance(tried, typed.value, width) > (EXACT if exact else LIKELY):
+            return []
+        near = exact or near
+        return [fit for fit in near if fit.cost == near[0].cost]
+
+    def words(self, slip: Slip) -> str:
+        """A slip in words, with the values of what it names; the right formula itself isn't shown."""
+        return said(slip, DONE, self.shown)
+
+    def shown(self, tree: Tree) -> str:
+        """A part of a formula with its value."""
+        if any(tree in forms(right) for right in self.trees):
+            return "the whole"
+        value = evaluate(tree, self.values)
+        plain = isinstance(tree, Num) or not names(tree) or not cmath.isfinite(value)
+        return f"${latex(tree)}$" if plain else f"${latex(tree)} = {digits(value)}$"
+
+
+def _is_short(value: float, count: int) -> bool:
+    """Whether so many digits say a number exactly."""
+    return abs(float(f"{value:.{count}g}") - value) <= 1e-9 * abs(value)
+
+
+def _key(value: Value) -> str:
+    return f"{complex(value):.9g}"
