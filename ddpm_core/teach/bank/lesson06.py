@@ -123,7 +123,9 @@ ANSWERS = {
         )
     ),
     "least-steps": a_number(
-        answer=7,
+        formula="ceil(bits/log2(candidates))",
+        given={"bits": 98, "candidates": 65_536},
+        rel=0,
         unit="steps",
         also=["7", "98/14", "6 + 1"],
         mistakes={
