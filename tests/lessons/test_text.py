@@ -527,7 +527,7 @@ def test_what_is_not_there_is_seen(clause):
 def test_a_function_is_asked_for_by_the_name_that_the_cell_gives_it(path):
     asked = None
     for source in (text for kind, text in cells(path) if kind == "code"):
-        if found := re.findall(r'exercise\("([\d.]+)"\)', source):
+        if found := re.findall(r'exercise\("([\w.-]+)"\)', source):
             asked = bank[found[-1]]
         elif isinstance(asked, Function) and ".check(" in source:
             (signature,) = re.findall(r"^def (\w+\([^)]*\)):", source, re.M)

@@ -235,7 +235,7 @@ def test_a_number_is_the_value_of_its_formula(e):
 
 ALONE = """
 import sys
-for name in ("torch", "numpy", "sympy", "matplotlib", "anywidget", "IPython", "filelock"):
+for name in ("torch", "numpy", "mistune", "sympy", "matplotlib", "anywidget", "IPython", "filelock"):
     sys.modules[name] = None  # an import of it fails
 from ddpm_core.teach.bank import bank, LESSONS, lesson
 judged = 0

@@ -26,7 +26,7 @@ ANSWERS = {
         answer="abar_prev*(1 - beta)",
         given={"abar_prev": 0.5, "beta": 0.2, "alpha": 0.8},
         also=["ᾱ_{t-1} - ᾱ_{t-1} β", "alpha*abar_prev", r"\bar\alpha_{t-1}(1-\beta_t)"],
-        mistakes={"beta for alpha": "abar_prev*beta", "subtracted": "abar_prev - beta"},
+        mistakes={"subtracted": "abar_prev - beta"},
     ),
     "per-example": a_function(
         lambda: fields(

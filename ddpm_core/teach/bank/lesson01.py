@@ -252,7 +252,6 @@ ANSWERS = {
         mistakes={
             "one step": -0.5 * math.log(1e-12),
             "deviations added": 0.5 * (1e-6 - math.log(1e-6)),
-            "not halved": -math.log(1e-9),
             "no mean": 0.5 * (1e-9 - 1 - math.log(1e-9)),
             "no minus one": 0.5 * (1 + 1e-9 - math.log(1e-9)),
             "nothing": 0.0,

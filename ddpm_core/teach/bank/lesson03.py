@@ -210,8 +210,6 @@ ANSWERS = {
             "q(x_1|x_0) kept": f"{MODEL} - ({BACKWARD}) - log q(x_1|x_0)",
             "no end": f"{MODEL} - log q(x_2|x_3,x_0) - log q(x_1|x_2,x_0)",
             "sum to T-1": "log(p(x_3) p(x_1|x_2) p(x_0|x_1)) - log q(x_3|x_0) - log q(x_1|x_2,x_0)",
-            "signs": f"{MODEL} + {BACKWARD}",
-            "inverted": f"{BACKWARD} - ({MODEL})",
             "posterior at t = 1": f"{MODEL} - ({BACKWARD} + log q(x_0|x_1,x_0))",
         },
     ),
@@ -229,7 +227,6 @@ ANSWERS = {
             "marginal before": "1-abar_prev",
             "upside down": "beta*(1-abar)/(1-abar_prev)",
             "variances added": "beta/alpha + 1-abar_prev",
-            "deviation": "sqrt(beta*(1-abar_prev)/(1-abar))",
         },
     ),
     "posterior": a_function(

@@ -144,10 +144,8 @@ ANSWERS = {
             "no bars": "(x_t - sqrt(1-alpha)*eps)/sqrt(alpha)",
             "mixed": "(x_t - sqrt(1-abar)*eps)/sqrt(alpha)",
             "divided by abar": "(x_t - sqrt(1-abar)*eps)/abar",
-            "plus": "(x_t + sqrt(1-abar)*eps)/sqrt(abar)",
             "times": "(x_t - sqrt(1-abar)*eps)*sqrt(abar)",
             "not rescaled": "x_t - sqrt(1-abar)*eps",
-            "lost root": "(x_t - (1-abar)*eps)/sqrt(abar)",
         },
     ),
     "noise-weight": a_formula(
@@ -165,9 +163,7 @@ ANSWERS = {
             "printed weight": "beta^2/(2*sigma^2*alpha*(1-abar)^2)",
             "not squared": "beta/(2*sigma^2*sqrt(alpha)*sqrt(1-abar))",
             "no variance": "beta^2/(alpha*(1-abar))",
-            "no half": "beta^2/(sigma^2*alpha*(1-abar))",
             "bar lost": "beta^2/(2*sigma^2*alpha*(1-alpha))",
-            "sigma not squared": "beta^2/(2*sigma*alpha*(1-abar))",
         },
     ),
     "noise-to-picture": a_function(
@@ -214,8 +210,6 @@ ANSWERS = {
             "snr": RATIO**-2,
             "not rescaled": NOISE,
             "noise's factor lost": 1 / SIGNAL,
-            "root lost": NOISE**2 / SIGNAL,
-            "bars lost": (LINEAR.betas[500] / LINEAR.alphas[500]) ** 0.5,
         },
     ),
     "mean-from-noise": a_formula(
@@ -230,10 +224,8 @@ ANSWERS = {
         mistakes={
             "barred prefactor": "(x_t - (1-alpha)/sqrt(1-abar)*eps)/sqrt(abar)",
             "bar lost inside": "(x_t - (1-alpha)/sqrt(1-alpha)*eps)/sqrt(alpha)",
-            "plus": "(x_t + (1-alpha)/sqrt(1-abar)*eps)/sqrt(alpha)",
             "whole noise": "(x_t - sqrt(1-abar)*eps)/sqrt(alpha)",
             "x_0": "(x_t - sqrt(1-abar)*eps)/sqrt(abar)",
-            "lost root": "(x_t - (1-alpha)/(1-abar)*eps)/sqrt(alpha)",
             "not rescaled": "x_t - (1-alpha)/sqrt(1-abar)*eps",
         },
     ),
@@ -249,7 +241,6 @@ ANSWERS = {
             "no bars": "(x_t - sqrt(alpha)*x_0)/sqrt(1-alpha)",
             "difference": "x_t - x_0",
             "not rescaled": "x_t - sqrt(abar)*x_0",
-            "lost root": "(x_t - sqrt(abar)*x_0)/(1-abar)",
             "x_0 not shrunk": "(x_t - x_0)/sqrt(1-abar)",
         },
     ),

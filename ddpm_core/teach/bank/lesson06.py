@@ -90,7 +90,6 @@ ANSWERS = {
             "a half lost": "log(1 + abar_s/(1-abar_s) - abar/(1-abar))",
             "the posterior's variance": "0.5*(abar_s/(1-abar_s) - abar/(1-abar))",
             "the 1 lost": "0.5*log(abar_s/(1-abar_s) - abar/(1-abar))",
-            "in bits": "0.5*log(1 + abar_s/(1-abar_s) - abar/(1-abar))/log(2)",
             "the logarithm lost": "0.5*(1 + abar_s/(1-abar_s) - abar/(1-abar))",
             "ratio of SNRs": "0.5*log(abar_s*(1-abar)/((1-abar_s)*abar))",
             "signals alone": "0.5*log(1 + abar_s - abar)",
@@ -123,7 +122,9 @@ ANSWERS = {
         )
     ),
     "least-steps": a_number(
-        answer=7,
+        formula="ceil(bits/log2(candidates))",
+        given={"bits": 98, "candidates": 65_536},
+        rel=0,
         unit="steps",
         also=["7", "98/14", "6 + 1"],
         mistakes={
@@ -146,7 +147,6 @@ ANSWERS = {
             "one of ten": 8 + math.log2(11),
             "natural": 10 * (5 + math.log(2)) - (14 + math.log(11)),
             "natural at the large one": 60 - (14 + math.log(11)),
-            "one lost": 60 - (14 + math.log2(10)),
             "without logarithm": 36,
         },
     ),

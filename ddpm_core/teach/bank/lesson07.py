@@ -121,7 +121,6 @@ ANSWERS = {
             "not shrunk": "(x_0 - x_t)/(1-abar)",
             "deviation": "(sqrt(abar)*x_0 - x_t)/sqrt(1-abar)",
             "bars lost": "(sqrt(alpha)*x_0 - x_t)/(1-alpha)",
-            "no scale": "sqrt(abar)*x_0 - x_t",
             "lost root": "(abar*x_0 - x_t)/(1-abar)",
             "not differentiated": "-(x_t - sqrt(abar)*x_0)^2/(2*(1-abar))",
             "exponent without its half": "-(x_t - sqrt(abar)*x_0)^2/(1-abar)",
