@@ -29,8 +29,8 @@ from .exercise import (
     not_yet,
 )
 from .grammar import Unreadable, quoted
-from .slips import DONE, whole
-from .traced import TENSORS, Formulas, traced
+from .slips import DONE, of_the_whole
+from .traced import TENSORS, Formulas, formulas_of
 from .tree import Name, evaluate, unparse
 
 R = TypeVar("R")
@@ -184,7 +184,7 @@ class Function(Exercise):
         for change, message in REDUCED:
             if _agree([mine], [[change(b, n) for b, n in zip(right, entries, strict=False)]]):
                 return message
-        for tree, kind, _, _ in whole(Name("whole")):
+        for tree, kind, _, _ in of_the_whole(Name("whole")):
             if _agree([mine], [[torch.as_tensor(evaluate(tree, {"whole": b}, TENSORS)) for b in right]]):
                 return f"Yours comes out if {DONE[kind].format('the whole')}."
         return ""
@@ -195,7 +195,7 @@ class Function(Exercise):
 
     def _formula(self, answer: Any) -> list[str]:
         """The formulas of the student's function, as text; none if it does more than arithmetic."""
-        return [unparse(tree) for tree in traced(answer, self.names, self.cases[0].args)]
+        return [unparse(tree) for tree in formulas_of(answer, self.names, self.cases[0].args)]
 
     def _slopes(self, function: Any) -> list[float | None]:
         """The gradient that each case sends to the weights of the network among its arguments, as one number.

@@ -48,11 +48,6 @@ CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e, "I": 1.0}  # I: the iden
 FRACTIONS = ("frac", "dfrac", "tfrac")
 
 
-def one(value: float) -> Num:
-    """A number as a tree."""
-    return Num(float(value))
-
-
 def _divided(a: Tree, b: Tree) -> Tree:
     return Product(((1, a), (-1, b)))
 
@@ -64,11 +59,11 @@ def _log(x: Tree, base: Tree | None = None) -> Tree:
 # Functions that are made of others: what is typed between their brackets, apart by commas, as a tree.
 MADE: dict[str, Callable[..., Tree]] = {
     "log": _log,
-    "log1p": lambda x: Call("log", Sum(((1, one(1)), (1, x)))),
-    "expm1": lambda x: Sum(((1, Call("exp", x)), (-1, one(1)))),
-    "hypot": lambda *all_: Call("sqrt", Sum(tuple((1, Power(x, one(2))) for x in all_))),
+    "log1p": lambda x: Call("log", Sum(((1, Num(1.0)), (1, x)))),
+    "expm1": lambda x: Sum(((1, Call("exp", x)), (-1, Num(1.0)))),
+    "hypot": lambda *all_: Call("sqrt", Sum(tuple((1, Power(x, Num(2.0))) for x in all_))),
     "pow": Power,
-    "sigmoid": lambda x: _divided(one(1), Sum(((1, one(1)), (1, Call("exp", Sum(((-1, x),))))))),
+    "sigmoid": lambda x: _divided(Num(1.0), Sum(((1, Num(1.0)), (1, Call("exp", Sum(((-1, x),))))))),
     "KL": lambda q, p: Sum(((1, Call("log", q)), (-1, Call("log", p)))),  # inside the mean over q
 }
 MADE |= dict.fromkeys(("D_KL", "D_{KL}", "kl"), MADE["KL"])
@@ -78,7 +73,7 @@ RATIOS = {"": "abar", "t": "abar", "t-1": "abar_prev", "s": "abar_s"}  # SNR(t) 
 def snr(time: str) -> Tree:
     """The signal-to-noise ratio at one of the times in RATIOS."""
     name = Name(RATIOS[time])
-    return _divided(name, Sum(((1, one(1)), (-1, name))))
+    return _divided(name, Sum(((1, Num(1.0)), (-1, name))))
 
 
 # --- names -----------------------------------------------------------------------------------------

@@ -5,22 +5,23 @@ may have been tried.
 """
 
 import cmath
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from .slips import DONE, Slip, chance, forms, said, slips
-from .tree import Name, Num, Product, Tree, Value, digits, evaluate, latex, names, places
+from .tree import Name, Num, Product, Tree, Value, evaluate, in_five_digits, latex, names, places
 
 LIKELY = 0.4  # how many explanations may be expected to fit by chance
 EXACT = 1.2  # and where they give exactly the number, with its few digits
-PAIRS = 4000  # how many pairs of slips are tried
+PAIRS = 5000  # how many pairs of slips are tried
 
 
 class Fit(NamedTuple):
-    """A wrong value, the same with other inputs, and the slips that lead to it."""
+    """A wrong value, the slips that lead to it, and how rare they are."""
 
     value: float
-    elsewhere: float
     slips: tuple[Slip, ...]
     cost: int
 
@@ -63,13 +64,18 @@ class Inference:
 
     @property
     def singles(self) -> list[Fit]:
-        """The values after one slip, each only once."""
+        """The real values after one slip, each only once, the simplest slips first."""
         if self._singles is None:
-            right = {(evaluate(t, self.values), evaluate(t, self.elsewhere)) for t in self.trees}
             trees = [form for tree in self.trees for form in forms(tree)]
-            made = (slip for tree in trees for slip in self.made(tree))
-            self._singles = list(self.fresh(((s,) for s in made), right))
-            self._singles.sort(key=lambda fit: fit.cost)
+            made = sorted((slip for tree in trees for slip in self.made(tree)), key=lambda slip: slip.cost)[
+                ::-1
+            ]
+            new = {self.key(slip.tree): slip for slip in made}  # the simplest comes last, and stays
+            for tree in self.trees:
+                new.pop(self.key(tree), None)
+            simplest = sorted(new.values(), key=lambda slip: slip.cost)
+            fits = (Fit(evaluate(slip.tree, self.values), (slip,), slip.cost) for slip in simplest)
+            self._singles = [fit for fit in fits if _is_real(fit.value)]
         return self._singles
 
     def pairs(self) -> Iterator[Fit]:
@@ -77,20 +83,16 @@ class Inference:
         often = [fit.slips[0] for fit in self.singles if fit.cost <= 1]
         often = [slip for slip in often if slip.kind != "stopped"]
         twice = ((a, b) for a in often for b in slips(a.tree, self.others, 1) if b.kind != "stopped")
-        known: set[tuple[Value, Value]] = {(fit.value, fit.elsewhere) for fit in self.singles}
-        for _, fit in zip(range(PAIRS), self.fresh(twice, known), strict=False):
-            yield fit
+        seen = {_key(fit.value) for fit in self.singles}
+        for pair in islice(twice, PAIRS):
+            value = evaluate(pair[1].tree, self.values)
+            if _is_real(value) and _key(value) not in seen:
+                seen.add(_key(value))
+                yield Fit(value, pair, 1 + max(slip.cost for slip in pair))
 
-    def fresh(self, made: Iterator[tuple[Slip, ...]], known: set[tuple[Value, Value]]) -> Iterator[Fit]:
-        """The values of these slips that are real numbers, and not among those that are known."""
-        seen = {(_key(a), _key(b)) for a, b in known}
-        for some in made:
-            value, elsewhere = (evaluate(some[-1].tree, v) for v in (self.values, self.elsewhere))
-            key = _key(value), _key(elsewhere)
-            if cmath.isfinite(value) and not complex(value).imag and key not in seen:
-                seen.add(key)
-                cost = max(slip.cost for slip in some) + len(some) - 1
-                yield Fit(complex(value).real, complex(elsewhere).real, some, cost)
+    def key(self, tree: Tree) -> tuple[str, str]:
+        """The same for formulas that agree, also where the inputs are others."""
+        return _key(evaluate(tree, self.values)), _key(evaluate(tree, self.elsewhere))
 
     def made(self, tree: Tree) -> Iterator[Slip]:
         """The slips of a formula, with those that only numbers have."""
@@ -131,12 +133,16 @@ class Inference:
             return "the whole"
         value = evaluate(tree, self.values)
         plain = isinstance(tree, Num) or not names(tree) or not cmath.isfinite(value)
-        return f"${latex(tree)}$" if plain else f"${latex(tree)} = {digits(value)}$"
+        return f"${latex(tree)}$" if plain else f"${latex(tree)} = {in_five_digits(value)}$"
 
 
 def _is_short(value: float, count: int) -> bool:
     """Whether so many digits say a number exactly."""
     return abs(float(f"{value:.{count}g}") - value) <= 1e-9 * abs(value)
+
+
+def _is_real(value: Value) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def _key(value: Value) -> str:

@@ -182,7 +182,7 @@ def joined(node: Sum | Product, pairs: Pairs) -> Tree:
     return pairs[0][1] if len(pairs) == 1 and pairs[0][0] > 0 else type(node)(pairs)
 
 
-def terms(node: Tree) -> Iterator[Change]:
+def in_sums(node: Tree) -> Iterator[Change]:
     """A term dropped, or with the wrong sign."""
     if not isinstance(node, Sum):
         return
@@ -200,7 +200,7 @@ def terms(node: Tree) -> Iterator[Change]:
     yield from brackets(node)
 
 
-def factors(node: Tree) -> Iterator[Change]:
+def in_products(node: Tree) -> Iterator[Change]:
     """A factor dropped, or on the wrong side of the fraction."""
     if not isinstance(node, Product):
         return
@@ -257,14 +257,14 @@ LOCAL: tuple[Callable[[Tree], Iterator[Change]], ...] = (
     roots,
     powers,
     logarithms,
-    terms,
-    factors,
+    in_sums,
+    in_products,
     turned,
     crossed,
 )
 
 
-def whole(tree: Tree) -> Iterator[Change]:
+def of_the_whole(tree: Tree) -> Iterator[Change]:
     """What can be wrong with the result: its sign, a half, its inverse, its unit."""
     yield Sum(((-1, tree),)), "sign", (tree,), 0
     yield Product(((1, TWO), (1, tree))), "doubled", (tree,), 0
@@ -296,7 +296,7 @@ def without_roots(tree: Tree) -> Tree:
 
 def slips(tree: Tree, others: Mapping[str, Collection[str]], most: int = 3) -> Iterator[Slip]:
     """Every slip of one change, often made ones first.  others: for a name, what could be taken for it."""
-    found = [*whole(tree), *throughout(tree), *confusions(tree, others)]
+    found = [*of_the_whole(tree), *throughout(tree), *confusions(tree, others)]
     for node, put in places(tree):
         found += [(put(new), kind, about, cost) for f in LOCAL for new, kind, about, cost in f(node)]
         found += [(put(new), kind, about, cost) for new, kind, about, cost in leaves(node, others)]

@@ -23,12 +23,12 @@ from .tree import (
     Product,
     Tree,
     Value,
-    agree,
     evaluate,
     latex,
     names,
     nodes,
     renamed,
+    same_values,
     unparse,
 )
 
@@ -141,10 +141,10 @@ class Symbolic(Exercise):
             readings.append(self._chained(grammar.parse(data, wide=True)))
         values = [everywhere(tree) for tree in readings]
         for tree, value in zip(readings, values, strict=True):
-            if agree(value, self._value):
+            if same_values(value, self._value):
                 return self._passed(tree)
         for tree, value in zip(readings, values, strict=True):
-            if mistake := next((m for m, wrong in self._wrong if agree(value, wrong)), None):
+            if mistake := next((m for m, wrong in self._wrong if same_values(value, wrong)), None):
                 return not_yet(mistake.message, self._numbers(tree))
         return not_yet(self._diagnosis(readings[0], values[0], data), self._reading(data))
 
@@ -214,7 +214,7 @@ class Symbolic(Exercise):
 
     def _chained(self, tree: Tree) -> Tree:
         """The tree with each joint density as the product of the kernels that this exercise speaks of."""
-        joint = {name: factors for name in names(tree) if (factors := chain(name, self.given))}
+        joint = {name: factors for name in names(tree) if (factors := kernels_of(name, self.given))}
         return renamed(tree, joint) if joint else tree
 
     # --- what the mistake is ---
@@ -335,7 +335,7 @@ class Symbolic(Exercise):
 
 def is_value(tree: Tree, values: list[Value]) -> bool:
     """Whether a formula has these values; most that don't are told at the first point."""
-    return agree([evaluate(tree, WORLDS[0])], values[:1]) and agree(everywhere(tree), values)
+    return same_values([evaluate(tree, WORLDS[0])], values[:1]) and same_values(everywhere(tree), values)
 
 
 def meeting(done: list[Slip], undone: list[Slip]) -> Iterator[tuple[Slip, Slip]]:
@@ -345,7 +345,7 @@ def meeting(done: list[Slip], undone: list[Slip]) -> Iterator[tuple[Slip, Slip]]
     for slip in done:
         met.setdefault(key(slip), slip)
     for slip in undone:
-        if (first := met.get(key(slip))) and agree(everywhere(slip.tree), everywhere(first.tree)):
+        if (first := met.get(key(slip))) and same_values(everywhere(slip.tree), everywhere(first.tree)):
             yield first, slip
 
 
@@ -354,11 +354,11 @@ def named_factor(values: list[Value], right: list[Value]) -> str:
     if not all(right):
         return ""
     ratio = [v / r for v, r in zip(values, right, strict=True)]
-    if agree(ratio, [ratio[0]] * POINTS):
+    if same_values(ratio, [ratio[0]] * POINTS):
         return five_digits(ratio[0])
     for atom in ATOMS:
         for power in (0.5, -0.5, 1.0, -1.0, 2.0, -2.0):
-            if agree(ratio, everywhere(Power(atom, Num(power)))):
+            if same_values(ratio, everywhere(Power(atom, Num(power)))):
                 top = Power(atom, Num(abs(power))) if abs(power) != 1 else atom
                 return latex(top if power > 0 else Product(((-1, top),)))
     return ""
@@ -370,7 +370,7 @@ def _certain(name: str) -> bool:
     return _density(name) and bool({*re.findall(r"x_\d", ahead)} & {*re.findall(r"x_\d", behind)})
 
 
-def chain(name: str, given: Sequence[str] | Mapping[str, float]) -> Tree | None:
+def kernels_of(name: str, given: Sequence[str] | Mapping[str, float]) -> Tree | None:
     """A joint density as the product of kernels among `given`; None if it is none, or can't be written so."""
     ahead, _, behind = (re.findall(r"x_\d", part) for part in name.partition("|"))
     if not _density(name) or len(ahead) < 2:

@@ -122,7 +122,7 @@ def values(arguments: Sequence[str], args: Sequence[Any]) -> dict[str, Any]:
     return found
 
 
-def traced(function: Any, arguments: Sequence[str], args: Sequence[Any]) -> list[Tree]:
+def formulas_of(function: Any, arguments: Sequence[str], args: Sequence[Any]) -> list[Tree]:
     """The formulas of a function's results; none if it does more than arithmetic."""
     try:
         out = function(*symbols(arguments, args))
@@ -137,7 +137,7 @@ class Formulas:
 
     def __init__(self, functions: Sequence[Any], arguments: Sequence[str], cases: Sequence[Sequence[Any]]):
         self.cases = [values(arguments, args) for args in cases]
-        found = (traced(function, arguments, cases[0]) for function in functions)
+        found = (formulas_of(function, arguments, cases[0]) for function in functions)
         self.forms = [trees for trees in found if trees]
 
     def written(self, texts: object) -> list[Tree]:
@@ -153,16 +153,16 @@ class Formulas:
             return ""
         done = [slip for tree in trees for slip in slips(tree, self.others(tree))]
         if slip := next((slip for slip in done if self.gives(slip.tree, mine)), None):
-            return words(slip, DONE, trees)
+            return slip_in_words(slip, DONE, trees)
         theirs = self.written(texts)
         if len(theirs) <= part:
             return ""
         tree = theirs[part]
         undone = [slip for slip in slips(tree, self.others(tree)) if slip.kind != "stopped"]
         if slip := next((slip for slip in undone if self.gives(slip.tree, right)), None):
-            return words(slip, UNDONE, [tree])
+            return slip_in_words(slip, UNDONE, [tree])
         for first, second in self.meeting(done, undone):
-            return f"{words(first, DONE, trees)}, and {words(second, UNDONE, [tree])}"
+            return f"{slip_in_words(first, DONE, trees)}, and {slip_in_words(second, UNDONE, [tree])}"
         return ""
 
     def others(self, tree: Tree) -> dict[str, list[str]]:
@@ -202,7 +202,7 @@ def _of_level(name: str) -> bool:
     return name.endswith(("_signal", "_noise"))
 
 
-def words(slip: Slip, table: Mapping[str, str], whole: list[Tree]) -> str:
+def slip_in_words(slip: Slip, table: Mapping[str, str], whole: list[Tree]) -> str:
     """A slip in words, its formulas as code."""
     return said(slip, table, lambda tree: "the whole" if tree in whole else quoted(code(tree)))
 

@@ -173,7 +173,7 @@ def evaluate(tree: Tree, values: Mapping[str, Any], functions: Functions = FUNCT
         return NAN
 
 
-def agree(a: list[Value], b: list[Value], rel: float = 1e-8) -> bool:
+def same_values(a: list[Value], b: list[Value], rel: float = 1e-8) -> bool:
     """Whether two lists of values are finite and agree at every point."""
     if not all(map(cmath.isfinite, [*a, *b])):
         return False
@@ -240,7 +240,7 @@ def symbol(name: str) -> str:
     return f"{head}_{{{index}}}" if len(index) > 1 else f"{head}_{index}" if index else head
 
 
-def digits(value: Value) -> str:
+def in_five_digits(value: Value) -> str:
     """A number in LaTeX, with at most five digits."""
     text = f"{complex(value).real:.5g}"
     return re.sub(r"e\+?(-?)0*(\d+)", r"\\cdot 10^{\1\2}", text)
@@ -255,7 +255,7 @@ def latex(tree: Tree) -> str:
     """A tree in LaTeX."""
     match tree:
         case Num(value):
-            return digits(value)
+            return in_five_digits(value)
         case Name(name):
             return symbol(name)
         case Sum(terms):
