@@ -40,6 +40,8 @@ IDLE = {"RESUME", "NOP", "RETURN_CONST", "RETURN_VALUE", "LOAD_CONST", "POP_TOP"
 
 # What an error that torch raises means here: a part of its text, and what to do.
 ADVICE = (
+    ("has no attribute 'ndim'", "A mean must be a tensor, such as `torch.zeros_like(mean)`, not a number."),
+    ("expected Tensor as element", "Return the results as a pair, (a, b); a level may hold plain numbers."),
     ("'float' object has no attribute", "A level or a step may be a plain number: write x**0.5 for a root."),
     ("must be Tensor, not float", "A level or a step may be a plain number: write x**0.5 for a root."),
     ("Boolean value of Tensor", "An `if` can't ask a whole batch; arithmetic alone serves all its examples."),
@@ -265,7 +267,12 @@ class Function(Exercise):
                         f"Your function changes its input {name} in place; the caller still needs it. "
                         "Write x = x * a rather than x *= a."
                     )
-            outputs.append(_checked(out, like, place, device))
+            try:
+                outputs.append(_checked(out, like, place, device))
+            except Unreadable:
+                if outputs and not _agree(outputs, self._expected[: len(outputs)]):
+                    raise Unreadable(self._diagnosis(outputs)) from None  # wrong before
+                raise
         return outputs
 
     def _same_on_gpu(self, function: Any, outputs: Run) -> None:

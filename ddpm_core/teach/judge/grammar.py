@@ -164,6 +164,7 @@ TOKEN = re.compile(
 )
 SAME = str.maketrans(
     {"−": "-", "–": "-", "·": "*", "×": "*", "⋅": "*", "÷": "/", "µ": "μ", "∣": "|", "‖": "||", "∥": "||"}
+    | {"⌈": "ceil(", "⌊": "floor(", "⌉": ")", "⌋": ")"}
     | {"½": "(1/2)", "¼": "(1/4)", "¾": "(3/4)", "⅓": "(1/3)", "⅔": "(2/3)", "⅛": "(1/8)"}
 )
 LATEX = [
@@ -251,16 +252,26 @@ SERIES = re.compile(
 
 def _series(match: re.Match[str]) -> str:
     """A sum or a product over an index, written out: sum_{t=1}^3 log q(x_t|x_{t-1})."""
-    sign = "+" if match["kind"] in "sum Σ ∑" else "*"
+    sums = match["kind"] in "sum Σ ∑"
+    body, rest = (match["body"], "") if sums else _first_factor(match["body"])
+    body, rest = (SERIES.sub(_series, part) for part in (body, rest))
 
     def at(k: int) -> str:
-        return re.sub(
-            rf"_\{{?\s*{match['i']}\s*([-+]\s*1)?\s*\}}?",
-            lambda index: f"_{k + int((index[1] or '0').replace(' ', ''))}",
-            match["body"],
-        )
+        index = rf"_\{{?\s*{match['i']}\s*([-+]\s*1)?\s*\}}?"
+        return re.sub(index, lambda found: f"_{k + int((found[1] or '0').replace(' ', ''))}", body)
 
-    return "(" + sign.join(f"({at(k)})" for k in range(int(match["low"]), int(match["high"]) + 1)) + ")"
+    parts = [f"({at(k)})" for k in range(int(match["low"]), int(match["high"]) + 1)]
+    return f"({('+' if sums else '*').join(parts)}){rest}"
+
+
+def _first_factor(text: str) -> tuple[str, str]:
+    """A product up to its first / or *, and the rest."""
+    level = 0
+    for at, sign in enumerate(text):
+        level += (sign in PAIRS) - (sign in PAIRS.values())
+        if level == 0 and sign in "/*":
+            return text[:at], text[at:]
+    return text, ""
 
 
 def normalized(text: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from .slips import DONE, Slip, chance, forms, said, slips
+from .slips import DONE, UNDONE, Slip, chance, forms, said, slips
 from .tree import Name, Num, Product, Tree, Value, evaluate, in_five_digits, latex, names, places
 
 LIKELY = 0.4  # how many explanations may be expected to fit by chance
@@ -23,7 +23,8 @@ class Fit(NamedTuple):
 
     value: float
     slips: tuple[Slip, ...]
-    cost: int
+    cost: float
+    table: Mapping[str, str] = DONE
 
 
 class Typed(NamedTuple):
@@ -49,7 +50,7 @@ class Inference:
         """The mistake that explains a number, as a clause after "if"; two if both do, none if none does."""
         for fits in self.tiers(typed):
             if best := self.best(fits, typed):
-                clauses = (", and ".join(self.words(slip) for slip in fit.slips) for fit in best)
+                clauses = (", and ".join(self.words(slip, fit.table) for slip in fit.slips) for fit in best)
                 return list(dict.fromkeys(clauses))[:2]
         return []
 
@@ -57,10 +58,23 @@ class Inference:
         """Explanations to try, the simplest first; each tier holds those before it."""
         for cost in (0, 1, 2, 3):
             yield [fit for fit in self.singles if fit.cost <= cost]
+        if typed.tree:
+            yield [*self.undone(typed)]
         if typed.digits >= 4:
             pairs = [*self.pairs()]
-            yield [fit for fit in pairs if fit.slips[0].kind == fit.slips[1].kind]
+            yield [fit for fit in pairs if _alike(fit.slips)]
             yield pairs
+
+    def undone(self, typed: Typed) -> Iterator[Fit]:
+        """Slips undone in the formula that was typed, each with the value that it takes for the right one.
+
+        That is the typed number itself if the right one comes out, and another if not.
+        """
+        right = evaluate(self.trees[0], self.values)
+        for slip in slips(typed.tree, {}) if typed.tree else ():
+            value = evaluate(slip.tree, {})
+            if _is_real(value) and slip.kind != "stopped" and right:
+                yield Fit(typed.value * value / right, (slip,), slip.cost, UNDONE)
 
     @property
     def singles(self) -> list[Fit]:
@@ -74,21 +88,26 @@ class Inference:
             for tree in self.trees:
                 new.pop(self.key(tree), None)
             simplest = sorted(new.values(), key=lambda slip: slip.cost)
-            fits = (Fit(evaluate(slip.tree, self.values), (slip,), slip.cost) for slip in simplest)
-            self._singles = [fit for fit in fits if _is_real(fit.value)]
+            fits = (Fit(evaluate(s.tree, self.values), (s,), self.cost(s)) for s in simplest)
+            self._singles = sorted((fit for fit in fits if _is_real(fit.value)), key=lambda fit: fit.cost)
         return self._singles
+
+    def cost(self, slip: Slip) -> float:
+        """How rare a slip is; in a form without names a little rarer, as its words say less."""
+        return slip.cost + 0.5 * bool(self.values and not names(slip.tree) and slip.kind != "rounded")
 
     def pairs(self) -> Iterator[Fit]:
         """The values after two slips that are often made."""
         often = [fit.slips[0] for fit in self.singles if fit.cost <= 1]
         often = [slip for slip in often if slip.kind != "stopped"]
         twice = ((a, b) for a in often for b in slips(a.tree, self.others, 1) if b.kind != "stopped")
-        seen = {_key(fit.value) for fit in self.singles}
+        seen = {(alike, _key(fit.value)) for fit in self.singles for alike in (True, False)}
         for pair in islice(twice, PAIRS):
             value = evaluate(pair[1].tree, self.values)
-            if _is_real(value) and _key(value) not in seen:
-                seen.add(_key(value))
-                yield Fit(value, pair, 1 + max(slip.cost for slip in pair))
+            key = _alike(pair), _key(value)
+            if _is_real(value) and key not in seen:
+                seen.add(key)
+                yield Fit(value, pair, 1 + max(map(self.cost, pair)))
 
     def key(self, tree: Tree) -> tuple[str, str]:
         """The same for formulas that agree, also where the inputs are others."""
@@ -123,9 +142,9 @@ class Inference:
         near = exact or near
         return [fit for fit in near if fit.cost == near[0].cost]
 
-    def words(self, slip: Slip) -> str:
+    def words(self, slip: Slip, table: Mapping[str, str]) -> str:
         """A slip in words, with the values of what it names; the right formula itself isn't shown."""
-        return said(slip, DONE, self.shown)
+        return said(slip, table, self.shown)
 
     def shown(self, tree: Tree) -> str:
         """A part of a formula with its value."""
@@ -139,6 +158,11 @@ class Inference:
 def _is_short(value: float, count: int) -> bool:
     """Whether so many digits say a number exactly."""
     return abs(float(f"{value:.{count}g}") - value) <= 1e-9 * abs(value)
+
+
+def _alike(slips: Sequence[Slip]) -> bool:
+    """Whether slips are of one sort, such as two parts that are lost."""
+    return len({slip.kind.split()[-1] for slip in slips}) == 1
 
 
 def _is_real(value: Value) -> bool:

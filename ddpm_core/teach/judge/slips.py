@@ -146,6 +146,9 @@ def powers(node: Tree) -> Iterator[Change]:
             yield base, "power lost", (base, exponent), 1
             yield Product(((1, base), (1, exponent))), "power times", (base, exponent), 2
             yield Power(base, Product(((-1, exponent),))), "power turned", (base, exponent), 1
+        case Num(value) if value > 2:
+            yield Num(value * value), "square", (node,), 2
+            yield Num(math.sqrt(value)), "root", (node,), 2
         case Name(_) | Sum(_) | Product(_):
             yield Power(node, TWO), "square", (node,), 1 if isinstance(node, Name) else 2
 
@@ -361,8 +364,16 @@ def with_spread_roots(tree: Tree) -> Tree:
 
 def said(slip: Slip, words: Mapping[str, str], shown: Callable[[Tree], str]) -> str:
     """A slip in words.  shown: how to write a tree."""
-    note = KIN.get(frozenset(names(slip.about[0]) | names(slip.about[1]))) if slip.kind == "name" else None
+    bare = slip.kind == "name" and all(isinstance(tree, Name) for tree in slip.about)
+    note = KIN.get(frozenset(tree.name for tree in slip.about if isinstance(tree, Name))) if bare else None
     return words[slip.kind].format(*map(shown, slip.about)) + (f" ({note})" if note else "")
+
+
+def exchanged(made: Slip, undone: Slip) -> Slip | None:
+    """A part lost and another one too many, as one part that stands for another; None for other slips."""
+    if made.kind != undone.kind or made.kind not in ("term lost", "factor lost", "divisor lost"):
+        return None
+    return Slip(undone.tree, "name", (*undone.about, *made.about), 2)
 
 
 def chance(values: Iterable[float], value: float, width: float) -> float:

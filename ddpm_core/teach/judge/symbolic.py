@@ -14,7 +14,7 @@ from . import grammar
 from .exercise import LONGEST_TEXT, Exercise, Mistake, Outcome, Verdict, five_digits, kind_of, not_yet
 from .grammar import KNOWN, Unreadable, shown
 from .number import to_float
-from .slips import DONE, UNDONE, Slip, forms, said, slips
+from .slips import DONE, UNDONE, Slip, exchanged, forms, said, slips
 from .table import linear_table
 from .tree import (
     Name,
@@ -151,8 +151,8 @@ class Symbolic(Exercise):
     def _passed(self, tree: Tree) -> Verdict:
         """Passed, unless a name is still to be written out."""
         if strangers := self._strangers(tree):
-            written, allowed = (" and ".join(map(shown, x)) for x in (strangers, self.given))
-            return not_yet(f"Right. Now write {written} out, with {allowed} alone.")
+            written, allowed = (", ".join(map(shown, x)) for x in (strangers, self.given))
+            return not_yet(f"Right. Now write {written} out, with nothing but {allowed}.")
         return Verdict(Outcome.PASSED, self.right)
 
     def _diagnosis(self, tree: Tree, value: list[Value], data: str) -> str:
@@ -231,6 +231,8 @@ class Symbolic(Exercise):
         if slip := next((s for s in undone if is_value(s.tree, self._value)), None):
             return self._words(slip, UNDONE, tree)
         for first, second in meeting(done, undone):
+            if swap := exchanged(first, second):
+                return self._words(swap, DONE, tree)
             return f"{self._words(first, DONE)}, and {self._words(second, UNDONE, tree)}"
         return ""
 
@@ -278,7 +280,7 @@ class Symbolic(Exercise):
     def _too_much(self, tree: Tree, name: str) -> str:
         """By which of the lesson's quantities the part with a name is too large, if it is one of them."""
         mine, right = ([self._part(f, name, World(s)) for s in range(POINTS)] for f in (tree, self._tree))
-        if None in mine or None in right or not all(right):
+        if None in mine or None in right or not all(right) or not any(mine):
             return ""
         times = named_factor([m or 0 for m in mine], [r or 0 for r in right])
         return f"; it is ${times}$ times what it should be" if times else ""

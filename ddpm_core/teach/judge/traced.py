@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...schedule import Level
 from .grammar import parse, quoted
-from .slips import DONE, UNDONE, Slip, forms, said, slips
+from .slips import DONE, UNDONE, Slip, exchanged, forms, said, slips
 from .tree import Call, Name, Num, Power, Product, Sum, Tree, evaluate, names, nodes, unparse
 
 LARGEST = 150  # nodes of a formula in which slips are looked for
@@ -162,6 +162,8 @@ class Formulas:
         if slip := next((slip for slip in undone if self.gives(slip.tree, right)), None):
             return slip_in_words(slip, UNDONE, [tree])
         for first, second in self.meeting(done, undone):
+            if swap := exchanged(first, second):
+                return slip_in_words(swap, DONE, [])
             return f"{slip_in_words(first, DONE, trees)}, and {slip_in_words(second, UNDONE, [tree])}"
         return ""
 
