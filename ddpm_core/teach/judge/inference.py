@@ -11,11 +11,11 @@ from itertools import islice
 from typing import NamedTuple
 
 from .slips import DONE, UNDONE, Slip, chance, forms, said, slips
-from .tree import Name, Num, Product, Tree, Value, evaluate, in_five_digits, latex, names, places
+from .tree import Name, Num, Product, Tree, Value, evaluate, in_five_digits, latex, names, places, renamed
 
-LIKELY = 0.4  # how many explanations may be expected to fit by chance
+LIKELY, LIKELY_PAIRS = 0.4, 0.15  # how many explanations may be expected to fit by chance
 EXACT = 1.2  # and where they give exactly the number, with its few digits
-PAIRS = 5000  # how many pairs of slips are tried
+PAIRS = 3000  # how many pairs of slips are tried
 
 
 class Fit(NamedTuple):
@@ -60,7 +60,7 @@ class Inference:
             yield [fit for fit in self.singles if fit.cost <= cost]
         if typed.tree:
             yield [*self.undone(typed)]
-        if typed.digits >= 4:
+        if typed.digits >= 3:
             pairs = [*self.pairs()]
             yield [fit for fit in pairs if _alike(fit.slips)]
             yield pairs
@@ -127,7 +127,10 @@ class Inference:
             for count in (1, 2, 3):
                 short = float(f"{value:.{count}g}")
                 if 0 < abs(short / value - 1 if value else 0) < 0.3:
-                    yield Slip(put(Num(short)), "rounded", (node, Num(short)), 2 + (count == 1))
+                    new = (
+                        renamed(tree, {node.name: Num(short)}) if isinstance(node, Name) else put(Num(short))
+                    )
+                    yield Slip(new, "rounded", (node, Num(short)), 2 + (count == 1))
 
     def best(self, fits: list[Fit], typed: Typed) -> list[Fit]:
         """The one or two simplest that explain a number, if that is unlikely by chance."""
@@ -137,7 +140,8 @@ class Inference:
         exact = [fit for fit in near if abs(fit.value - typed.value) <= 1e-9 * abs(typed.value)]
         width = 2 * max(typed.off / (abs(typed.value) or 1), 1e-9)
         tried = [fit.value for fit in fits if not exact or _is_short(fit.value, typed.digits)]
-        if typed.value and chance(tried, typed.value, width) > (EXACT if exact else LIKELY):
+        limit = LIKELY_PAIRS if len(near[0].slips) > 1 else EXACT if exact else LIKELY
+        if typed.value and chance(tried, typed.value, width) > limit:
             return []
         near = exact or near
         return [fit for fit in near if fit.cost == near[0].cost]

@@ -96,7 +96,7 @@ class Number(Exercise):
     def _short(self, typed: Typed) -> str:
         """What to say to a right number with too few digits, or with the last one cut off."""
         near = abs(typed.value / self.answer - 1) < 0.06 if self.answer else False
-        cut = 0 < (abs(self.answer) - abs(typed.value)) < 2 * typed.off
+        cut = 0 < abs(self.answer) - abs(typed.value) < 2 * typed.off * (1 - 1e-9)
         if typed.digits >= 15 or not near or not (cut or rounds_to(typed, self.answer)):
             return ""
         if not self.rel or self.answer == int(self.answer):

@@ -53,6 +53,7 @@ DONE = {
     "exp lost": "{0} isn't put into the exponential",
     "log2": r"$\log_2$ is taken of {0}, where the natural logarithm belongs",
     "log10": r"$\log_{{10}}$ is taken of {0}, where another logarithm belongs",
+    "base ten": r"$\log 10$ stands where $\log 2$ belongs",
     "log of": r"$\log_2$ is taken of {0}, which is to be divided by $\log 2$",
     "log": r"the natural logarithm is taken of {0}, where $\log_2$ belongs",
     "sign": "the sign of {0} is turned round",
@@ -67,6 +68,7 @@ DONE = {
     "complement": "{0} stands where {1} belongs",
     "from one": "it is subtracted from 1",
     "times for plus": "{0} and {1} are multiplied instead of added",
+    "plus for times": "{0} and {1} are added instead of multiplied",
     "doubled": "{0} is doubled (a factor 2 too many, or a half lost)",
     "halved": "{0} is halved (a half too many, or a factor 2 lost)",
     "bracket": "{0} goes with {1} alone; it belongs to the whole bracket {2}",
@@ -164,8 +166,11 @@ def logarithms(node: Tree) -> Iterator[Change]:
             yield argument, "log lost", (argument,), 1
             yield Call("log", argument), "log", (argument,), 1
             yield Call("log10", argument), "log10", (argument,), 2
-        case Product(((1, x), (-1, Call("log", Num(2.0))))):
-            yield Call("log2", x), "log of", (x,), 1
+        case Call("log", Num(2.0)):
+            yield Call("log", Num(10.0)), "base ten", (), 1
+        case Product(pairs) if (-1, LOG2) in pairs and len(pairs) > 1:
+            rest = joined(node, without(pairs, pairs.index((-1, LOG2))))
+            yield Call("log2", rest), "log of", (rest,), 1
         case Call("exp", argument):
             yield argument, "exp lost", (argument,), 1
 
@@ -208,8 +213,10 @@ def in_products(node: Tree) -> Iterator[Change]:
     if not isinstance(node, Product):
         return
     all_ = node.factors
+    if len(all_) == 2 and all_[0][0] > 0 < all_[1][0]:
+        yield Sum(all_), "plus for times", (all_[0][1], all_[1][1]), 2
     for i, (sign, factor) in enumerate(all_):
-        if len(all_) > 1:
+        if len(all_) > 1 and factor != ONE:
             kind = "factor lost" if sign > 0 else "nats" if factor == LOG2 else "divisor lost"
             yield joined(node, without(all_, i)), kind, (factor,), 1
         if factor != ONE:
@@ -338,9 +345,18 @@ def leaves(node: Tree, others: Mapping[str, Collection[str]]) -> Iterator[Change
 
 def forms(tree: Tree) -> list[Tree]:
     """The tree with 1 - x as a part of its own, and with the root of a fraction as a fraction of roots."""
-    split = grouped(tree)
+    split = grouped(flattened(tree))
     spread = with_spread_roots(split)
     return [spread, split] if spread != split else [split]
+
+
+def flattened(tree: Tree) -> Tree:
+    """The tree with products in products, also below a stroke, as one product."""
+    new = rebuilt(tree, tuple(map(flattened, parts(tree))))
+    if not isinstance(new, Product):
+        return new
+    split = ((s, part.factors if isinstance(part, Product) else ((1, part),)) for s, part in new.factors)
+    return Product(tuple((s * sign, factor) for s, pairs in split for sign, factor in pairs))
 
 
 def grouped(tree: Tree) -> Tree:

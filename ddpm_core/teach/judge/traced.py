@@ -137,6 +137,7 @@ class Formulas:
 
     def __init__(self, functions: Sequence[Any], arguments: Sequence[str], cases: Sequence[Sequence[Any]]):
         self.cases = [values(arguments, args) for args in cases]
+        self.first = {name: _number(value) for name, value in self.cases[0].items()}
         found = (formulas_of(function, arguments, cases[0]) for function in functions)
         self.forms = [trees for trees in found if trees]
 
@@ -178,7 +179,10 @@ class Formulas:
         return torch.as_tensor(math.nan if isinstance(value, complex) else value, dtype=torch.float64)
 
     def gives(self, tree: Tree, results: list[Tensor]) -> bool:
-        """Whether a formula gives these results in all cases."""
+        """Whether a formula gives these results in all cases; the first number tells most that don't."""
+        value = evaluate(tree, self.first)
+        if isinstance(value, complex) or abs(value - _number(results[0])) > 1e-6 * (abs(value) + 1e-3):
+            return False
         return all(
             bool(torch.isclose(self.on(tree, case), result, 1e-7, 1e-9).all())
             for case, result in zip(self.cases, results, strict=True)
@@ -197,7 +201,12 @@ class Formulas:
 
     def key(self, slip: Slip) -> str:
         """A slip's value in the first case, to compare."""
-        return f"{self.on(slip.tree, self.cases[0]).flatten()[0].item():.9g}"
+        return f"{complex(evaluate(slip.tree, self.first)):.9g}"
+
+
+def _number(value: Any) -> float:
+    """The first of the numbers in a tensor, or the number itself."""
+    return float(value.flatten()[0]) if isinstance(value, Tensor) else float(value)
 
 
 def _of_level(name: str) -> bool:
