@@ -148,6 +148,7 @@ ANSWERS = {
             "natural": 10 * (5 + math.log(2)) - (14 + math.log(11)),
             "natural at the large one": 60 - (14 + math.log(11)),
             "without logarithm": 36,
+            "overhead once": 15 - (14 + math.log2(11)),
         },
     ),
 }

@@ -92,6 +92,7 @@ ANSWERS = {
             "as noise": 2.625,
             "multiplied": 0.528,
             "divided by abar": 1.03125,
+            "no factors": -0.3,
         },
     ),
     "score-of-noise": a_formula(
