@@ -8,6 +8,7 @@ with a rubric is prose.  All others have an entry of that name in ANSWERS of les
 NN.de.toml is the German of NN.toml; a text that it lacks is the English one.  DDPM_LANGUAGE=de asks for it.
 """
 
+import getpass
 import os
 import re
 import tomllib
@@ -88,6 +89,19 @@ def _same(key: str, what: str, answers: Iterable[str], words: Iterable[str]) -> 
         raise ValueError(f"{key}: the {what} {', '.join(lost)} are in one file of the pair only")
 
 
+def student() -> str:
+    """Who reads, so that each has an order of options of their own: DDPM_STUDENT, else the account's name.
+
+    With DDPM_STUDENT set and empty, options are in the author's order.
+    """
+    if (name := os.environ.get("DDPM_STUDENT")) is not None:
+        return name
+    try:
+        return os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
+    except (OSError, KeyError):  # an account without a name, as in some containers
+        return ""
+
+
 class Lesson(Mapping[str, Exercise]):
     """A lesson's exercises by name, each made when it is asked for first.
 
@@ -110,7 +124,8 @@ class Lesson(Mapping[str, Exercise]):
             place = list(self.words).index(name) + 1
             make = self._click(name) or self.answers[name]
             told = {"id": f"{self.number}.{place}", "key": f"{self.number}.{name}", **self.words[name]}
-            self.made[name] = filled(make(told), self.numbers)
+            made = filled(make(told), self.numbers)
+            self.made[name] = made.shuffled(student()) if isinstance(made, Choice) else made
         return self.made[name]
 
     def __contains__(self, name: object) -> bool:

@@ -56,7 +56,7 @@ def fill(text: str, numbers: Mapping[str, Any]) -> str:
 
     def written(place: re.Match[str]) -> str:
         if re.fullmatch("[a-h]", place[1]):
-            return place[1]
+            return place[0]  # for `Choice.shuffled`
         digits = format(float(looked_up(place[1], numbers)), place[2] or "g")
         return in_formula(digits) if text[: place.start()].count("$") % 2 else in_prose(digits)
 

@@ -12,14 +12,12 @@ from .choice import Choice
 from .exercise import Exercise, Mistake, Outcome, Verdict
 from .number import Number
 from .prose import Marked, Prose
-from .symbolic import ABAR, BETAS, SCHEDULE, Symbolic
+from .symbolic import SCHEDULE, Symbolic
 
 if TYPE_CHECKING:
     from .function import Case, Function
 
 __all__ = [
-    "ABAR",
-    "BETAS",
     "SCHEDULE",
     "Case",
     "Choice",

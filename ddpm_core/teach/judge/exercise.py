@@ -79,7 +79,7 @@ class Exercise:
     _told: int = field(default=0, init=False)
 
     def __repr__(self) -> str:
-        return f"exercise({self.id!r}): {plain(self.title)}"
+        return f"exercise({self.id!r}): {as_text(self.title)}"
 
     def _repr_markdown_(self) -> str:
         stop = "" if self.title.endswith("?") else "."
@@ -165,7 +165,7 @@ class Exercise:
         return next(m for m in self.mistakes if m.name == name)
 
 
-def plain(text: str) -> str:
+def as_text(text: str) -> str:
     """Simple Markdown as plain text; what typesets it is imported when it is needed."""
     from ..text.markup import plain
 
@@ -176,10 +176,10 @@ def display(text: str, head: str) -> None:
     """Show a text in the notebook, or print it outside of one."""
     shell = sys.modules.get("IPython")
     if shell is not None and shell.get_ipython() is not None:
-        bundle = {"text/plain": f"{head}. {plain(text)}", "text/markdown": f"**{head}.** {text}"}
+        bundle = {"text/plain": f"{head}. {as_text(text)}", "text/markdown": f"**{head}.** {text}"}
         shell.display.display(bundle, raw=True)
     else:
-        print(f"{head}. {plain(text)}")
+        print(f"{head}. {as_text(text)}")
 
 
 def named(error: BaseException) -> str:

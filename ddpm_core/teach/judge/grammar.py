@@ -48,11 +48,6 @@ CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e, "I": 1.0}  # I: the iden
 FRACTIONS = ("frac", "dfrac", "tfrac")
 
 
-def one(value: float) -> Num:
-    """A number as a tree."""
-    return Num(float(value))
-
-
 def _divided(a: Tree, b: Tree) -> Tree:
     return Product(((1, a), (-1, b)))
 
@@ -64,11 +59,11 @@ def _log(x: Tree, base: Tree | None = None) -> Tree:
 # Functions that are made of others: what is typed between their brackets, apart by commas, as a tree.
 MADE: dict[str, Callable[..., Tree]] = {
     "log": _log,
-    "log1p": lambda x: Call("log", Sum(((1, one(1)), (1, x)))),
-    "expm1": lambda x: Sum(((1, Call("exp", x)), (-1, one(1)))),
-    "hypot": lambda *all_: Call("sqrt", Sum(tuple((1, Power(x, one(2))) for x in all_))),
+    "log1p": lambda x: Call("log", Sum(((1, Num(1.0)), (1, x)))),
+    "expm1": lambda x: Sum(((1, Call("exp", x)), (-1, Num(1.0)))),
+    "hypot": lambda *all_: Call("sqrt", Sum(tuple((1, Power(x, Num(2.0))) for x in all_))),
     "pow": Power,
-    "sigmoid": lambda x: _divided(one(1), Sum(((1, one(1)), (1, Call("exp", Sum(((-1, x),))))))),
+    "sigmoid": lambda x: _divided(Num(1.0), Sum(((1, Num(1.0)), (1, Call("exp", Sum(((-1, x),))))))),
     "KL": lambda q, p: Sum(((1, Call("log", q)), (-1, Call("log", p)))),  # inside the mean over q
 }
 MADE |= dict.fromkeys(("D_KL", "D_{KL}", "kl"), MADE["KL"])
@@ -78,7 +73,7 @@ RATIOS = {"": "abar", "t": "abar", "t-1": "abar_prev", "s": "abar_s"}  # SNR(t) 
 def snr(time: str) -> Tree:
     """The signal-to-noise ratio at one of the times in RATIOS."""
     name = Name(RATIOS[time])
-    return _divided(name, Sum(((1, one(1)), (-1, name))))
+    return _divided(name, Sum(((1, Num(1.0)), (-1, name))))
 
 
 # --- names -----------------------------------------------------------------------------------------
@@ -169,6 +164,7 @@ TOKEN = re.compile(
 )
 SAME = str.maketrans(
     {"−": "-", "–": "-", "·": "*", "×": "*", "⋅": "*", "÷": "/", "µ": "μ", "∣": "|", "‖": "||", "∥": "||"}
+    | {"⌈": "ceil(", "⌊": "floor(", "⌉": ")", "⌋": ")"}
     | {"½": "(1/2)", "¼": "(1/4)", "¾": "(3/4)", "⅓": "(1/3)", "⅔": "(2/3)", "⅛": "(1/8)"}
 )
 LATEX = [
@@ -256,16 +252,26 @@ SERIES = re.compile(
 
 def _series(match: re.Match[str]) -> str:
     """A sum or a product over an index, written out: sum_{t=1}^3 log q(x_t|x_{t-1})."""
-    sign = "+" if match["kind"] in "sum Σ ∑" else "*"
+    sums = match["kind"] in "sum Σ ∑"
+    body, rest = (match["body"], "") if sums else _first_factor(match["body"])
+    body, rest = (SERIES.sub(_series, part) for part in (body, rest))
 
     def at(k: int) -> str:
-        return re.sub(
-            rf"_\{{?\s*{match['i']}\s*([-+]\s*1)?\s*\}}?",
-            lambda index: f"_{k + int((index[1] or '0').replace(' ', ''))}",
-            match["body"],
-        )
+        index = rf"_\{{?\s*{match['i']}\s*([-+]\s*1)?\s*\}}?"
+        return re.sub(index, lambda found: f"_{k + int((found[1] or '0').replace(' ', ''))}", body)
 
-    return "(" + sign.join(f"({at(k)})" for k in range(int(match["low"]), int(match["high"]) + 1)) + ")"
+    parts = [f"({at(k)})" for k in range(int(match["low"]), int(match["high"]) + 1)]
+    return f"({('+' if sums else '*').join(parts)}){rest}"
+
+
+def _first_factor(text: str) -> tuple[str, str]:
+    """A product up to its first / or *, and the rest."""
+    level = 0
+    for at, sign in enumerate(text):
+        level += (sign in PAIRS) - (sign in PAIRS.values())
+        if level == 0 and sign in "/*":
+            return text[:at], text[at:]
+    return text, ""
 
 
 def normalized(text: str) -> str:

@@ -5,24 +5,26 @@ may have been tried.
 """
 
 import cmath
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
-from .slips import DONE, Slip, chance, forms, said, slips
-from .tree import Name, Num, Product, Tree, Value, digits, evaluate, latex, names, places
+from .slips import DONE, UNDONE, Slip, chance, forms, said, slips
+from .tree import Name, Num, Product, Tree, Value, evaluate, in_five_digits, latex, names, places
 
 LIKELY = 0.4  # how many explanations may be expected to fit by chance
 EXACT = 1.2  # and where they give exactly the number, with its few digits
-PAIRS = 4000  # how many pairs of slips are tried
+PAIRS = 5000  # how many pairs of slips are tried
 
 
 class Fit(NamedTuple):
-    """A wrong value, the same with other inputs, and the slips that lead to it."""
+    """A wrong value, the slips that lead to it, and how rare they are."""
 
     value: float
-    elsewhere: float
     slips: tuple[Slip, ...]
-    cost: int
+    cost: float
+    table: Mapping[str, str] = DONE
 
 
 class Typed(NamedTuple):
@@ -48,7 +50,7 @@ class Inference:
         """The mistake that explains a number, as a clause after "if"; two if both do, none if none does."""
         for fits in self.tiers(typed):
             if best := self.best(fits, typed):
-                clauses = (", and ".join(self.words(slip) for slip in fit.slips) for fit in best)
+                clauses = (", and ".join(self.words(slip, fit.table) for slip in fit.slips) for fit in best)
                 return list(dict.fromkeys(clauses))[:2]
         return []
 
@@ -56,41 +58,60 @@ class Inference:
         """Explanations to try, the simplest first; each tier holds those before it."""
         for cost in (0, 1, 2, 3):
             yield [fit for fit in self.singles if fit.cost <= cost]
+        if typed.tree:
+            yield [*self.undone(typed)]
         if typed.digits >= 4:
             pairs = [*self.pairs()]
-            yield [fit for fit in pairs if fit.slips[0].kind == fit.slips[1].kind]
+            yield [fit for fit in pairs if _alike(fit.slips)]
             yield pairs
+
+    def undone(self, typed: Typed) -> Iterator[Fit]:
+        """Slips undone in the formula that was typed, each with the value that it takes for the right one.
+
+        That is the typed number itself if the right one comes out, and another if not.
+        """
+        right = evaluate(self.trees[0], self.values)
+        for slip in slips(typed.tree, {}) if typed.tree else ():
+            value = evaluate(slip.tree, {})
+            if _is_real(value) and slip.kind != "stopped" and right:
+                yield Fit(typed.value * value / right, (slip,), slip.cost, UNDONE)
 
     @property
     def singles(self) -> list[Fit]:
-        """The values after one slip, each only once."""
+        """The real values after one slip, each only once, the simplest slips first."""
         if self._singles is None:
-            right = {(evaluate(t, self.values), evaluate(t, self.elsewhere)) for t in self.trees}
             trees = [form for tree in self.trees for form in forms(tree)]
-            made = (slip for tree in trees for slip in self.made(tree))
-            self._singles = list(self.fresh(((s,) for s in made), right))
-            self._singles.sort(key=lambda fit: fit.cost)
+            made = sorted((slip for tree in trees for slip in self.made(tree)), key=lambda slip: slip.cost)[
+                ::-1
+            ]
+            new = {self.key(slip.tree): slip for slip in made}  # the simplest comes last, and stays
+            for tree in self.trees:
+                new.pop(self.key(tree), None)
+            simplest = sorted(new.values(), key=lambda slip: slip.cost)
+            fits = (Fit(evaluate(s.tree, self.values), (s,), self.cost(s)) for s in simplest)
+            self._singles = sorted((fit for fit in fits if _is_real(fit.value)), key=lambda fit: fit.cost)
         return self._singles
+
+    def cost(self, slip: Slip) -> float:
+        """How rare a slip is; in a form without names a little rarer, as its words say less."""
+        return slip.cost + 0.5 * bool(self.values and not names(slip.tree) and slip.kind != "rounded")
 
     def pairs(self) -> Iterator[Fit]:
         """The values after two slips that are often made."""
         often = [fit.slips[0] for fit in self.singles if fit.cost <= 1]
         often = [slip for slip in often if slip.kind != "stopped"]
         twice = ((a, b) for a in often for b in slips(a.tree, self.others, 1) if b.kind != "stopped")
-        known: set[tuple[Value, Value]] = {(fit.value, fit.elsewhere) for fit in self.singles}
-        for _, fit in zip(range(PAIRS), self.fresh(twice, known), strict=False):
-            yield fit
-
-    def fresh(self, made: Iterator[tuple[Slip, ...]], known: set[tuple[Value, Value]]) -> Iterator[Fit]:
-        """The values of these slips that are real numbers, and not among those that are known."""
-        seen = {(_key(a), _key(b)) for a, b in known}
-        for some in made:
-            value, elsewhere = (evaluate(some[-1].tree, v) for v in (self.values, self.elsewhere))
-            key = _key(value), _key(elsewhere)
-            if cmath.isfinite(value) and not complex(value).imag and key not in seen:
+        seen = {(alike, _key(fit.value)) for fit in self.singles for alike in (True, False)}
+        for pair in islice(twice, PAIRS):
+            value = evaluate(pair[1].tree, self.values)
+            key = _alike(pair), _key(value)
+            if _is_real(value) and key not in seen:
                 seen.add(key)
-                cost = max(slip.cost for slip in some) + len(some) - 1
-                yield Fit(complex(value).real, complex(elsewhere).real, some, cost)
+                yield Fit(value, pair, 1 + max(map(self.cost, pair)))
+
+    def key(self, tree: Tree) -> tuple[str, str]:
+        """The same for formulas that agree, also where the inputs are others."""
+        return _key(evaluate(tree, self.values)), _key(evaluate(tree, self.elsewhere))
 
     def made(self, tree: Tree) -> Iterator[Slip]:
         """The slips of a formula, with those that only numbers have."""
@@ -121,9 +142,9 @@ class Inference:
         near = exact or near
         return [fit for fit in near if fit.cost == near[0].cost]
 
-    def words(self, slip: Slip) -> str:
+    def words(self, slip: Slip, table: Mapping[str, str]) -> str:
         """A slip in words, with the values of what it names; the right formula itself isn't shown."""
-        return said(slip, DONE, self.shown)
+        return said(slip, table, self.shown)
 
     def shown(self, tree: Tree) -> str:
         """A part of a formula with its value."""
@@ -131,12 +152,21 @@ class Inference:
             return "the whole"
         value = evaluate(tree, self.values)
         plain = isinstance(tree, Num) or not names(tree) or not cmath.isfinite(value)
-        return f"${latex(tree)}$" if plain else f"${latex(tree)} = {digits(value)}$"
+        return f"${latex(tree)}$" if plain else f"${latex(tree)} = {in_five_digits(value)}$"
 
 
 def _is_short(value: float, count: int) -> bool:
     """Whether so many digits say a number exactly."""
     return abs(float(f"{value:.{count}g}") - value) <= 1e-9 * abs(value)
+
+
+def _alike(slips: Sequence[Slip]) -> bool:
+    """Whether slips are of one sort, such as two parts that are lost."""
+    return len({slip.kind.split()[-1] for slip in slips}) == 1
+
+
+def _is_real(value: Value) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def _key(value: Value) -> str:

@@ -86,7 +86,7 @@ class Number(Exercise):
             return True
         asked = self.digits if digits is None else digits
         said = self.rel > 0 or typed.off > 1  # as in 3.07 million
-        return said and typed.digits >= asked and rounded(target, typed.digits) == typed.value
+        return said and typed.digits >= asked and rounds_to(typed, target)
 
     def _own(self, typed: Typed, digits: int) -> str:
         """The message of the exercise's own mistake, if it is one."""
@@ -94,14 +94,17 @@ class Number(Exercise):
         return next(made, "")
 
     def _short(self, typed: Typed) -> str:
-        """What to say to a right number with too few digits."""
+        """What to say to a right number with too few digits, or with the last one cut off."""
         near = abs(typed.value / self.answer - 1) < 0.06 if self.answer else False
-        if typed.digits >= 15 or not near or rounded(self.answer, typed.digits) != typed.value:
+        cut = 0 < (abs(self.answer) - abs(typed.value)) < 2 * typed.off
+        if typed.digits >= 15 or not near or not (cut or rounds_to(typed, self.answer)):
             return ""
-        if not self.rel:
+        if not self.rel or self.answer == int(self.answer):
             return "Right as far as it goes; here the exact number is asked for."
         count = COUNTS[self.digits] if self.digits < len(COUNTS) else self.digits
-        return f"Right as far as it goes: give {count} digits."
+        if rounds_to(typed, self.answer):
+            return f"Right as far as it goes: give {count} digits."
+        return f"{shown_number(typed)} is cut off where it should be rounded. Give {count} digits, rounded."
 
     def _diagnosis(self, typed: Typed) -> str:
         """The mistake that a wrong number shows, else how far it is off."""
@@ -198,8 +201,15 @@ def literal(text: str) -> Typed:
     return Typed(float(text), off, count)
 
 
+def rounds_to(typed: Typed, target: float) -> bool:
+    """Whether a number is what the target rounds to at its digits; a half may go up or down."""
+    return abs(typed.value - target) <= typed.off * (1 + 1e-9)
+
+
 def shown_number(typed: Typed) -> str:
     """A number as it came, or a formula's value with five digits."""
+    if abs(typed.value) < 1e-14:
+        return "0"
     return five_digits(typed.value) if typed.tree or typed.digits > 6 else f"{typed.value:.15g}"
 
 

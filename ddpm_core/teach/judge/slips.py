@@ -122,7 +122,7 @@ def roots(node: Tree) -> Iterator[Change]:
     match node:
         case Call("sqrt", argument) | Power(argument, Num(0.5)):
             yield argument, "root lost", (argument,), 1
-        case Num(_):
+        case Num(_) | Power(_, Num(2.0)):
             return
         case _:
             yield Call("sqrt", node), "root", (node,), 1
@@ -146,6 +146,9 @@ def powers(node: Tree) -> Iterator[Change]:
             yield base, "power lost", (base, exponent), 1
             yield Product(((1, base), (1, exponent))), "power times", (base, exponent), 2
             yield Power(base, Product(((-1, exponent),))), "power turned", (base, exponent), 1
+        case Num(value) if value > 2:
+            yield Num(value * value), "square", (node,), 2
+            yield Num(math.sqrt(value)), "root", (node,), 2
         case Name(_) | Sum(_) | Product(_):
             yield Power(node, TWO), "square", (node,), 1 if isinstance(node, Name) else 2
 
@@ -182,7 +185,7 @@ def joined(node: Sum | Product, pairs: Pairs) -> Tree:
     return pairs[0][1] if len(pairs) == 1 and pairs[0][0] > 0 else type(node)(pairs)
 
 
-def terms(node: Tree) -> Iterator[Change]:
+def in_sums(node: Tree) -> Iterator[Change]:
     """A term dropped, or with the wrong sign."""
     if not isinstance(node, Sum):
         return
@@ -200,7 +203,7 @@ def terms(node: Tree) -> Iterator[Change]:
     yield from brackets(node)
 
 
-def factors(node: Tree) -> Iterator[Change]:
+def in_products(node: Tree) -> Iterator[Change]:
     """A factor dropped, or on the wrong side of the fraction."""
     if not isinstance(node, Product):
         return
@@ -257,14 +260,14 @@ LOCAL: tuple[Callable[[Tree], Iterator[Change]], ...] = (
     roots,
     powers,
     logarithms,
-    terms,
-    factors,
+    in_sums,
+    in_products,
     turned,
     crossed,
 )
 
 
-def whole(tree: Tree) -> Iterator[Change]:
+def of_the_whole(tree: Tree) -> Iterator[Change]:
     """What can be wrong with the result: its sign, a half, its inverse, its unit."""
     yield Sum(((-1, tree),)), "sign", (tree,), 0
     yield Product(((1, TWO), (1, tree))), "doubled", (tree,), 0
@@ -296,7 +299,7 @@ def without_roots(tree: Tree) -> Tree:
 
 def slips(tree: Tree, others: Mapping[str, Collection[str]], most: int = 3) -> Iterator[Slip]:
     """Every slip of one change, often made ones first.  others: for a name, what could be taken for it."""
-    found = [*whole(tree), *throughout(tree), *confusions(tree, others)]
+    found = [*of_the_whole(tree), *throughout(tree), *confusions(tree, others)]
     for node, put in places(tree):
         found += [(put(new), kind, about, cost) for f in LOCAL for new, kind, about, cost in f(node)]
         found += [(put(new), kind, about, cost) for new, kind, about, cost in leaves(node, others)]
@@ -361,8 +364,16 @@ def with_spread_roots(tree: Tree) -> Tree:
 
 def said(slip: Slip, words: Mapping[str, str], shown: Callable[[Tree], str]) -> str:
     """A slip in words.  shown: how to write a tree."""
-    note = KIN.get(frozenset(names(slip.about[0]) | names(slip.about[1]))) if slip.kind == "name" else None
+    bare = slip.kind == "name" and all(isinstance(tree, Name) for tree in slip.about)
+    note = KIN.get(frozenset(tree.name for tree in slip.about if isinstance(tree, Name))) if bare else None
     return words[slip.kind].format(*map(shown, slip.about)) + (f" ({note})" if note else "")
+
+
+def exchanged(made: Slip, undone: Slip) -> Slip | None:
+    """A part lost and another one too many, as one part that stands for another; None for other slips."""
+    if made.kind != undone.kind or made.kind not in ("term lost", "factor lost", "divisor lost"):
+        return None
+    return Slip(undone.tree, "name", (*undone.about, *made.about), 2)
 
 
 def chance(values: Iterable[float], value: float, width: float) -> float:

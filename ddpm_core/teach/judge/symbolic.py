@@ -1,7 +1,6 @@
 """Exercises whose answer is a formula, which is identified by its values at random points."""
 
 import cmath
-import itertools
 import math
 import random
 import re
@@ -15,7 +14,8 @@ from . import grammar
 from .exercise import LONGEST_TEXT, Exercise, Mistake, Outcome, Verdict, five_digits, kind_of, not_yet
 from .grammar import KNOWN, Unreadable, shown
 from .number import to_float
-from .slips import DONE, UNDONE, Slip, forms, said, slips
+from .slips import DONE, UNDONE, Slip, exchanged, forms, said, slips
+from .table import linear_table
 from .tree import (
     Name,
     Num,
@@ -23,12 +23,12 @@ from .tree import (
     Product,
     Tree,
     Value,
-    agree,
     evaluate,
     latex,
     names,
     nodes,
     renamed,
+    same_values,
     unparse,
 )
 
@@ -37,8 +37,6 @@ LARGEST = 120  # nodes of a formula in which slips are looked for
 BARE_LOG = re.compile(r"(?:log|ln)\s*(?![\s(\[{|_2])")
 AMBIGUOUS = re.compile(r"(?:log|ln)\s*[^-+(]*[^-+(\s][\w})\]]\s*[*/ ]\s*[\w(]")
 EXAMPLE = {"x_t": 1.0, "x_0": 0.6, "eps": 0.5, "z": -0.8, "mu": 0.9, "x_prev": 0.7}
-BETAS = [0.0, *(1e-4 + (0.02 - 1e-4) * (t - 1) / 999 for t in range(1, 1001))]  # of linear(1000)
-ABAR = list(itertools.accumulate((1 - beta for beta in BETAS), float.__mul__))
 TIMES = (500, 100, 10, 2, 900)
 LINEAR = ("x_t", "x_0", "x_prev", "eps", "z", "mu")
 SCHEDULE = ("alpha", "abar", "abar_prev", "beta")
@@ -93,7 +91,7 @@ def everywhere(tree: Tree) -> list[Value]:
 
 def at(t: int) -> World:
     """The names' values at time t of linear(1000), with the data of EXAMPLE and s = t/2."""
-    abar, prev, s = ABAR[t], ABAR[t - 1], ABAR[t // 2]
+    abar, prev, s = (linear_table().abar[k] for k in (t, t - 1, t // 2))
     world = World(0, **EXAMPLE, abar=abar, abar_prev=prev, abar_s=s, alpha=abar / prev)
     world["sigma"] = 0.8 * math.sqrt(world["beta_tilde"])  # neither of the two usual choices
     return world
@@ -143,18 +141,18 @@ class Symbolic(Exercise):
             readings.append(self._chained(grammar.parse(data, wide=True)))
         values = [everywhere(tree) for tree in readings]
         for tree, value in zip(readings, values, strict=True):
-            if agree(value, self._value):
+            if same_values(value, self._value):
                 return self._passed(tree)
         for tree, value in zip(readings, values, strict=True):
-            if mistake := next((m for m, wrong in self._wrong if agree(value, wrong)), None):
+            if mistake := next((m for m, wrong in self._wrong if same_values(value, wrong)), None):
                 return not_yet(mistake.message, self._numbers(tree))
         return not_yet(self._diagnosis(readings[0], values[0], data), self._reading(data))
 
     def _passed(self, tree: Tree) -> Verdict:
         """Passed, unless a name is still to be written out."""
         if strangers := self._strangers(tree):
-            written, allowed = (" and ".join(map(shown, x)) for x in (strangers, self.given))
-            return not_yet(f"Right. Now write {written} out, with {allowed} alone.")
+            written, allowed = (", ".join(map(shown, x)) for x in (strangers, self.given))
+            return not_yet(f"Right. Now write {written} out, with nothing but {allowed}.")
         return Verdict(Outcome.PASSED, self.right)
 
     def _diagnosis(self, tree: Tree, value: list[Value], data: str) -> str:
@@ -216,7 +214,7 @@ class Symbolic(Exercise):
 
     def _chained(self, tree: Tree) -> Tree:
         """The tree with each joint density as the product of the kernels that this exercise speaks of."""
-        joint = {name: factors for name in names(tree) if (factors := chain(name, self.given))}
+        joint = {name: factors for name in names(tree) if (factors := kernels_of(name, self.given))}
         return renamed(tree, joint) if joint else tree
 
     # --- what the mistake is ---
@@ -233,6 +231,8 @@ class Symbolic(Exercise):
         if slip := next((s for s in undone if is_value(s.tree, self._value)), None):
             return self._words(slip, UNDONE, tree)
         for first, second in meeting(done, undone):
+            if swap := exchanged(first, second):
+                return self._words(swap, DONE, tree)
             return f"{self._words(first, DONE)}, and {self._words(second, UNDONE, tree)}"
         return ""
 
@@ -280,7 +280,7 @@ class Symbolic(Exercise):
     def _too_much(self, tree: Tree, name: str) -> str:
         """By which of the lesson's quantities the part with a name is too large, if it is one of them."""
         mine, right = ([self._part(f, name, World(s)) for s in range(POINTS)] for f in (tree, self._tree))
-        if None in mine or None in right or not all(right):
+        if None in mine or None in right or not all(right) or not any(mine):
             return ""
         times = named_factor([m or 0 for m in mine], [r or 0 for r in right])
         return f"; it is ${times}$ times what it should be" if times else ""
@@ -337,7 +337,7 @@ class Symbolic(Exercise):
 
 def is_value(tree: Tree, values: list[Value]) -> bool:
     """Whether a formula has these values; most that don't are told at the first point."""
-    return agree([evaluate(tree, WORLDS[0])], values[:1]) and agree(everywhere(tree), values)
+    return same_values([evaluate(tree, WORLDS[0])], values[:1]) and same_values(everywhere(tree), values)
 
 
 def meeting(done: list[Slip], undone: list[Slip]) -> Iterator[tuple[Slip, Slip]]:
@@ -347,7 +347,7 @@ def meeting(done: list[Slip], undone: list[Slip]) -> Iterator[tuple[Slip, Slip]]
     for slip in done:
         met.setdefault(key(slip), slip)
     for slip in undone:
-        if (first := met.get(key(slip))) and agree(everywhere(slip.tree), everywhere(first.tree)):
+        if (first := met.get(key(slip))) and same_values(everywhere(slip.tree), everywhere(first.tree)):
             yield first, slip
 
 
@@ -356,11 +356,11 @@ def named_factor(values: list[Value], right: list[Value]) -> str:
     if not all(right):
         return ""
     ratio = [v / r for v, r in zip(values, right, strict=True)]
-    if agree(ratio, [ratio[0]] * POINTS):
+    if same_values(ratio, [ratio[0]] * POINTS):
         return five_digits(ratio[0])
     for atom in ATOMS:
         for power in (0.5, -0.5, 1.0, -1.0, 2.0, -2.0):
-            if agree(ratio, everywhere(Power(atom, Num(power)))):
+            if same_values(ratio, everywhere(Power(atom, Num(power)))):
                 top = Power(atom, Num(abs(power))) if abs(power) != 1 else atom
                 return latex(top if power > 0 else Product(((-1, top),)))
     return ""
@@ -372,7 +372,7 @@ def _certain(name: str) -> bool:
     return _density(name) and bool({*re.findall(r"x_\d", ahead)} & {*re.findall(r"x_\d", behind)})
 
 
-def chain(name: str, given: Sequence[str] | Mapping[str, float]) -> Tree | None:
+def kernels_of(name: str, given: Sequence[str] | Mapping[str, float]) -> Tree | None:
     """A joint density as the product of kernels among `given`; None if it is none, or can't be written so."""
     ahead, _, behind = (re.findall(r"x_\d", part) for part in name.partition("|"))
     if not _density(name) or len(ahead) < 2:

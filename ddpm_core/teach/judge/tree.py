@@ -4,7 +4,7 @@ import cmath
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 Value = complex  # a float where it is real
 
@@ -49,6 +49,7 @@ class Call(NamedTuple):
 
 Tree = Num | Name | Sum | Product | Power | Call
 
+Functions = Mapping[str, Callable[[Any], Any]]
 Put = Callable[[Tree], Tree]
 
 NAN = complex(math.nan, math.nan)
@@ -64,7 +65,7 @@ def _either(real: Callable[[float], float], other: Callable[[Value], Value]) -> 
     return lambda x: real(x) if isinstance(x, float) and x > 0 else other(x)
 
 
-FUNCTIONS: dict[str, Callable[[Value], Value]] = {
+FUNCTIONS: Functions = {
     "sqrt": _either(math.sqrt, cmath.sqrt),
     "exp": _either(math.exp, cmath.exp),
     "log": _either(math.log, cmath.log),
@@ -142,34 +143,37 @@ def renamed(tree: Tree, new: Mapping[str, Tree]) -> Tree:
 # --- values ----------------------------------------------------------------------------------------
 
 
-def evaluate(tree: Tree, values: Mapping[str, Value]) -> Value:
-    """The value of a tree for these values of its names; NaN where it has none.  KeyError for other names."""
+def evaluate(tree: Tree, values: Mapping[str, Any], functions: Functions = FUNCTIONS) -> Any:
+    """The value of a tree for these values of its names; NaN where it has none.  KeyError for other names.
+
+    Values may be tensors, with functions for these.
+    """
+
+    def value(tree: Tree) -> Any:
+        match tree:
+            case Num(number):
+                return number
+            case Name(name):
+                return values[name]
+            case Sum(terms):
+                return sum(value(term) if sign > 0 else -value(term) for sign, term in terms)
+            case Product(factors):
+                product: Any = 1.0
+                for sign, factor in factors:
+                    product = product * value(factor) if sign > 0 else product / value(factor)
+                return product
+            case Power(base, exponent):
+                return value(base) ** value(exponent)
+            case Call(function, argument):
+                return functions[function](value(argument))
+
     try:
-        return _value(tree, values)
+        return value(tree)
     except (ArithmeticError, ValueError):
         return NAN
 
 
-def _value(tree: Tree, values: Mapping[str, Value]) -> Value:
-    match tree:
-        case Num(value):
-            return value
-        case Name(name):
-            return values[name]
-        case Sum(terms):
-            return sum(_value(t, values) if sign > 0 else -_value(t, values) for sign, t in terms)
-        case Product(factors):
-            product: Value = 1.0
-            for sign, factor in factors:
-                product = product * _value(factor, values) if sign > 0 else product / _value(factor, values)
-            return product
-        case Power(base, exponent):
-            return _value(base, values) ** _value(exponent, values)
-        case Call(function, argument):
-            return FUNCTIONS[function](_value(argument, values))
-
-
-def agree(a: list[Value], b: list[Value], rel: float = 1e-8) -> bool:
+def same_values(a: list[Value], b: list[Value], rel: float = 1e-8) -> bool:
     """Whether two lists of values are finite and agree at every point."""
     if not all(map(cmath.isfinite, [*a, *b])):
         return False
@@ -189,10 +193,12 @@ def unparse(tree: Tree) -> str:
             return name
         case Sum(terms):
             first, *rest = terms
-            head = ("-" if first[0] < 0 else "") + _tight(first[1])
-            return head + "".join((" + " if sign > 0 else " - ") + _tight(term) for sign, term in rest)
+            head = ("-" if first[0] < 0 else "") + _tight(first[1], Product)
+            return head + "".join(
+                (" + " if sign > 0 else " - ") + _tight(term, Product) for sign, term in rest
+            )
         case Product(factors):
-            text = "".join(("*" if sign > 0 else "/") + _tight(factor) for sign, factor in factors)
+            text = "".join(("*" if sign > 0 else "/") + _tight(factor, Power) for sign, factor in factors)
             return text[1:] if text.startswith("*") else "1" + text
         case Power(base, exponent):
             return f"{_tight(base)}^{_tight(exponent)}"
@@ -200,9 +206,10 @@ def unparse(tree: Tree) -> str:
             return f"{function}({unparse(argument)})"
 
 
-def _tight(tree: Tree) -> str:
-    bare = isinstance(tree, Name | Call) or (isinstance(tree, Num) and tree.value >= 0)
-    return unparse(tree) if bare else f"({unparse(tree)})"
+def _tight(tree: Tree, *looser: type) -> str:
+    """A part of a formula, in brackets if it needs them; looser: kinds of nodes that need none here."""
+    bare = isinstance(tree, (Name, Call, *looser, *((Power,) if looser else ())))
+    return unparse(tree) if bare or (isinstance(tree, Num) and tree.value >= 0) else f"({unparse(tree)})"
 
 
 SYMBOLS = {
@@ -233,7 +240,7 @@ def symbol(name: str) -> str:
     return f"{head}_{{{index}}}" if len(index) > 1 else f"{head}_{index}" if index else head
 
 
-def digits(value: Value) -> str:
+def in_five_digits(value: Value) -> str:
     """A number in LaTeX, with at most five digits."""
     text = f"{complex(value).real:.5g}"
     return re.sub(r"e\+?(-?)0*(\d+)", r"\\cdot 10^{\1\2}", text)
@@ -248,7 +255,7 @@ def latex(tree: Tree) -> str:
     """A tree in LaTeX."""
     match tree:
         case Num(value):
-            return digits(value)
+            return in_five_digits(value)
         case Name(name):
             return symbol(name)
         case Sum(terms):

@@ -127,7 +127,7 @@ def _earlier(exercise: Choice | Prose) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def option(exercise: Choice, data: object) -> str | None:
     """The key of the option that an answer means, such as "b" for "(B)" or for the option's text; or None."""
-    return exercise._key(data) if isinstance(data, str) else None
+    return exercise.letter(data)
 
 
 def _head(outcome: str) -> str:
