@@ -48,6 +48,7 @@ ANSWERS = {
             "decimal": 0.7269 / math.log(10),
             "exponent": math.exp(0.7269),
             "power of two": 2**0.7269,
+            "base ten": 0.7269 / math.log10(2),
         },
     ),
     "unseen-share": a_number(

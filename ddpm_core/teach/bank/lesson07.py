@@ -200,6 +200,7 @@ ANSWERS = {
             "added": 1.0,
             "pull alone": 0.6,
             "no label": 0.2,
+            "w alone": 0.5,
         },
     ),
     "replaced-pixel": a_number(
@@ -214,6 +215,7 @@ ANSWERS = {
             "sign": 0.45 + 0.4 * 0.75**0.5,
             "variance": 0.15,
             "lost root": 0.225 - 0.4 * 0.75**0.5,
+            "share of the signal": 0.35,
         },
     ),
 }
