@@ -201,6 +201,22 @@ def test_the_language_is_a_setting(monkeypatch):
     assert pairs.Lesson("00")["hopes"].title == "A few sentences"
 
 
+def test_each_student_has_an_order_of_options_and_a_record_means_the_same_in_all(monkeypatch):
+    def seen(student):
+        monkeypatch.setenv("DDPM_STUDENT", student)
+        return [e for number in LESSONS for e in pairs.Lesson(number).values() if isinstance(e, Choice)]
+
+    author, anna, ben = seen(""), seen("anna"), seen("ben")
+    orders = [[tuple(e.options.values()) for e in class_] for class_ in (author, anna, ben, seen("anna"))]
+    assert orders[1] == orders[3]
+    assert all(sum(a != b for a, b in zip(orders[0], o, strict=True)) > 20 for o in orders[1:3])
+    for e, same in zip(anna, ben, strict=True):
+        assert sorted(map(len, e.options.values())) == sorted(map(len, same.options.values())), e.key
+        assert same.recheck(e.record(e.answer)).outcome is Outcome.PASSED
+        assert f"**{e.answer}**" in e.worked
+        assert not re.search("⟨|⟩", f"{e.prompt} {e.options} {e.why} {e.worked} {e.right} {e.hints}")
+
+
 # --- texts ----------------------------------------------------------------------------------------------
 
 CHOICES = [e for e in bank.values() if isinstance(e, Choice)]

@@ -74,6 +74,8 @@ def test_the_numbers_that_lesson_03_takes_from_the_library():
     }.items():
         gap = bank["03.weigh-a-bound"].mistake(mistake).example
         assert gap == pytest.approx(told - true, rel=1e-10), mistake
+    in_the_table = bank["03.weigh-a-bound"].mistake("bound of the table").example
+    assert in_the_table == pytest.approx(weigh(respaced)[0], rel=1e-10)
     assert numbers["trajectories"] == pytest.approx(trajectories(0.25), rel=1e-10)
     noise = torch.tensor([[-1.0], [1.0]]).double()
     parts = bound(terms(gaussian(LONG, 1.0, 0.5), noise**2, [1000, 1, 0], eps=noise))

@@ -256,6 +256,7 @@ ANSWERS = {
             "no minus one": 0.5 * (1 + 1e-9 - math.log(1e-9)),
             "nothing": 0.0,
             "base ten": 4.5,
+            "whole picture": -32 * math.log(1e-9),
         },
     ),
 }

@@ -29,6 +29,7 @@ NUMBERS = {
     "twice": 0.19**2,
     "after_alpha": (1 - 4e-5**0.05) ** 2,
     "after_sum": (1 - (1 - 4e-5) / 20) ** 20,
+    "after_same_sum": (1 - sum(LINEAR.betas) / 20) ** 20,
     "after_squared": 4e-5**2,
     "after_root": 4e-5**0.5,
     "left_of_100": linear_table(100).abar[100] ** 0.5,
@@ -170,6 +171,7 @@ ANSWERS = {
             "sum": (1 - 4e-5) / 20,
             "squared": 1 - 4e-5 ** (1 / 10),
             "root": 1 - 4e-5 ** (1 / 40),
+            "same sum": sum(LINEAR.betas) / 20,
         },
     ),
     "one-bar-lost": a_number(
@@ -256,6 +258,7 @@ ANSWERS = {
             "noise root": "4*abar + sqrt(1-abar)",
             "whole noise": "4*abar + 1",
             "unit data": "1 - abar",
+            "variance squared": "16*abar + 1 - abar",
         },
     ),
     "two-hills": a_number(
@@ -269,6 +272,7 @@ ANSWERS = {
             "variance for deviation": HALF**2,
             "the time": 259,
             "hills as they were": 0.01,
+            "root": 0.5**0.5,
         },
     ),
     "beta-from-abar": a_formula(

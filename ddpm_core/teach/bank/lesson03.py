@@ -35,10 +35,10 @@ TOLD = [
 ENTROPY = 0.5 * math.log(2 * math.pi * math.e * 0.25)
 
 # The library computes these in the tests: the bound and -log p that the lesson weighs, in nats, for
-# linear(10, 1e-3, 0.6) and for linear(10); the gap with variances beta_tilde; and that in the lesson's table
+# linear(10, 1e-3, 0.6) and for linear(10); the gap with variances beta_tilde; gap and bound in the table
 BOUND, EXACT = 0.791325572840628, 0.7368503630459771
 BOUND_10, EXACT_10 = 0.995946882759446, 0.9177675050098556
-TILDE_GAP, TABLE_GAP = 26.10026086218136, 0.06962219378326084
+TILDE_GAP, TABLE_GAP, TABLE_BOUND = 26.10026086218136, 0.06962219378326084, 0.8195437751867786
 
 NUMBERS = {
     "over_q": 3.1865814878509355,  # E_q log p(x_0 | x_1) at x_0 = 1, for data N(1, 0.25)
@@ -194,6 +194,8 @@ ANSWERS = {
             "noise for x_0": "sqrt(alpha)*(1-abar_prev)*x_t + sqrt(abar_prev)*eps",
             "weights swapped": "(sqrt(alpha)*(1-abar_prev)*x_0 + sqrt(abar_prev)*beta*x_t)/(1-abar)",
             "abar for abar_prev": "(sqrt(alpha)*(1-abar_prev)*x_t + sqrt(abar)*beta*x_0)/(1-abar)",
+            "weighted by variance": "(sqrt(alpha)*beta*x_t + sqrt(abar_prev)*(1-abar_prev)*x_0)/(1-abar)",
+            "plain average": "(x_t/sqrt(alpha) + sqrt(abar_prev)*x_0)/2",
         },
     ),
     "after-bayes": a_formula(
@@ -341,6 +343,7 @@ ANSWERS = {
             "bits": (BOUND - EXACT) / math.log(2),
             "row of the table": TABLE_GAP,
             "posterior variance": TILDE_GAP,
+            "bound of the table": TABLE_BOUND,
         },
     ),
 }

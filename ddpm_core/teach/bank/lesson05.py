@@ -248,6 +248,7 @@ ANSWERS = {
             "no root": 0.125,
             "not squared": 0.5**1.5,
             "nothing": 0,
+            "deviation": 0.5**0.5,
         },
     ),
     "there-and-back": a_number(

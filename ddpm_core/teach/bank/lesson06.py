@@ -48,6 +48,7 @@ ANSWERS = {
             "decimal": 0.7269 / math.log(10),
             "exponent": math.exp(0.7269),
             "power of two": 2**0.7269,
+            "base ten": 0.7269 / math.log10(2),
         },
     ),
     "unseen-share": a_number(
@@ -148,6 +149,7 @@ ANSWERS = {
             "natural": 10 * (5 + math.log(2)) - (14 + math.log(11)),
             "natural at the large one": 60 - (14 + math.log(11)),
             "without logarithm": 36,
+            "overhead once": 15 - (14 + math.log2(11)),
         },
     ),
 }

@@ -92,6 +92,7 @@ ANSWERS = {
             "as noise": 2.625,
             "multiplied": 0.528,
             "divided by abar": 1.03125,
+            "no factors": -0.3,
         },
     ),
     "score-of-noise": a_formula(
@@ -199,6 +200,7 @@ ANSWERS = {
             "added": 1.0,
             "pull alone": 0.6,
             "no label": 0.2,
+            "w alone": 0.5,
         },
     ),
     "replaced-pixel": a_number(
@@ -213,6 +215,7 @@ ANSWERS = {
             "sign": 0.45 + 0.4 * 0.75**0.5,
             "variance": 0.15,
             "lost root": 0.225 - 0.4 * 0.75**0.5,
+            "share of the signal": 0.35,
         },
     ),
 }
