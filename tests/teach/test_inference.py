@@ -342,6 +342,17 @@ for e, right, wrong in ((number, "0.9", "0.81"), (formula, "x_0*abar^0.5", "abar
     assert "root" in done.stdout
 
 
+@pytest.mark.parametrize(
+    "text", ["1/(1+11e978/1.97)", "1e308*1e308", "2" * 400, "0*" * 200 + "1", "1+" * 5000 + "1"]
+)
+def test_extreme_numbers_are_told_something(text):
+    for id in ("06.2", "01.15", "05.12"):
+        start = time.process_time()
+        message = bank[id].judge(text).message
+        assert time.process_time() - start < 2
+        assert message != "I can't read this answer."
+
+
 def test_an_author_s_formula_and_its_answer_are_one():
     e = number("1/(2 - s^2)", given={"s": lambda: 0.1})
     assert e.answer == pytest.approx(1 / 1.99)

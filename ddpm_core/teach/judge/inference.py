@@ -10,8 +10,21 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from .slips import DONE, UNDONE, Slip, chance, forms, said, slips
-from .tree import Name, Num, Product, Tree, Value, evaluate, in_five_digits, latex, names, places, renamed
+from .slips import DONE, LARGEST, UNDONE, Slip, chance, forms, said, slips
+from .tree import (
+    Name,
+    Num,
+    Product,
+    Tree,
+    Value,
+    evaluate,
+    in_five_digits,
+    latex,
+    names,
+    nodes,
+    places,
+    renamed,
+)
 
 LIKELY, LIKELY_PAIRS = 0.4, 0.15  # how many explanations may be expected to fit by chance
 EXACT = 1.2  # and where they give exactly the number, with its few digits
@@ -58,7 +71,7 @@ class Inference:
         """Explanations to try, the simplest first; each tier holds those before it."""
         for cost in (0, 1, 2, 3):
             yield [fit for fit in self.singles if fit.cost <= cost]
-        if typed.tree:
+        if typed.tree and sum(1 for _ in nodes(typed.tree)) <= LARGEST:
             yield [*self.undone(typed)]
         if typed.digits >= 3:
             pairs = [*self.pairs()]

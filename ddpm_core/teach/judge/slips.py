@@ -12,6 +12,7 @@ from typing import NamedTuple
 from .tree import Call, Name, Num, Power, Product, Sum, Tree, names, nodes, parts, places, rebuilt, renamed
 
 Pairs = tuple[tuple[int, Tree], ...]
+LARGEST = 120  # nodes of a student's formula in which slips are looked for
 ONE, TWO = Num(1.0), Num(2.0)
 LOG2, ROOT_OF_2 = Call("log", TWO), Num(0.5)
 
@@ -338,7 +339,7 @@ def leaves(node: Tree, others: Mapping[str, Collection[str]]) -> Iterator[Change
             if name.partition("_")[0] in SHARES:
                 rest = Sum(((1, ONE), (-1, node)))
                 yield rest, "complement", (rest, node), 2
-        case Num(value) if value == int(value) and value >= 2:
+        case Num(value) if 2 <= value < 1e15 and value == int(value):
             yield Num(value + 1), "one more", (node,), 2
             yield Num(value - 1), "one less", (node,), 2
 

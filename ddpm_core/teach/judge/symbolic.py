@@ -14,7 +14,7 @@ from . import grammar
 from .exercise import LONGEST_TEXT, Exercise, Mistake, Outcome, Verdict, five_digits, kind_of, not_yet
 from .grammar import KNOWN, Unreadable, shown
 from .number import to_float
-from .slips import DONE, UNDONE, Slip, exchanged, forms, said, slips
+from .slips import DONE, LARGEST, UNDONE, Slip, exchanged, forms, said, slips
 from .table import linear_table
 from .tree import (
     Name,
@@ -33,7 +33,6 @@ from .tree import (
 )
 
 POINTS = 12
-LARGEST = 120  # nodes of a formula in which slips are looked for
 BARE_LOG = re.compile(r"(?:log|ln)\s*(?![\s(\[{|_2])")
 AMBIGUOUS = re.compile(r"(?:log|ln)\s*[^-+(]*[^-+(\s][\w})\]]\s*[*/ ]\s*[\w(]")
 EXAMPLE = {"x_t": 1.0, "x_0": 0.6, "eps": 0.5, "z": -0.8, "mu": 0.9, "x_prev": 0.7}
@@ -223,6 +222,7 @@ class Symbolic(Exercise):
         """The slip that explains a formula, made in the right one or undone in the student's, or both."""
         mine = names(tree)
         done = [s for form in self._forms for s in slips(form, self._others(form, mine))]
+        done.sort(key=lambda slip: slip.cost)
         if slip := next((s for s in done if is_value(s.tree, value)), None):
             return self._words(slip, DONE)
         if sum(1 for _ in nodes(tree)) > LARGEST:

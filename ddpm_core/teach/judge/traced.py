@@ -10,10 +10,9 @@ from torch import Tensor
 
 from ...schedule import Level
 from .grammar import parse, quoted
-from .slips import DONE, UNDONE, Slip, exchanged, forms, said, slips
+from .slips import DONE, LARGEST, UNDONE, Slip, exchanged, forms, said, slips
 from .tree import Call, Name, Num, Power, Product, Sum, Tree, evaluate, names, nodes, unparse
 
-LARGEST = 150  # nodes of a formula in which slips are looked for
 NAMED = ("sqrt", "exp", "log", "log2", "log10", "tanh", "sinh", "cosh", "abs", "ceil", "floor")
 
 
@@ -153,6 +152,7 @@ class Formulas:
         if not trees or len(mine) != len(self.cases):
             return ""
         done = [slip for tree in trees for slip in slips(tree, self.others(tree))]
+        done.sort(key=lambda slip: slip.cost)
         if slip := next((slip for slip in done if self.gives(slip.tree, mine)), None):
             return slip_in_words(slip, DONE, trees)
         theirs = self.written(texts)

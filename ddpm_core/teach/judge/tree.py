@@ -268,7 +268,7 @@ def latex(tree: Tree) -> str:
         case Power(base, exponent):
             if exponent in (Num(0.5), HALF):
                 return ROOT.format(latex(base))
-            bare = isinstance(base, Name) or (isinstance(base, Num) and base.value >= 0)
+            bare = isinstance(base, Name) or (isinstance(base, Num) and re.fullmatch(r"[\d.]+", latex(base)))
             return f"{latex(base) if bare else f'({latex(base)})'}^{{{latex(exponent)}}}"
         case Call("sqrt", argument):
             return ROOT.format(latex(argument))
