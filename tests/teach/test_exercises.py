@@ -429,6 +429,7 @@ def test_prose_is_marked_by_its_author():
     e = next(e for e in bank.values() if isinstance(e, Prose) and len(e.rubric) == 4)
     text = e.models[0]
     assert all(point in judged(e, text).message for point in e.rubric)
+    assert judged(e, text).head == "Your turn"
     assert judged(e, text, [True] * 4).outcome is PASSED
     partly = judged(e, text, [True, False, True, True])
     assert partly.outcome is NOT_YET

@@ -23,10 +23,16 @@ class Outcome(enum.Enum):
 
 
 class Verdict(NamedTuple):
-    """An outcome, and a message about it."""
+    """An outcome, a message about it, and what stands above the message if not the outcome's own words."""
 
     outcome: Outcome
     message: str
+    title: str = ""
+
+    @property
+    def head(self) -> str:
+        """What stands above the message."""
+        return self.title or self.outcome.value.capitalize()
 
     def _ipython_display_(self) -> None:
         """Show nothing: `check` has shown it, and a cell that ends with it shouldn't show it twice."""
@@ -106,7 +112,7 @@ class Exercise:
         """Judge an answer, show the verdict, and record it with `note`."""
         data = self.record(answer, marks)
         verdict = self.recheck(data)
-        display(verdict.message, verdict.outcome.value.capitalize())
+        display(verdict.message, verdict.head)
         self.keep(verdict, data)
         return verdict
 

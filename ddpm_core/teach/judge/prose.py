@@ -47,7 +47,7 @@ class Prose(Exercise):
             return not_yet("Write a sentence or two before you mark it, so that there is something to mark.")
         seen = [m.message for m in self.mistakes if _made(m, text[:5000])]
         if marks is None:
-            return not_yet(*seen, self._ask)
+            return Verdict(Outcome.NOT_YET, " ".join([*seen, self._ask]), "Your turn")
         if not (isinstance(marks, list) and all(isinstance(m, bool) for m in marks)):
             return not_yet("Marks are a list with True or False for each point of the rubric.", self._ask)
         if len(marks) != len(self.rubric):
@@ -66,7 +66,7 @@ class Prose(Exercise):
         points = " ".join(f"({i}) {point}" for i, point in enumerate(self.rubric, 1))
         example = ", ".join(["True", "False", "True", "True", "True", "True"][: len(self.rubric)])
         return (
-            "Your text is there. Now mark it yourself, point by point, and be strict. "
+            "Now mark your text yourself, point by point, and be strict. "
             f"{points} Then pass the marks, for example check(text, marks=[{example}])."
         )
 

@@ -77,7 +77,8 @@ class Quiz(anywidget.AnyWidget):
 
     def _tell(self, verdict: Verdict, n: int) -> None:
         name = verdict.outcome.name
-        self.told = {"n": n, "outcome": name, "head": _head(name), "html": markup(verdict.message)}
+        head = f"{progress.SYMBOLS[name]} {verdict.title}" if verdict.title else _head(name)
+        self.told = {"n": n, "outcome": name, "head": head, "html": markup(verdict.message)}
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         bundle = super()._repr_mimebundle_(**kwargs)
