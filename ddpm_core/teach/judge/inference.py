@@ -152,8 +152,9 @@ class Inference:
             return []
         exact = [fit for fit in near if abs(fit.value - typed.value) <= 1e-9 * abs(typed.value)]
         width = 2 * max(typed.off / (abs(typed.value) or 1), 1e-9)
-        tried = [fit.value for fit in fits if not exact or _is_short(fit.value, typed.digits)]
-        limit = LIKELY_PAIRS if len(near[0].slips) > 1 else EXACT if exact else LIKELY
+        twice = len(near[0].slips) > 1
+        limit = LIKELY_PAIRS if twice else EXACT if exact else LIKELY
+        tried = [fit.value for fit in fits if twice or not exact or _is_short(fit.value, typed.digits)]
         if typed.value and chance(tried, typed.value, width) > limit:
             return []
         near = exact or near

@@ -122,7 +122,10 @@ class Number(Exercise):
     def _inference(self) -> Inference:
         """What is known of the formula; where there is none, of the number alone."""
         values = {name: to_float(value) for name, value in self.given.items()}
-        others = {name: [other for other in values if other != name] for name in values}
+        counts = {
+            name: value == int(value) for name, value in values.items()
+        }  # whole numbers among themselves
+        others = {a: [b for b in values if a != b and counts[a] == counts[b]] for a in values}
         for name, all_ in self.instead.items():
             values |= {other: float(value) for other, value in all_.items()}
             others[name] = [*others.get(name, ()), *all_]

@@ -63,8 +63,8 @@ DONE = {
     "term lost": "the term {0} is left out",
     "factor lost": "the factor {0} is left out",
     "divisor lost": "the division by {0} is left out",
-    "multiplied": "{0} is multiplied with, where it divides",
-    "divided": "{0} divides, where it is a factor",
+    "multiplied": "it is multiplied by {0} instead of divided",
+    "divided": "it is divided by {0} instead of multiplied",
     "upside down": "{0} stands upside down",
     "complement": "{0} stands where {1} belongs",
     "from one": "it is subtracted from 1",
@@ -99,8 +99,8 @@ UNDONE = DONE | {
     "term lost": "the term {0} is too many",
     "factor lost": "the factor {0} is too many",
     "divisor lost": "the division by {0} is too many",
-    "multiplied": "{0} divides, where it is a factor",
-    "divided": "{0} is multiplied with, where it divides",
+    "multiplied": "it is divided by {0} instead of multiplied",
+    "divided": "it is multiplied by {0} instead of divided",
     "doubled": "{0} is halved (a half too many, or a factor 2 lost)",
     "halved": "{0} is doubled (a factor 2 too many, or a half lost)",
     "name": "{1} stands where {0} belongs",
@@ -387,7 +387,9 @@ def said(slip: Slip, words: Mapping[str, str], shown: Callable[[Tree], str]) -> 
 
 
 def exchanged(made: Slip, undone: Slip) -> Slip | None:
-    """A part lost and another one too many, as one part that stands for another; None for other slips."""
+    """Two slips as one: a part lost and one too many is one for another; None for other slips."""
+    if made.kind == undone.kind == "complement":
+        return Slip(undone.tree, "swapped", made.about, 2)
     if made.kind != undone.kind or made.kind not in ("term lost", "factor lost", "divisor lost"):
         return None
     return Slip(undone.tree, "name", (*undone.about, *made.about), 2)

@@ -102,7 +102,7 @@ for _name in ("add", "sub", "mul", "truediv", "pow"):
 def symbols(arguments: Sequence[str], args: Sequence[Any]) -> list[Any]:
     """The arguments of a call as symbols: a level as its two.  TypeError for what is no number."""
     found: list[Any] = []
-    for name, value in zip(arguments, args, strict=True):
+    for name, value in zip(arguments, args, strict=False):
         if isinstance(value, Level):
             found.append(Level(*(Traced(Name(f"{name}_{part}")) for part in Level._fields)))  # type: ignore[arg-type]
         elif isinstance(value, Tensor | int | float):
@@ -115,9 +115,10 @@ def symbols(arguments: Sequence[str], args: Sequence[Any]) -> list[Any]:
 def values(arguments: Sequence[str], args: Sequence[Any]) -> dict[str, Any]:
     """The numbers and tensors behind the symbols of `symbols`."""
     found: dict[str, Any] = {}
-    for name, value in zip(arguments, args, strict=True):
+    for name, value in zip(arguments, args, strict=False):
         parts = value._asdict() if isinstance(value, Level) else {"": value}
-        found |= {f"{name}_{part}".rstrip("_"): number for part, number in parts.items()}
+        numbers = {part: number for part, number in parts.items() if isinstance(number, Tensor | int | float)}
+        found |= {f"{name}_{part}".rstrip("_"): number for part, number in numbers.items()}
     return found
 
 
@@ -136,7 +137,7 @@ class Formulas:
 
     def __init__(self, functions: Sequence[Any], arguments: Sequence[str], cases: Sequence[Sequence[Any]]):
         self.cases = [values(arguments, args) for args in cases]
-        self.first = {name: _number(value) for name, value in self.cases[0].items()}
+        self.first = {name: _number(value) for name, value in self.cases[0].items()}  # numbers alone
         found = (formulas_of(function, arguments, cases[0]) for function in functions)
         self.forms = [trees for trees in found if trees]
 
