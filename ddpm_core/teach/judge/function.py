@@ -51,10 +51,7 @@ ADVICE = (
 FACTORS = {"log 2": math.log(2), "1/log 2": 1 / math.log(2), "½ log 2": math.log(2) / 2}
 FACTORS |= {"√2": 2**0.5, "1/√2": 0.5**0.5, "4": 4.0, "¼": 0.25, "√(2π)": math.sqrt(2 * math.pi)}
 REDUCED: tuple[tuple[Callable[[Tensor, int], Tensor], str], ...] = (
-    (
-        lambda out, n: out.sum().expand_as(out),
-        "You summed over the batch as well: every example has the sum of all.",
-    ),
+    (lambda out, n: out.sum().expand_as(out), "You summed over the batch, too: all examples have one sum."),
     (lambda out, n: out.mean().expand_as(out), "You averaged over the batch: every example has the same."),
     (lambda out, n: out / n, "You took the mean over an example's entries, where their sum is asked for."),
     (lambda out, n: out * n, "You took the sum over an example's entries, where their mean is asked for."),
@@ -179,10 +176,7 @@ class Function(Exercise):
 
     def _reduced(self, mine: list[Tensor], right: list[Tensor]) -> str:
         """What was done with the right results: the wrong axis, a sign, a root."""
-        firsts = (
-            next((a for a in case.args if isinstance(a, Tensor)), torch.ones(1, 1)) for case in self.cases
-        )
-        entries = [max(first.numel() // max(len(first), 1), 1) for first in firsts]
+        entries = [_entries(case.args) for case in self.cases]
         for change, message in REDUCED:
             if _agree([mine], [[change(b, n) for b, n in zip(right, entries, strict=False)]]):
                 return message

@@ -94,14 +94,11 @@ class Inference:
         """The real values after one slip, each only once, the simplest slips first."""
         if self._singles is None:
             trees = [form for tree in self.trees for form in forms(tree)]
-            made = sorted((slip for tree in trees for slip in self.made(tree)), key=lambda slip: slip.cost)[
-                ::-1
-            ]
-            new = {self.key(slip.tree): slip for slip in made}  # the simplest comes last, and stays
+            made = sorted((slip for tree in trees for slip in self.made(tree)), key=self.cost)
+            simplest = {self.key(slip.tree): slip for slip in reversed(made)}
             for tree in self.trees:
-                new.pop(self.key(tree), None)
-            simplest = sorted(new.values(), key=lambda slip: slip.cost)
-            fits = (Fit(evaluate(s.tree, self.values), (s,), self.cost(s)) for s in simplest)
+                simplest.pop(self.key(tree), None)
+            fits = (Fit(evaluate(s.tree, self.values), (s,), self.cost(s)) for s in simplest.values())
             self._singles = sorted((fit for fit in fits if _is_real(fit.value)), key=lambda fit: fit.cost)
         return self._singles
 
@@ -135,15 +132,13 @@ class Inference:
             yield Slip(Product(((1, tree), (-1, name))), "by input", (name,), 2)
         for node, put in places(tree):
             value = evaluate(node, self.values)
-            if node is tree or isinstance(node, Num) or not isinstance(value, float):
+            if node is tree or isinstance(node, Num) or not _is_real(value) or not value:
                 continue
             for count in (1, 2, 3):
-                short = float(f"{value:.{count}g}")
-                if 0 < abs(short / value - 1 if value else 0) < 0.3:
-                    new = (
-                        renamed(tree, {node.name: Num(short)}) if isinstance(node, Name) else put(Num(short))
-                    )
-                    yield Slip(new, "rounded", (node, Num(short)), 2 + (count == 1))
+                short = Num(float(f"{value:.{count}g}"))
+                if 0 < abs(short.value / value - 1) < 0.3:
+                    new = renamed(tree, {node.name: short}) if isinstance(node, Name) else put(short)
+                    yield Slip(new, "rounded", (node, short), 2 + (count == 1))
 
     def best(self, fits: list[Fit], typed: Typed) -> list[Fit]:
         """The one or two simplest that explain a number, if that is unlikely by chance."""

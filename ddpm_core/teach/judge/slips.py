@@ -14,9 +14,9 @@ from .tree import Call, Name, Num, Power, Product, Sum, Tree, names, nodes, part
 Pairs = tuple[tuple[int, Tree], ...]
 LARGEST = 120  # nodes of a student's formula in which slips are looked for
 ONE, TWO = Num(1.0), Num(2.0)
-LOG2, ROOT_OF_2 = Call("log", TWO), Num(0.5)
+LOG2 = Call("log", TWO)
 
-
+# What is said of two names, one of which stands for the other.
 KIN = {
     frozenset(("abar", "abar_prev")): "the index is off by one",
     frozenset(("alpha", "abar")): r"$\bar\alpha_t$ counts all steps so far, $\alpha_t$ one of them",
@@ -145,7 +145,7 @@ def powers(node: Tree) -> Iterator[Change]:
             if isinstance(base, Sum):
                 squares = Sum(tuple((s, Power(part, TWO)) for s, part in base.terms))
                 yield squares, "square of parts", (base,), 2
-        case Power(base, exponent) if exponent != ROOT_OF_2:
+        case Power(base, exponent) if exponent != Num(0.5):
             yield base, "power lost", (base, exponent), 1
             yield Product(((1, base), (1, exponent))), "power times", (base, exponent), 2
             yield Power(base, Product(((-1, exponent),))), "power turned", (base, exponent), 1

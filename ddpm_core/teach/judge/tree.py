@@ -249,6 +249,7 @@ def in_five_digits(value: Value) -> str:
 CALLS = {"log2": r"\log_2", "log10": r"\log_{10}", "log": r"\log"}
 AROUND = {"abs": "|{}|", "ceil": r"\lceil {}\rceil", "floor": r"\lfloor {}\rfloor", "exp": "e^{{{}}}"}
 ROOT = r"\sqrt{{{}}}"
+HALF = Product(((1, Num(1.0)), (-1, Num(2.0))))
 
 
 def latex(tree: Tree) -> str:
@@ -259,8 +260,9 @@ def latex(tree: Tree) -> str:
         case Name(name):
             return symbol(name)
         case Sum(terms):
-            text = "".join((" + " if sign > 0 else " - ") + _term(term) for sign, term in terms)
-            return text.strip().removeprefix("+ ").replace("- ", "-", text.startswith(" - "))
+            first, *rest = terms
+            text = "".join((" + " if sign > 0 else " - ") + _term(term) for sign, term in rest)
+            return "-" * (first[0] < 0) + _term(first[1]) + text
         case Product(factors):
             above = [factor for sign, factor in factors if sign > 0]
             below = [factor for sign, factor in factors if sign < 0]
@@ -275,13 +277,8 @@ def latex(tree: Tree) -> str:
         case Call(function, argument) if function in AROUND:
             return AROUND[function].format(latex(argument))
         case Call(function, argument):
-            inner = latex(argument)
-            bare = isinstance(argument, Name) and "(" not in inner
-            head = CALLS.get(function, rf"\mathrm{{{function}}}")
-            return f"{head} {inner}" if bare or isinstance(argument, Name) else f"{head}({inner})"
-
-
-HALF = Product(((1, Num(1.0)), (-1, Num(2.0))))
+            head, inner = CALLS.get(function, rf"\mathrm{{{function}}}"), latex(argument)
+            return f"{head} {inner}" if isinstance(argument, Name) else f"{head}({inner})"
 
 
 def _term(tree: Tree) -> str:
