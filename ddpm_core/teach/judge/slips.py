@@ -65,6 +65,7 @@ DONE = {
     "divisor lost": "the division by {0} is left out",
     "multiplied": "it is multiplied by {0} instead of divided",
     "divided": "it is divided by {0} instead of multiplied",
+    "stroke": "only {0} stands below the stroke, where {1} belongs as well",
     "upside down": "{0} stands upside down",
     "complement": "{0} stands where {1} belongs",
     "from one": "it is subtracted from 1",
@@ -225,6 +226,16 @@ def in_products(node: Tree) -> Iterator[Change]:
             yield Product(with_(all_, i, -sign, factor)), kind, (factor,), 1
         if isinstance(factor, Sum) and len(all_) > 1 and sign > 0:
             yield from half_brackets(node, i, factor)
+    yield from half_strokes(node)
+
+
+def half_strokes(node: Product) -> Iterator[Change]:
+    """One divisor alone below the stroke, as in a/b*c for a/(b*c)."""
+    below = [pair for pair in node.factors if pair[0] < 0]
+    for alone in below if len(below) > 1 else ():
+        new = tuple((1 if pair in below and pair is not alone else pair[0], pair[1]) for pair in node.factors)
+        rest = tuple((1, factor) for pair in below if pair is not alone for factor in pair[1:])
+        yield Product(new), "stroke", (alone[1], joined(node, rest)), 1
 
 
 def half_brackets(node: Product, i: int, bracket: Sum) -> Iterator[Change]:
