@@ -190,6 +190,14 @@ def test_other_forms_are_the_same_formula(text):
         assert evaluate(form, VALUES) == pytest.approx(evaluate(tree, VALUES))
 
 
+def test_every_kind_of_slip_is_made():
+    texts = [*FORMULAS, "exp(x_0)", "log2(abar)", "sqrt(alpha + beta)", "x_0 + 3*abar"]
+    texts += ["x_0*(mu + eps)", "(mu - eps)^2/(2*abar*beta)"]
+    made = {slip.kind for text in texts for slip in slips(grammar.parse(text), {"abar": ["alpha"]})}
+    assert set(DONE) - made == {"percent", "rounded", "times input", "by input"}
+    assert set(DONE) == set(UNDONE)
+
+
 def number(formula, **fields):
     return Number(**TEXTS, formula=formula, **fields)
 
