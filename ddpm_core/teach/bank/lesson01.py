@@ -188,6 +188,9 @@ ANSWERS = {
                 ),
                 "no kl": _no_kl,
                 "minus": lambda x0, mean, var, w, noise: -vae.linear_elbo(x0, mean, var, w, noise),
+                "w not squared": lambda x0, mean, var, w, noise: (
+                    vae.linear_elbo(x0, mean, var, w, noise) + ((w**2 - w) * var / (2 * noise**2)).sum(1)
+                ),
             },
         )
     ),
@@ -224,6 +227,7 @@ ANSWERS = {
             "whole digit": 88 / math.log(2),
             "by the side": 11 / math.log(2),
             "base ten": 88 / 64 / math.log10(2),
+            "logarithm taken again": math.log2(88) / 64,
         },
     ),
     "hvae-bound": a_formula(

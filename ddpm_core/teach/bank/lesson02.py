@@ -99,7 +99,13 @@ ANSWERS = {
         formula="sqrt(1 - beta)",
         given={"beta": 0.19},
         also=["sqrt(0.81)", "sqrt(1 - 0.19)", "√(1−0.19)"],
-        mistakes={"no root": 0.81, "no shrink": 1.0, "noise factor": 0.19**0.5, "beta": 0.19},
+        mistakes={
+            "no root": 0.81,
+            "no shrink": 1.0,
+            "noise factor": 0.19**0.5,
+            "beta": 0.19,
+            "half of beta": 1 - 0.19 / 2,
+        },
     ),
     "variance-of-xt": a_number(
         formula="abar*V_0 + 1 - abar",

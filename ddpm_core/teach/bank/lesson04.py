@@ -164,6 +164,7 @@ ANSWERS = {
             "not squared": "beta/(2*sigma^2*sqrt(alpha)*sqrt(1-abar))",
             "no variance": "beta^2/(alpha*(1-abar))",
             "bar lost": "beta^2/(2*sigma^2*alpha*(1-alpha))",
+            "no brackets": "beta^2/2*sigma^2*alpha*(1-abar)",
         },
     ),
     "noise-to-picture": a_function(
@@ -270,6 +271,9 @@ ANSWERS = {
                     eps - d(process.q_sample(x0, eps, d.schedule.level(t, x0)), t)
                 ),
                 "only adding": _mixed(lambda s: 0 * s.abar + 1, lambda s: (1 - s.abar) ** 0.5),
+                "output added": lambda d, x0, t, eps: _square(
+                    eps + d.net(process.q_sample(x0, eps, d.schedule.level(t, x0)), t)
+                ),
             },
         )
     ),

@@ -61,6 +61,7 @@ ANSWERS = {
             "the whole": 3.75,
             "rate to distortion": 1.78 / 1.97,
             "of eight bits": 1.97 / 8,
+            "difference": 1.97 - 1.78,
         },
     ),
     "bits-back": a_formula(
@@ -119,6 +120,7 @@ ANSWERS = {
                 "channels": lambda nats, x0: nats / (x0.shape[1] * math.log(2)),
                 "one colour": lambda nats, x0: nats / (math.prod(x0.shape[-2:]) * math.log(2)),
                 "decimal digits": lambda nats, x0: nats / (x0[0].numel() * math.log(10)),
+                "logarithm taken again": lambda nats, x0: nats.log2() / x0[0].numel(),
             },
         )
     ),

@@ -93,6 +93,7 @@ ANSWERS = {
             "multiplied": 0.528,
             "divided by abar": 1.03125,
             "no factors": -0.3,
+            "noise's factor": 1.1,
         },
     ),
     "score-of-noise": a_formula(
@@ -201,6 +202,7 @@ ANSWERS = {
             "pull alone": 0.6,
             "no label": 0.2,
             "w alone": 0.5,
+            "plus, and once": 0.7,
         },
     ),
     "replaced-pixel": a_number(
