@@ -850,7 +850,7 @@ def no_return(x0, eps, t):
         (lambda x0, eps, t: right(x0, eps, t)[None], "shape (1, 1, 1)"),
         (lambda x0, eps, t: right(x0, eps, t).numpy(), "A tensor is expected"),
         (lambda x0, eps, t: x0, "expected"),
-        (lambda x0, eps, t: 2 * right(x0, eps, t), "factor: yours is 2"),
+        (lambda x0, eps, t: 2 * right(x0, eps, t), "the whole is doubled"),
         (lambda x0, eps, t: -right(x0, eps, t), "sign"),
         (lambda x0, eps, t: right(x0, eps, t) * math.nan, "NaN or infinity"),
         (lambda x0, eps, t: right(x0, eps, t) * (-1 + 0j) ** 0.5, "root of something negative"),

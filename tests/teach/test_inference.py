@@ -18,6 +18,7 @@ from ddpm_core.gaussian import Gaussian
 from ddpm_core.teach.bank import bank
 from ddpm_core.teach.judge import Choice, Function, Number, Outcome, Symbolic, grammar
 from ddpm_core.teach.judge.inference import Inference
+from ddpm_core.teach.judge.mutants import mutants
 from ddpm_core.teach.judge.slips import DONE, UNDONE, forms, slips
 from ddpm_core.teach.judge.traced import formulas_of
 from ddpm_core.teach.judge.tree import evaluate, latex, unparse
@@ -253,6 +254,20 @@ def test_symbols_go_through_a_function():
     assert evaluate(rooted[0], {"x0": 2.0, "t_signal": 9.0}) == 6
     for other in (lambda x0, eps, t: x0.sum(), lambda x0, eps, t: x0 if t.noise > 0 else eps, lambda: 1):
         assert formulas_of(other, ["x0", "eps", "t"], [1.0, 0.5, level]) == []
+
+
+@pytest.mark.parametrize("id", ["03.13", "06.7"])
+def test_where_no_symbol_goes_through_the_source_is_mutated(id):
+    e = bank[id]
+    assert formulas_of(e.reference, e.names, e.cases[0].args) == []
+    made = list(mutants(e.reference))
+    assert len(made) > 10
+    told = [
+        verdict.message for each in made if (verdict := e.judge(each.function)).outcome is Outcome.NOT_YET
+    ]
+    assert len(told) > 0.8 * len(made)
+    assert not [message for message in told if is_filler(message)]
+    assert any("comes out if" in message for message in told)
 
 
 def test_an_error_is_shown_with_the_student_s_own_line():

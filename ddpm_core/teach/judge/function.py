@@ -1,11 +1,13 @@
 """Exercises whose answer is a function, which is run on fixed inputs."""
 
+import contextlib
 import copy
 import dis
 import inspect
 import linecache
 import math
 import textwrap
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -29,6 +31,7 @@ from .exercise import (
     not_yet,
 )
 from .grammar import Unreadable, quoted
+from .mutants import mutants
 from .slips import DONE, of_the_whole
 from .traced import TENSORS, Formulas, formulas_of
 from .tree import Name, evaluate, unparse
@@ -48,6 +51,7 @@ ADVICE = (
     ("only one element tensors", "`math` works on one number; x**0.5 serves numbers and tensors alike."),
     ("converted to Python scalars", "`math` works on one number; x**0.5 serves numbers and tensors alike."),
 )
+MUTATING = 0.3  # seconds for which mutants of the library's source are tried
 FACTORS = {"log 2": math.log(2), "1/log 2": 1 / math.log(2), "½ log 2": math.log(2) / 2}
 FACTORS |= {"√2": 2**0.5, "1/√2": 0.5**0.5, "4": 4.0, "¼": 0.25, "√(2π)": math.sqrt(2 * math.pi)}
 REDUCED: tuple[tuple[Callable[[Tensor, int], Tensor], str], ...] = (
@@ -156,7 +160,7 @@ class Function(Exercise):
                 return f"{message} {first}"
         if draws:
             return f"It draws random numbers of its own; all that it needs comes as an argument. {first}"
-        told = self._inferred(mine, formula) or self._ratio(mine) or self._rounding(mine)
+        told = self._rounding(mine) or self._inferred(mine, formula) or self._ratio(mine)
         return f"{told or 'Other numbers came out.'} {first}"
 
     def _inferred(self, mine: Run, formula: object) -> str:
@@ -169,10 +173,27 @@ class Function(Exercise):
         for k, (a, b) in enumerate(zip(columns, right, strict=True)):
             if _agree([[*a]], [[*b]]):
                 continue
-            clause = self._formulas.told(k, [*a], [*b], formula)
+            clause = self._formulas.told(k, [*a], [*b], formula) or self._mutated(k, [*a])
             which = f"Result {k + 1}" if len(columns) > 1 else "Yours"
             told.append(f"{which} comes out if {clause}." if clause else self._reduced([*a], [*b]))
         return " ".join(told) if all(told) else ""
+
+    def _mutated(self, part: int, mine: list[Tensor]) -> str:
+        """The change in the source of a trusted function that explains one part of the results."""
+        if self._formulas.forms:
+            return ""
+        end = time.monotonic() + MUTATING
+        for words, mutant in (m for function in (self.reference, *self.also) for m in mutants(function)):
+            if time.monotonic() > end:
+                break
+            with contextlib.suppress(Exception):
+                if all(_agree([[a]], [[self._one(mutant, k, part)]]) for k, a in enumerate(mine)):
+                    return words
+        return ""
+
+    def _one(self, function: Any, case: int, part: int) -> Tensor:
+        """One part of a trusted function's results in one case."""
+        return _parts(function(*_clone(self.cases[case].args, "cpu")))[part]
 
     def _reduced(self, mine: list[Tensor], right: list[Tensor]) -> str:
         """What was done with the right results: the wrong axis, a sign, a root."""
