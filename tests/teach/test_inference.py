@@ -75,7 +75,9 @@ def test_the_mistakes_are_many_and_spread_over_the_exercises():
 
 
 def test_no_wrong_answer_passes(verdicts):
-    assert not [(id, answer) for id, answer, *_ in verdicts if judged(id, answer).outcome is Outcome.PASSED]
+    for id, answer, _, verdict, text, _ in verdicts:
+        assert verdict.outcome is Outcome.NOT_YET, (id, answer)
+        assert text != "I can't read this answer.", (id, answer)
 
 
 def test_the_mistake_is_named(verdicts):
@@ -84,7 +86,7 @@ def test_the_mistake_is_named(verdicts):
         for _, _, words, _, text, _ in verdicts
         if words != "."
     ]
-    assert sum(named) >= 0.9 * len(named), f"{sum(named)} of {len(named)}"
+    assert sum(named) >= 0.92 * len(named), f"{sum(named)} of {len(named)}"
 
 
 def test_most_messages_tell_more_than_that_it_is_wrong(verdicts):
@@ -108,7 +110,7 @@ def test_random_numbers_are_seldom_explained():
     numbers = [e for e in bank.values() if isinstance(e, Number)]
     for k in range(200):
         e = numbers[k % len(numbers)]
-        verdict = e.judge(f"{e.answer * dice.uniform(0.2, 5):.{dice.choice([3, 4, 5])}g}")
+        verdict = e.judge(f"{e.answer * dice.uniform(0.2, 5):.{dice.choice([2, 3, 4, 5])}g}")
         if verdict.outcome is Outcome.NOT_YET:
             explained, tried = explained + (not is_filler(verdict.message)), tried + 1
     assert tried > 180
@@ -186,6 +188,15 @@ def test_other_forms_are_the_same_formula(text):
     tree = grammar.parse(text)
     for form in forms(tree):
         assert evaluate(form, VALUES) == pytest.approx(evaluate(tree, VALUES))
+
+
+def test_every_kind_of_slip_is_made():
+    texts = [*FORMULAS, "exp(x_0)", "log2(abar)", "sqrt(alpha + beta)", "x_0 + 3*abar"]
+    texts += ["x_0*(mu + eps)", "(mu - eps)^2/(2*abar*beta)"]
+    trees = [form for text in texts for form in forms(grammar.parse(text))]
+    made = {slip.kind for tree in trees for slip in slips(tree, {"abar": ["alpha"]})}
+    assert set(DONE) - made == {"percent", "rounded", "times input", "by input"}
+    assert set(DONE) == set(UNDONE)
 
 
 def number(formula, **fields):
