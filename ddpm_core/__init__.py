@@ -12,6 +12,7 @@ Each name is imported when it is asked for, so that parts that need no torch loa
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ def __getattr__(name: str) -> Any:
     for home, names in _HOMES.items():
         if name in names.split():
             return getattr(import_module(f".{home}", __name__), name)
+    if not name.startswith("_") and find_spec(f"{__name__}.{name}"):  # a module, as ddpm_core.elbo
+        return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
