@@ -237,6 +237,13 @@ def test_a_formula_of_numbers_is_mended():
     assert "0.36·1.5 is added instead of subtracted" in message
 
 
+def test_what_is_right_so_far_is_said():
+    e = number("(x + (1 - a)*s)/sqrt(a)", given={"x": 1.2, "a": 0.64, "s": -1.5})
+    message = plain(e.judge("7.77*(1.2 - 0.36*1.5)").message)
+    assert "As far as 1.2 − 0.36·1.5 it is right" in message
+    assert "As far as" not in e.judge("7.77*3").message
+
+
 def test_without_a_formula_the_result_alone_is_looked_at():
     inference = Inference([grammar.parse("0.25")], {}, {})
     assert len(inference.singles) < 20

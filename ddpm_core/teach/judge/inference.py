@@ -22,6 +22,7 @@ from .tree import (
     latex,
     names,
     nodes,
+    parts,
     places,
     renamed,
 )
@@ -154,6 +155,14 @@ class Inference:
             return []
         near = exact or near
         return [fit for fit in near if fit.cost == near[0].cost]
+
+    def so_far(self, typed: Typed) -> str:
+        """The largest part of a typed formula that is a part of the right one, in a sentence; "" for none."""
+        known = {_key(evaluate(node, self.values)): node for node in nodes(self.trees[0]) if parts(node)}
+        for node in nodes(typed.tree) if typed.tree else ():
+            if parts(node) and (same := known.get(_key(evaluate(node, {})))):
+                return f"As far as ${latex(node)}$ it is right, that is {self.shown(same)}; look at the rest."
+        return ""
 
     def words(self, slip: Slip, table: Mapping[str, str]) -> str:
         """A slip in words, with the values of what it names; the right formula itself isn't shown."""

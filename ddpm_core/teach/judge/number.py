@@ -116,7 +116,7 @@ class Number(Exercise):
                     return f"{shown} is what comes out if {one}."
                 case [one, other]:
                     return f"{shown} comes out if {one}; or if {other}. Which of the two was it?"
-        return self._distance(typed, shown)
+        return f"{self._distance(typed, shown)} {self._inference.so_far(typed)}".strip()
 
     @cached_property
     def _inference(self) -> Inference:
