@@ -77,6 +77,8 @@ DONE = {
     "whole bracket": "{0} goes with the whole; it belongs to {1} alone",
     "root of parts": "the root is taken of each part; the root of a sum is not the sum of the roots",
     "square of parts": "each part is squared; the square of a sum is not the sum of the squares",
+    "parts squared": "each part of {0} is squared",
+    "parts rooted": "a root is taken of each part of {0}",
     "name": "{0} stands where {1} belongs",
     "swapped": "{0} and {1} have changed places",
     "one more": "{0} is counted one too high",
@@ -202,6 +204,9 @@ def in_sums(node: Tree) -> Iterator[Change]:
         yield Sum(with_(all_, i, -sign, term)), word, (term,), 1
         if len(all_) > 1:
             yield joined(node, without(all_, i)), "term lost", (term,), 1
+    if len(all_) > 1:
+        yield Sum(tuple((s, Power(part, TWO)) for s, part in all_)), "parts squared", (node,), 2
+        yield Sum(tuple((s, rooted(part)) for s, part in all_)), "parts rooted", (node,), 2
     match all_:
         case ((1, Num(1.0)), (-1, part)):
             yield part, "complement", (part, node), 1
