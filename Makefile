@@ -44,7 +44,7 @@ lab: setup
 	  --LabApp.default_url=/lab/tree/00_start_here.ipynb $(FLAGS)
 
 notebooks: setup
-	export DDPM_PROGRESS="$$(mktemp -d)/progress.json"; \
+	export DDPM_PROGRESS="$$(mktemp -d)/progress.json" DDPM_STUDENT=; \
 	$(PY) -m jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \
 	  --ExecutePreprocessor.record_timing=False \
 	  --NotebookExporter.preprocessors=nbconvert.preprocessors.TagRemovePreprocessor \

@@ -7,21 +7,28 @@ The shortest way from data to samples:
     for step in train(denoiser, train_set.images, images=200_000):
         ...
     new = last(sample(denoiser, torch.randn(16, 1, 8, 8), denoiser.schedule.times(100))).xt
+
+Each name is imported when it is asked for, so that parts that need no torch load without it.
 """
 
-from .checkpoints import load, pretrained, save
-from .data import digits, mnist
-from .denoiser import Denoiser
-from .folders import folder
-from .gaussian import Gaussian
-from .nets import MLP, UNet
-from .pictures import preview
-from .prediction import X0, Eps, Flow, Mu, Score, V
-from .process import posterior, posterior_beta, q_sample, transition
-from .sampling import ancestral, ancestral_beta, ddim, dpm_2m, eta, heun, invert, last, sample
-from .schedule import Level, Schedule, cosine, exploding, from_betas, linear, straight, zero_terminal
-from .study.metrics import classifier
-from .training import Extras, train, watch
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .checkpoints import load, pretrained, save
+    from .data import digits, emoji, mnist
+    from .denoiser import Denoiser
+    from .folders import folder
+    from .gaussian import Gaussian
+    from .nets import MLP, UNet
+    from .pictures import preview
+    from .prediction import X0, Eps, Flow, Mu, Score, V
+    from .process import posterior, posterior_beta, q_sample, transition
+    from .sampling import ancestral, ancestral_beta, ddim, dpm_2m, eta, heun, invert, last, sample
+    from .schedule import Level, Schedule, cosine, exploding, from_betas, linear, straight, zero_terminal
+    from .study.metrics import classifier
+    from .training import Extras, train, watch
 
 __all__ = [
     "MLP",
@@ -44,6 +51,7 @@ __all__ = [
     "ddim",
     "digits",
     "dpm_2m",
+    "emoji",
     "eta",
     "exploding",
     "folder",
@@ -67,3 +75,32 @@ __all__ = [
     "watch",
     "zero_terminal",
 ]
+
+_HOMES = {
+    "checkpoints": "load pretrained save",
+    "data": "digits emoji mnist",
+    "denoiser": "Denoiser",
+    "folders": "folder",
+    "gaussian": "Gaussian",
+    "nets": "MLP UNet",
+    "pictures": "preview",
+    "prediction": "X0 Eps Flow Mu Score V",
+    "process": "posterior posterior_beta q_sample transition",
+    "sampling": "ancestral ancestral_beta ddim dpm_2m eta heun invert last sample",
+    "schedule": "Level Schedule cosine exploding from_betas linear straight zero_terminal",
+    "study.metrics": "classifier",
+    "training": "Extras train watch",
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names.split():
+            return getattr(import_module(f".{home}", __name__), name)
+    if not name.startswith("_") and find_spec(f"{__name__}.{name}"):  # a module, as ddpm_core.elbo
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,15 +1,17 @@
-"""What a lesson needs besides the models: exercises, widgets, pictures, and the student's progress."""
+"""What a lesson needs besides the models: exercises, widgets, pictures, and the student's progress.
 
-from pathlib import Path
+Each name is imported when it is asked for, so that the bank and the judge load without what a page needs.
+"""
 
-from . import bank
-from .judge import Exercise
-from .page.explore import explore
-from .page.plots import show, strip
-from .page.quiz import quiz
-from .page.widgets import scrub, scrub_noise, shape_schedule
-from .progress.file import load_entries, note
-from .progress.map import CourseMap, survey
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .exercises import course_map, exercise
+    from .page.explore import explore
+    from .page.plots import show, strip
+    from .page.quiz import quiz
+    from .page.widgets import scrub, scrub_noise, shape_schedule
 
 __all__ = [
     "course_map",
@@ -22,19 +24,21 @@ __all__ = [
     "show",
     "strip",
 ]
+_HOMES = {
+    ".exercises": ("course_map", "exercise"),
+    ".page.explore": ("explore",),
+    ".page.plots": ("show", "strip"),
+    ".page.quiz": ("quiz",),
+    ".page.widgets": ("scrub", "scrub_noise", "shape_schedule"),
+}
 
 
-def exercise(id: str) -> Exercise:
-    """The exercise of that id, such as "03.4"; its checks are recorded in the student's progress.
-
-    ValueError, with the most similar ids, if there is none.
-    """
-    found = bank.find(id)
-    found.note = note
-    return found
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home, __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def course_map() -> CourseMap:
-    """The map of the course with the student's progress; links lead to notebooks in the current folder."""
-    titles = {id: each.title for id, each in bank.bank.items()}
-    return CourseMap(survey(titles, load_entries(), [file.name for file in Path().glob("*_*.ipynb")]))
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -34,8 +34,8 @@ def _solve(id, shipped):
 
 
 def asked(source: str) -> list[str]:
-    """The ids of the exercises in a cell, from `exercise("…")` or `quiz("…")`."""
-    return re.findall(r'(?:exercise|quiz)\("([\d.]+)"\)', source)
+    """The keys of the exercises in a cell, from `exercise("…")` or `quiz("…")` with a number or a key."""
+    return [bank[id].key for id in re.findall(r'(?:exercise|quiz)\("([\w.-]+)"\)', source)]
 
 
 def solved(notebook: nbformat.NotebookNode) -> tuple[nbformat.NotebookNode, list[str]]:
@@ -64,7 +64,7 @@ def test_a_lesson_solved(path, tmp_path, monkeypatch):
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": path.parent}}
     ).execute()
     lesson = path.stem[:2]
-    owned = {id for id in bank if id.startswith(f"{lesson}.")}
+    owned = {key for key in bank if key.startswith(f"{lesson}.")}
     assert set(ids) == owned, (
         f"asked but not in the bank's lesson, or the other way round: {set(ids) ^ owned}"
     )

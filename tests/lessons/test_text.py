@@ -85,13 +85,13 @@ def of_lessons() -> Iterator[Text]:
 
 
 def of_exercises() -> Iterator[Text]:
-    for id, e in bank.items():
+    for e in bank.values():
         told = [e.title, e.worked, e.right, *e.hints, *getattr(e, "rubric", ()), *getattr(e, "models", ())]
         judged = [m.message for m in e.mistakes]
         judged += [*getattr(e, "options", {}).values(), *getattr(e, "why", {}).values()]  # some of them false
         (judged if e.title.startswith("Spot the fault") else told).append(e.prompt)
         for refuted, texts in ((False, told), (True, judged)):
-            yield from (Text(text, id[:2], f"exercise {id}", refuted) for text in texts)
+            yield from (Text(text, e.id[:2], f"exercise {e.id}", refuted) for text in texts)
 
 
 def of_tables() -> Iterator[Text]:
@@ -506,7 +506,7 @@ def gone(clause: str, lesson: str) -> set[str]:
     other = re.search(r"\]\((\w\w)_\w+\.ipynb\), section", clause)
     named = re.findall(r"\b[Ss]ections? (\d+)(?:(?: to| and|,) (\d+))?", clause)
     found = {n for pair in named for n in pair if n} - sections(other[1] if other else lesson)
-    found |= {*re.findall(r"\bexercises? (0\d\.\d+)", clause)} - {*bank}
+    found |= {*re.findall(r"\bexercises? (0\d\.\d+)", clause)} - {e.id for e in bank.values()}
     return found | {n for n in re.findall(r"\b[Ll]essons? \[?(\d\d)\b", clause) if not sections(n)}
 
 
@@ -527,7 +527,7 @@ def test_what_is_not_there_is_seen(clause):
 def test_a_function_is_asked_for_by_the_name_that_the_cell_gives_it(path):
     asked = None
     for source in (text for kind, text in cells(path) if kind == "code"):
-        if found := re.findall(r'exercise\("([\d.]+)"\)', source):
+        if found := re.findall(r'exercise\("([\w.-]+)"\)', source):
             asked = bank[found[-1]]
         elif isinstance(asked, Function) and ".check(" in source:
             (signature,) = re.findall(r"^def (\w+\([^)]*\)):", source, re.M)

@@ -1,20 +1,24 @@
 """The numbers in the bank's texts: placeholders are filled in, numbers from sampling runs are right."""
 
-import ast
-import inspect
+import math
 import re
 
 import pytest
 import torch
 
-from ddpm_core import Gaussian, ancestral, ancestral_beta, linear, posterior_beta
-from ddpm_core.elbo import bound, terms
+from ddpm_core import Gaussian, Schedule, ancestral, ancestral_beta, linear, posterior, posterior_beta
+from ddpm_core.elbo import bound, divergence, prior, terms, weight
+from ddpm_core.prediction import X0, Eps
 from ddpm_core.study.exact import gaussian, law
-from ddpm_core.teach.bank import LESSONS, bank, lesson04
-from ddpm_core.teach.bank.words import PLACE, fill
+from ddpm_core.teach.bank import LESSONS, bank, lesson
+from ddpm_core.teach.bank.inputs import TWO_MODES_VARIANCE, one
+from ddpm_core.teach.bank.pairs import FOLDER
+from ddpm_core.teach.bank.words import PLACE, QUANTITIES, fill
+from ddpm_core.teach.judge.table import linear_table
 from ddpm_core.teach.maths.wrong import means_only, stepping, unbarred_noise
 
 LONG = linear()
+LEVELS = LONG.level(499), LONG.level(500)
 
 
 def texts(e):
@@ -24,14 +28,101 @@ def texts(e):
 
 
 def test_every_place_is_filled():
-    assert not [e.id for e in bank.values() if re.search("[⟨⟩]", " ".join(texts(e)))]
+    assert not [e.key for e in bank.values() if re.search("[⟨⟩]", " ".join(texts(e)))]
 
 
-@pytest.mark.parametrize("lesson", LESSONS, ids=lambda m: m.__name__[-2:])
-def test_every_number_is_used(lesson):
-    strings = (n.value for n in ast.walk(ast.parse(inspect.getsource(lesson))) if isinstance(n, ast.Constant))
-    used = {place[0] for text in strings if isinstance(text, str) for place in PLACE.findall(text)}
-    assert set(getattr(lesson, "NUMBERS", {})) <= used
+@pytest.mark.parametrize("number", LESSONS)
+def test_every_number_is_used(number):
+    used = {place[0] for place in PLACE.findall((FOLDER / f"{number}.toml").read_text("utf-8"))}
+    assert set(lesson(number).numbers) <= used
+
+
+# --- numbers without torch: those of the library ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", [(), (100,), (10,), (10, 1e-3, 0.6), (1,)])
+def test_the_plain_table_is_that_of_the_library(given):
+    table, schedule = linear_table(*given), linear(*given)
+    for name in ("betas", "alphas", "abar", "snr"):
+        mine, its = (torch.tensor(getattr(table, name)[1:]), getattr(schedule, name)[1:])
+        assert torch.allclose(mine.double(), its, 1e-6, 0), name
+        assert getattr(table, name)[-1] == pytest.approx(its[-1].item(), rel=1e-12)
+    assert len(table.abar) == schedule.T + 1
+    for t in {1, schedule.T}:
+        var = posterior(one(0), one(0), schedule.level(t - 1), schedule.level(t)).var
+        assert table.beta_tilde[t] == pytest.approx(float(var), rel=1e-11, abs=1e-18)
+
+
+def test_the_quantities_in_texts_are_those_of_the_library():
+    for t in (1, 2, 100, 500, 1000):
+        level = LONG.level(t)
+        its = {"signal": level.signal, "noise": level.noise, "prior": prior(one(1), level)}
+        for name, value in its.items():
+            assert QUANTITIES[name](t) == pytest.approx(float(value), rel=1e-9), (name, t)
+
+
+def test_the_numbers_that_lesson_03_takes_from_the_library():
+    numbers, (weighed, exact) = lesson("03").numbers, weigh(linear(10, 1e-3, 0.6))
+    assert numbers["bound"] == pytest.approx(weighed, rel=1e-12)
+    assert numbers["exact"] == pytest.approx(exact, rel=1e-12)
+    published, its_own = weigh(linear(10))
+    respaced = Schedule(LONG.abar[LONG.times(10)[::-1]])  # ten steps over the levels of all 1,000
+    for mistake, (told, true) in {
+        "published schedule": (published, its_own),
+        "row of the table": weigh(respaced),
+        "posterior variance": weigh(linear(10, 1e-3, 0.6), posterior),
+    }.items():
+        gap = bank["03.weigh-a-bound"].mistake(mistake).example
+        assert gap == pytest.approx(told - true, rel=1e-10), mistake
+    in_the_table = bank["03.weigh-a-bound"].mistake("bound of the table").example
+    assert in_the_table == pytest.approx(weigh(respaced)[0], rel=1e-10)
+    assert numbers["trajectories"] == pytest.approx(trajectories(0.25), rel=1e-10)
+    noise = torch.tensor([[-1.0], [1.0]]).double()
+    parts = bound(terms(gaussian(LONG, 1.0, 0.5), noise**2, [1000, 1, 0], eps=noise))
+    assert numbers["over_q"] == pytest.approx(-parts.distortion.mean().item(), rel=1e-10)
+    for t, name in ((2, "rest_2"), (10, "rest_10"), (100, "rest_100")):
+        rest = divergence(one(0), one(0), one(0), LONG.level(t - 1), LONG.level(t))
+        assert numbers[name] == pytest.approx(float(rest), rel=1e-6)
+    both = (posterior(one(x0), one(xt), LONG.level(499), LONG.level(500)).mean for x0, xt in ((0, 1), (1, 0)))
+    assert [numbers["of_x_t"], numbers["of_x_0"]] == pytest.approx([float(mean) for mean in both])
+
+
+def weigh(schedule, reverse=posterior_beta):
+    """The bound and the exact -log p, in nats, averaged over N(0.3, 0.5^2): `weigh` of the lesson."""
+    lent = posterior(1.0, 1.0, schedule.at(1), schedule.at(2)).var
+    first, rule = (lent, ancestral) if reverse is posterior else (None, ancestral_beta)
+    world, noise = gaussian(schedule, 0.3, 0.5), torch.tensor([[-1.0], [1], [-1], [1]]).double()
+    data = 0.3 + 0.5 * noise.sort(0).values  # four points that average quadratics in data and noise exactly
+    mean, var = law(world, rule=rule)
+    exact = -Gaussian(mean, var + (first or schedule.betas[1])).log_prob(data)
+    told = bound(terms(world, data, eps=noise, reverse=reverse, first=first)).total
+    return told.mean().item(), exact.mean().item()
+
+
+def trajectories(v):
+    """KL(q(x_{0:T}) || p(x_{0:T})) for data N(1, v), with the best network and variances beta_tilde."""
+    t = torch.arange(2, 1001)
+    like = torch.zeros(999, 1).double()
+    left = v / (1 + v * LONG.snr)  # Var(x_0 | x_t)
+    steps = weight(X0(), LONG.level(t - 1, like), LONG.level(t, like), posterior)[:, 0] @ left[2:]
+    first = posterior(one(0), one(0), LONG.level(1), LONG.level(2)).var
+    last = left[1] / first + math.log(first / v) - 1  # twice E[-log p(x_0 | x_1)], less the entropy
+    return (prior(one((1 + v) ** 0.5), LONG.level(1000)) + steps + last / 2).item()
+
+
+def test_the_numbers_that_lesson_04_takes_from_the_weights():
+    t, like = torch.arange(1, 1001), torch.zeros(1000).double()
+    weights = weight(Eps(), LONG.level(t - 1, like), LONG.level(t, like))
+    noises, widths = (1 - LONG.abar[1:]).sqrt(), 1 - 0.75 * LONG.abar[1:]
+    numbers = lesson("04").numbers
+    assert numbers["bound"] == pytest.approx((weights @ noises / (weights @ widths)).item(), rel=1e-9)
+    assert numbers["early"] == pytest.approx((weights[:10].sum() / weights.sum()).item(), rel=1e-9)
+    assert numbers["two_modes"] == pytest.approx(TWO_MODES_VARIANCE)
+    mean = posterior(Eps().x0(one(0.5), one(1), *LEVELS), one(1), *LEVELS).mean
+    assert numbers["one_step"] == lesson("05").numbers["one_step"] == pytest.approx(float(mean), rel=1e-9)
+
+
+# --- placeholders -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -110,5 +201,6 @@ def test_the_bounds_of_two_slopes():
 
     eps = torch.tensor([[1.0], [-1.0], [1.0], [-1.0]]).double()
     data = 0.5 * eps.sort(0).values
-    for c, nats in zip((lesson04.NUMBERS["bound"], lesson04.NUMBERS["simple"]), said.groups(), strict=True):
+    slopes = (lesson("04").numbers[name] for name in ("bound", "simple"))
+    for c, nats in zip(slopes, said.groups(), strict=True):
         assert f"{bound(terms(Line(c), data, eps=eps)).total.mean():.3f}" == nats

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ...denoiser import Denoiser
 from ...prediction import Eps
 from ...schedule import Level, linear
-from ..judge import Case
+from ..judge.function import Case as Case
 
 SCHEDULE = linear()
 

@@ -1,34 +1,34 @@
-"""Fills numbers into the bank's texts: ⟨noise_500:.3f⟩ becomes what the library computes, to three decimals.
+"""Fills numbers into the bank's texts: ⟨noise_500:.3f⟩ becomes the standard deviation, to three decimals.
 
 A placeholder names one of the lesson's NUMBERS, or a quantity of linear(1000) at a time; the prefix root_
 takes the square root.  `answer` is the answer of an exercise that asks for a number, `example` that of a
-mistake.  After the colon stands a Python format, "g" by default.
+mistake.  After the colon stands a Python format, "g" by default.  ⟨b⟩ is the letter of an option.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ...elbo import prior
-from ...process import posterior
-from ..judge import Exercise, Mistake
-from .inputs import SCHEDULE, one
+from ..judge.exercise import Exercise, Mistake
+from ..judge.table import linear_table
 
+LINEAR = linear_table()
 PLACE = re.compile(r"⟨(\w+)(?::([^⟩]+))?⟩")
 TEXTS = ("title", "prompt", "worked", "right", "hints", "mistakes", "options", "why", "rubric")
 
-QUANTITIES: Mapping[str, Callable[[int], Any]] = {
-    "signal": lambda t: SCHEDULE.level(t).signal,
-    "noise": lambda t: SCHEDULE.level(t).noise,
-    "abar": lambda t: SCHEDULE.abar[t],
-    "variance": lambda t: 1 - SCHEDULE.abar[t],  # of the noise in x_t
-    "snr": lambda t: SCHEDULE.snr[t],
-    "alpha": lambda t: SCHEDULE.alphas[t],
-    "beta": lambda t: SCHEDULE.betas[t],
-    "beta_tilde": lambda t: posterior(one(0), one(0), SCHEDULE.level(t - 1), SCHEDULE.level(t)).var,
-    "open": lambda t: 0.25 / (1 + 0.25 * SCHEDULE.snr[t]),  # Var(x_0 | x_t) for data of variance 1/4
-    "prior": lambda t: prior(one(1), SCHEDULE.level(t)),  # L_T of a pixel at 1, if T = t
+QUANTITIES: Mapping[str, Callable[[int], float]] = {
+    "signal": lambda t: LINEAR.abar[t] ** 0.5,
+    "noise": lambda t: (1 - LINEAR.abar[t]) ** 0.5,
+    "abar": lambda t: LINEAR.abar[t],
+    "variance": lambda t: 1 - LINEAR.abar[t],  # of the noise in x_t
+    "snr": lambda t: LINEAR.snr[t],
+    "alpha": lambda t: LINEAR.alphas[t],
+    "beta": lambda t: LINEAR.betas[t],
+    "beta_tilde": lambda t: LINEAR.beta_tilde[t],
+    "open": lambda t: 0.25 / (1 + 0.25 * LINEAR.snr[t]),  # Var(x_0 | x_t) for data of variance 1/4
+    "prior": lambda t: -math.log(1 - LINEAR.abar[t]) / 2,  # L_T of a pixel at 1, if T = t
 }
 
 
@@ -45,15 +45,18 @@ def filled(exercise: Exercise, numbers: Mapping[str, Any]) -> Exercise:
             return {key: worded(text) for key, text in part.items()}
         return [worded(text) for text in part]
 
-    return replace(
-        exercise, **{name: worded(getattr(exercise, name)) for name in TEXTS if hasattr(exercise, name)}
-    )
+    fields = {name: worded(getattr(exercise, name)) for name in TEXTS if hasattr(exercise, name)}
+    if mutants := getattr(exercise, "mutants", {}):
+        fields["mutants"] = {fill(text, known): mutant for text, mutant in mutants.items()}
+    return replace(exercise, **fields)
 
 
 def fill(text: str, numbers: Mapping[str, Any]) -> str:
     """The text with its placeholders filled in."""
 
     def written(place: re.Match[str]) -> str:
+        if re.fullmatch("[a-h]", place[1]):
+            return place[0]  # for `Choice.shuffled`
         digits = format(float(looked_up(place[1], numbers)), place[2] or "g")
         return in_formula(digits) if text[: place.start()].count("$") % 2 else in_prose(digits)
 
@@ -61,12 +64,14 @@ def fill(text: str, numbers: Mapping[str, Any]) -> str:
 
 
 def looked_up(name: str, numbers: Mapping[str, Any]) -> Any:
-    """The number of that name."""
+    """The number of that name.  KeyError if it means nothing."""
     if name in numbers:
         return numbers[name]
     if name.startswith("root_"):
         return looked_up(name.removeprefix("root_"), numbers) ** 0.5
     quantity, _, t = name.rpartition("_")
+    if quantity not in QUANTITIES or not t.isdecimal():
+        raise KeyError(f"⟨{name}⟩ names no number")
     return QUANTITIES[quantity](int(t))
 
 

@@ -13,8 +13,6 @@ import warnings
 from collections.abc import Callable
 from typing import TypeVar
 
-import torch
-
 R = TypeVar("R")
 PATIENCE = 5
 
@@ -89,7 +87,8 @@ def hangs(seconds: float, work: Callable[[], object]) -> bool:
     does waiting, because in a fork nobody may be left to release a lock.  False, without trying, where
     forking isn't safe: outside Linux, and once CUDA is initialized.
     """
-    if sys.platform != "linux" or torch.cuda.is_initialized():
+    torch = sys.modules.get("torch")
+    if sys.platform != "linux" or (torch is not None and torch.cuda.is_initialized()):
         return False
     ended, held = os.pipe()  # `held` stays open in the fork for as long as it lives
     try:
@@ -103,7 +102,8 @@ def hangs(seconds: float, work: Callable[[], object]) -> bool:
     if copy == 0:
         with contextlib.suppress(BaseException):
             sys.stdout = sys.stderr = io.StringIO()
-            torch.set_num_threads(1)  # the other threads don't exist in the fork
+            if torch is not None:
+                torch.set_num_threads(1)  # the other threads don't exist in the fork
             work()
         os._exit(0)
     os.close(held)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
-from ..text.markup import plain
 from .clock import Failed, hangs, with_timeout
 from .grammar import Unreadable, quoted
 
@@ -24,10 +23,16 @@ class Outcome(enum.Enum):
 
 
 class Verdict(NamedTuple):
-    """An outcome, and a message about it."""
+    """An outcome, a message about it, and what stands above the message if not the outcome's own words."""
 
     outcome: Outcome
     message: str
+    title: str = ""
+
+    @property
+    def head(self) -> str:
+        """What stands above the message."""
+        return self.title or self.outcome.value.capitalize()
 
     def _ipython_display_(self) -> None:
         """Show nothing: `check` has shown it, and a cell that ends with it shouldn't show it twice."""
@@ -61,12 +66,14 @@ class Exercise:
 
     Each kind has `read`, from an answer to plain data, and `weigh`, from data to a verdict.  worked: the text
     of the solution; right: the message for a right answer; also: more right answers, for the tests; note: a
-    function that records each check, given the id, the outcome's name and the data; None for no record.
+    function that records each check, given the key, the outcome's name and the data; None for no record.
+    id: the number that is shown; key: the permanent name, the id if it is "".
     """
 
     kind: ClassVar[str]
     runs: ClassVar[bool] = False  # whether reading runs a function of the student's
     id: str
+    key: str = ""
     title: str
     prompt: str
     worked: str
@@ -78,7 +85,7 @@ class Exercise:
     _told: int = field(default=0, init=False)
 
     def __repr__(self) -> str:
-        return f"exercise({self.id!r}): {plain(self.title)}"
+        return f"exercise({self.id!r}): {as_text(self.title)}"
 
     def _repr_markdown_(self) -> str:
         stop = "" if self.title.endswith("?") else "."
@@ -105,7 +112,7 @@ class Exercise:
         """Judge an answer, show the verdict, and record it with `note`."""
         data = self.record(answer, marks)
         verdict = self.recheck(data)
-        display(verdict.message, verdict.outcome.value.capitalize())
+        display(verdict.message, verdict.head)
         self.keep(verdict, data)
         return verdict
 
@@ -114,7 +121,7 @@ class Exercise:
         if self.note is None:
             return
         try:
-            self.note(self.id, verdict.outcome.name, data)
+            self.note(self.key or self.id, verdict.outcome.name, data)
         except Exception as error:
             display(f"This check couldn't be kept: {named(error)}.", "Progress")
 
@@ -164,14 +171,21 @@ class Exercise:
         return next(m for m in self.mistakes if m.name == name)
 
 
+def as_text(text: str) -> str:
+    """Simple Markdown as plain text; what typesets it is imported when it is needed."""
+    from ..text.markup import plain
+
+    return plain(text)
+
+
 def display(text: str, head: str) -> None:
     """Show a text in the notebook, or print it outside of one."""
     shell = sys.modules.get("IPython")
     if shell is not None and shell.get_ipython() is not None:
-        bundle = {"text/plain": f"{head}. {plain(text)}", "text/markdown": f"**{head}.** {text}"}
+        bundle = {"text/plain": f"{head}. {as_text(text)}", "text/markdown": f"**{head}.** {text}"}
         shell.display.display(bundle, raw=True)
     else:
-        print(f"{head}. {plain(text)}")
+        print(f"{head}. {as_text(text)}")
 
 
 def named(error: BaseException) -> str:

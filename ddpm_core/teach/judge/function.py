@@ -1,12 +1,15 @@
 """Exercises whose answer is a function, which is run on fixed inputs."""
 
+import contextlib
 import copy
 import dis
 import inspect
+import linecache
 import math
 import textwrap
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from types import FunctionType
 from typing import Any, NamedTuple, TypeVar
@@ -19,7 +22,6 @@ from .clock import Stop
 from .exercise import (
     LONGEST_TEXT,
     Exercise,
-    Mistake,
     Outcome,
     Verdict,
     display,
@@ -28,14 +30,38 @@ from .exercise import (
     named,
     not_yet,
 )
-from .grammar import Unreadable
+from .grammar import Unreadable, quoted
+from .mutants import mutants
+from .slips import DONE, of_the_whole
+from .traced import TENSORS, Formulas, formulas_of
+from .tree import Name, evaluate, unparse
 
 R = TypeVar("R")
 Run = list[list[Tensor]]  # the results of each case, float64 on the CPU
 IDLE = {"RESUME", "NOP", "RETURN_CONST", "RETURN_VALUE", "LOAD_CONST", "POP_TOP", "CACHE", "COPY_FREE_VARS"}
 
 
-PLAIN = " A level or a step may be a plain number: write x**0.5, which serves numbers and tensors alike."
+# What an error that torch raises means here: a part of its text, and what to do.
+ADVICE = (
+    ("has no attribute 'ndim'", "A mean must be a tensor, such as `torch.zeros_like(mean)`, not a number."),
+    ("expected Tensor as element", "Return the results as a pair, (a, b); a level may hold plain numbers."),
+    ("'float' object has no attribute", "A level or a step may be a plain number: write x**0.5 for a root."),
+    ("must be Tensor, not float", "A level or a step may be a plain number: write x**0.5 for a root."),
+    ("Boolean value of Tensor", "An `if` can't ask a whole batch; arithmetic alone serves all its examples."),
+    ("only one element tensors", "`math` works on one number; x**0.5 serves numbers and tensors alike."),
+    ("converted to Python scalars", "`math` works on one number; x**0.5 serves numbers and tensors alike."),
+)
+MUTATING = 0.3  # seconds for which mutants of the library's source are tried
+FACTORS = {"log 2": math.log(2), "1/log 2": 1 / math.log(2), "½ log 2": math.log(2) / 2}
+FACTORS |= {"√2": 2**0.5, "1/√2": 0.5**0.5, "4": 4.0, "¼": 0.25, "√(2π)": math.sqrt(2 * math.pi)}
+REDUCED: tuple[tuple[Callable[[Tensor, int], Tensor], str], ...] = (
+    (lambda out, n: out.sum().expand_as(out), "You summed over the batch, too: all examples have one sum."),
+    (lambda out, n: out.mean().expand_as(out), "You averaged over the batch: every example has the same."),
+    (lambda out, n: out / n, "You took the mean over an example's entries, where their sum is asked for."),
+    (lambda out, n: out * n, "You took the sum over an example's entries, where their mean is asked for."),
+    (lambda out, n: out.flip(0), "The examples of the batch have changed places."),
+    (lambda out, n: out.clamp(-1, 1), "You clamped the result to −1 … 1; no such bound is asked for."),
+)
 
 
 class Case(NamedTuple):
@@ -50,7 +76,9 @@ class Function(Exercise):
     """A function, compared with the library's own on fixed inputs in float64, on the CPU and on a GPU if any.
 
     Cases are few and small, because their outputs are recorded; the first is small enough to quote in a
-    message.  names: of the arguments, if they differ from the library's.
+    message.  names: of the arguments, if they differ from the library's.  mutants: what a mutation of the
+    reference does wrong, in words, with the mutation.  gradients: whether the result must have the library's
+    gradients for the weights of a network among the arguments, too.
     """
 
     kind = "function"
@@ -58,6 +86,8 @@ class Function(Exercise):
     reference: Callable[..., Any]
     cases: Sequence[Case]
     names: Sequence[str] = ()
+    mutants: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    gradients: bool = False
 
     def __post_init__(self) -> None:
         self.names = self.names or list(inspect.signature(self.reference).parameters)
@@ -95,6 +125,10 @@ class Function(Exercise):
             if outputs is None:
                 return None
             data["outputs"] = [[part.tolist() for part in case] for case in outputs]
+            if not _agree(outputs, self._expected) and (trees := self._formula(answer)):
+                data["formula"] = trees
+            if self.gradients and not draws and _agree(outputs, self._expected):
+                data["gradients"] = self._slopes(answer)
             if draws:
                 data["draws"] = True
             elif torch.cuda.is_available():
@@ -114,28 +148,106 @@ class Function(Exercise):
         if [[p.shape for p in case] for case in mine] != [[p.shape for p in case] for case in self._expected]:
             return not_yet("The recorded outputs have the wrong shapes.")
         if _agree(mine, self._expected):
-            return Verdict(Outcome.PASSED, self.right)
-        return not_yet(self._diagnosis(mine, data.get("draws") is True))
+            slopes = data.get("gradients") if self.gradients else None
+            return Verdict(Outcome.PASSED, self.right) if slopes is None else self._trains(slopes)
+        return not_yet(self._diagnosis(mine, data.get("draws") is True, data.get("formula")))
 
-    def _diagnosis(self, mine: Run, draws: bool = False) -> str:
+    def _diagnosis(self, mine: Run, draws: bool = False, formula: object = None) -> str:
         """What is wrong with the outputs of all cases, or of the first ones."""
         first = self._first(mine)
-        for mistake, wrong in self._wrong:
+        for message, wrong in self._wrong:
             if _agree(mine, wrong[: len(mine)]):
-                return f"{mistake.message} {first}"
+                return f"{message} {first}"
         if draws:
             return f"It draws random numbers of its own; all that it needs comes as an argument. {first}"
-        return f"{self._ratio(mine) or self._rounding(mine) or 'Other numbers came out.'} {first}"
+        told = self._rounding(mine) or self._inferred(mine, formula) or self._ratio(mine)
+        return f"{told or 'Other numbers came out.'} {first}"
+
+    def _inferred(self, mine: Run, formula: object) -> str:
+        """The slips that explain the parts that are wrong; "" if one isn't explained."""
+        columns = [*zip(*mine, strict=True)]
+        right = [*zip(*self._expected[: len(mine)], strict=True)]
+        if len(columns) > 1 and _agree([[*column] for column in columns], [[*c] for c in right[::-1]]):
+            return "The results are right, and in the wrong order."
+        told: list[str] = []
+        for k, (a, b) in enumerate(zip(columns, right, strict=True)):
+            if _agree([[*a]], [[*b]]):
+                continue
+            clause = self._formulas.told(k, [*a], [*b], formula) or self._mutated(k, [*a])
+            which = f"Result {k + 1}" if len(columns) > 1 else "Yours"
+            told.append(f"{which} comes out if {clause}." if clause else self._reduced([*a], [*b]))
+        return " ".join(told) if all(told) else ""
+
+    def _mutated(self, part: int, mine: list[Tensor]) -> str:
+        """The change in the source of a trusted function that explains one part of the results."""
+        if self._formulas.forms:
+            return ""
+        end = time.monotonic() + MUTATING
+        for words, mutant in (m for function in (self.reference, *self.also) for m in mutants(function)):
+            if time.monotonic() > end:
+                break
+            with contextlib.suppress(Exception):
+                if all(_agree([[a]], [[self._one(mutant, k, part)]]) for k, a in enumerate(mine)):
+                    return words
+        return ""
+
+    def _one(self, function: Any, case: int, part: int) -> Tensor:
+        """One part of a trusted function's results in one case."""
+        return _parts(function(*_clone(self.cases[case].args, "cpu")))[part]
+
+    def _reduced(self, mine: list[Tensor], right: list[Tensor]) -> str:
+        """What was done with the right results: the wrong axis, a sign, a root."""
+        entries = [_entries(case.args) for case in self.cases]
+        for change, message in REDUCED:
+            if _agree([mine], [[change(b, n) for b, n in zip(right, entries, strict=False)]]):
+                return message
+        for tree, kind, _, _ in of_the_whole(Name("whole")):
+            if _agree([mine], [[torch.as_tensor(evaluate(tree, {"whole": b}, TENSORS)) for b in right]]):
+                return f"Yours comes out if {DONE[kind].format('the whole')}."
+        return ""
+
+    @cached_property
+    def _formulas(self) -> Formulas:
+        return Formulas([self.reference, *self.also], self.names, [case.args for case in self.cases])
+
+    def _formula(self, answer: Any) -> list[str]:
+        """The formulas of the student's function, as text; none if it does more than arithmetic."""
+        return [unparse(tree) for tree in formulas_of(answer, self.names, self.cases[0].args)]
+
+    def _slopes(self, function: Any) -> list[float | None]:
+        """The gradient that each case sends to the weights of the network among its arguments, as one number.
+
+        It is the slope for a factor before the network's output; None where no gradient arrives.
+        """
+        return [_slope(function, _clone(case.args, "cpu")) for case in self.cases]
+
+    def _trains(self, slopes: object) -> Verdict:
+        """Passed if the gradients are the library's, too."""
+        if not isinstance(slopes, list) or None in slopes:
+            return not_yet(
+                "The numbers are right, but no gradient reaches the network's weights, so this step trains "
+                "nothing. Is there a `detach`, an `item` or a `no_grad` on the way?"
+            )
+        mine, right = (torch.tensor(x, dtype=torch.float64) for x in (slopes, self._slopes(self.reference)))
+        if not torch.allclose(mine, right, 1e-6, 1e-9):
+            where = int((mine - right).abs().argmax())
+            return not_yet(
+                "The numbers are right, but not their gradient: is a part of the computation detached? With "
+                f"{self.cases[where].text}: yours is {apart(mine[where], right[where])}, expected "
+                f"{apart(right[where], mine[where])}."
+            )
+        return Verdict(Outcome.PASSED, self.right)
 
     @cached_property
     def _expected(self) -> Run:
         return self._outputs(self.reference)
 
     @cached_property
-    def _wrong(self) -> list[tuple[Mistake, Run]]:
-        """Each mistake, with its outputs."""
+    def _wrong(self) -> list[tuple[str, Run]]:
+        """The message of each mistake and each mutant, with its outputs."""
+        made = [*((m.message, m.example) for m in self.mistakes), *self.mutants.items()]
         with torch.random.fork_rng(devices=[]):
-            return [(m, _watched(partial(self._outputs, m.example))[0]) for m in self.mistakes]
+            return [(text, _watched(partial(self._outputs, wrong))[0]) for text, wrong in made]
 
     def _outputs(self, function: Any) -> Run:
         """The outputs of a trusted function: the library's or a mistake's."""
@@ -157,9 +269,10 @@ class Function(Exercise):
                 if outputs and not _agree(outputs, self._expected[: len(outputs)]):
                     raise Unreadable(self._diagnosis(outputs)) from None  # wrong before it raised
                 shapes = ", ".join(f"{n} {_shape(a)}" for n, a in zip(self.names, given, strict=False))
+                advice = next((advice for part, advice in ADVICE if part in str(error)), "")
                 raise Unreadable(
-                    f"Your function raised {named(error)}{place}. It was called with {shapes}."
-                    + PLAIN * bool(isinstance(error, TypeError | AttributeError) and "float" in str(error))
+                    f"Your function raised {named(error)}{_own_line(error, function)}{place}. "
+                    f"It was called with {shapes}. {advice}".strip()
                 ) from None
             if out is Ellipsis:
                 return None
@@ -169,7 +282,12 @@ class Function(Exercise):
                         f"Your function changes its input {name} in place; the caller still needs it. "
                         "Write x = x * a rather than x *= a."
                     )
-            outputs.append(_checked(out, like, place, device))
+            try:
+                outputs.append(_checked(out, like, place, device))
+            except Unreadable:
+                if outputs and not _agree(outputs, self._expected[: len(outputs)]):
+                    raise Unreadable(self._diagnosis(outputs)) from None  # wrong before
+                raise
         return outputs
 
     def _same_on_gpu(self, function: Any, outputs: Run) -> None:
@@ -191,6 +309,9 @@ class Function(Exercise):
             return "The sign is turned round."
         if abs(ratio[0].item() - 1) < 1e-3:
             return ""
+        name = next((name for name, value in FACTORS.items() if abs(ratio[0].item() / value - 1) < 1e-6), "")
+        if name:
+            return f"Yours is {name} times what is expected: a factor that is lost, too many, or upside down."
         return f"Right but for a constant factor: yours is {five_digits(ratio[0])} times what is expected."
 
     def _rounding(self, mine: Run) -> str:
@@ -217,6 +338,38 @@ class Function(Exercise):
                 found.append((gap[where].item(), f"With {case.text}: your {part}{place} {numbers}."))
         plain = [text for gap, text in found if gap > 0.02]
         return plain[0] if plain else max(found)[1] if found else ""
+
+
+def _entries(args: tuple[Any, ...]) -> int:
+    """How many numbers an example has, in the first argument that is a batch of more than one each."""
+    sizes = (arg.numel() // max(len(arg), 1) for arg in args if isinstance(arg, Tensor) and arg.ndim)
+    return next((size for size in sizes if size > 1), 1)
+
+
+def _slope(function: Any, args: tuple[Any, ...]) -> float | None:
+    """The slope of a function's sum for a factor before its network's output; None if there is none."""
+    factor = torch.ones((), dtype=torch.float64, requires_grad=True)
+    networks = [getattr(arg, "net", arg) for arg in args if isinstance(arg, nn.Module)]
+    hooks = [net.register_forward_hook(lambda _net, _args, out: out * factor) for net in networks]
+    try:
+        with torch.enable_grad():
+            torch.as_tensor(function(*args)).sum().backward()
+    except RuntimeError:  # nothing of the result has a gradient
+        return None
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return None if factor.grad is None else factor.grad.item()
+
+
+def _own_line(error: BaseException, function: Any) -> str:
+    """The line of the student's function in which an error came up, quoted; "" if it can't be told."""
+    code, at, lines = getattr(function, "__code__", None), error.__traceback__, []
+    while at is not None:
+        if code is not None and at.tb_frame.f_code.co_filename == code.co_filename:
+            lines.append(linecache.getline(code.co_filename, at.tb_lineno).strip())
+        at = at.tb_next
+    return f" in your line {quoted(lines[-1])}" if lines and lines[-1] else ""
 
 
 def apart(x: Tensor, other: Tensor) -> str:

@@ -1,9 +1,9 @@
 """A parser for the formulas that a student types; no text is ever run as code.
 
     sum     := product (("+" | "-") product)*
-    product := factor (("*" | "/" | nothing) factor)*
+    product := factor (("*" | "/" | "//" | "%" | nothing) factor)*
     factor  := ("+" | "-") factor | atom ("^" factor)?
-    atom    := number | name | density | function argument | "(" sum ")"
+    atom    := number | name | density | function argument | "(" sum ")" | "|" sum "|"
 
 Without brackets, the argument of a logarithm or an exponential is the next atom with its exponent; if `wide`,
 that of a logarithm is the whole product up to the next + or -, as on paper: log p/q.
@@ -15,13 +15,22 @@ import math
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import numpy as np
-
-Values = np.ndarray  # complex128, one value for each point
+from .tree import (
+    FUNCTIONS,
+    SYMBOLS,
+    Call,
+    Name,
+    Num,
+    Power,
+    Product,
+    Sum,
+    Tree,
+    symbol,
+)
 
 LONGEST, DEEPEST, LARGEST = 100_000, 100, 50_000  # characters, levels of nesting, nodes of a sympy tree
 
@@ -30,50 +39,42 @@ class Unreadable(ValueError):
     """The answer can't be read; the message says where and why."""
 
 
-class Num(NamedTuple):
-    """A number."""
-
-    value: float
-
-
-class Name(NamedTuple):
-    """A symbol, or a density such as q(x_2|x_1), by its canonical name."""
-
-    name: str
-
-
-class Sum(NamedTuple):
-    """A sum of terms, each with its sign, +1 or -1."""
-
-    terms: tuple[tuple[int, "Tree"], ...]
-
-
-class Product(NamedTuple):
-    """A product of factors, each with +1, or -1 for a divisor."""
-
-    factors: tuple[tuple[int, "Tree"], ...]
-
-
-class Power(NamedTuple):
-    """base ^ exponent."""
-
-    base: "Tree"
-    exponent: "Tree"
-
-
-class Call(NamedTuple):
-    """One of FUNCTIONS, applied to an argument."""
-
-    function: str
-    argument: "Tree"
-
-
-Tree = Num | Name | Sum | Product | Power | Call
-
-FUNCTIONS = {"sqrt": np.sqrt, "exp": np.exp, "log": np.log, "log2": np.log2}
-SPELLINGS = {"sqrt": "sqrt", "√": "sqrt", "exp": "exp", "log": "log", "ln": "log"}
-SPELLINGS |= dict.fromkeys(("log2", "log_2", "log_{2}", "ld", "lb"), "log2")
+SPELLINGS = {name: name for name in FUNCTIONS} | {"√": "sqrt", "ln": "log", "ceiling": "ceil"}
+SPELLINGS |= dict.fromkeys(("log_2", "log_{2}", "ld", "lb"), "log2") | {
+    "log_10": "log10",
+    "log_{10}": "log10",
+}
+CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e, "I": 1.0}  # I: the identity matrix, as in N(0, I)
 FRACTIONS = ("frac", "dfrac", "tfrac")
+
+
+def _divided(a: Tree, b: Tree) -> Tree:
+    return Product(((1, a), (-1, b)))
+
+
+def _log(x: Tree, base: Tree | None = None) -> Tree:
+    return Call("log", x) if base is None else _divided(Call("log", x), Call("log", base))
+
+
+# Functions that are made of others: what is typed between their brackets, apart by commas, as a tree.
+MADE: dict[str, Callable[..., Tree]] = {
+    "log": _log,
+    "log1p": lambda x: Call("log", Sum(((1, Num(1.0)), (1, x)))),
+    "expm1": lambda x: Sum(((1, Call("exp", x)), (-1, Num(1.0)))),
+    "hypot": lambda *all_: Call("sqrt", Sum(tuple((1, Power(x, Num(2.0))) for x in all_))),
+    "pow": Power,
+    "sigmoid": lambda x: _divided(Num(1.0), Sum(((1, Num(1.0)), (1, Call("exp", Sum(((-1, x),))))))),
+    "KL": lambda q, p: Sum(((1, Call("log", q)), (-1, Call("log", p)))),  # inside the mean over q
+}
+MADE |= dict.fromkeys(("D_KL", "D_{KL}", "kl"), MADE["KL"])
+RATIOS = {"": "abar", "t": "abar", "t-1": "abar_prev", "s": "abar_s"}  # SNR(t) and its like
+
+
+def snr(time: str) -> Tree:
+    """The signal-to-noise ratio at one of the times in RATIOS."""
+    name = Name(RATIOS[time])
+    return _divided(name, Sum(((1, Num(1.0)), (-1, name))))
+
 
 # --- names -----------------------------------------------------------------------------------------
 
@@ -119,26 +120,12 @@ SPELLED |= dict.fromkeys(("xt-1", "xprev", "xtm1"), "x_prev")
 
 NETWORKS = {"eps", "mu"}  # may be written with arguments: eps_theta(x_t, t)
 
-SHOWN = {
-    "x_t": "$x_t$",
-    "x_0": "$x_0$",
-    "eps": r"$\varepsilon$",
-    "z": "z",
-    "sigma": r"$\sigma_t$",
-    "mu": r"$\mu$",
-    "x_prev": "$x_{t-1}$",
-    "alpha": r"$\alpha_t$",
-    "abar": r"$\bar\alpha_t$",
-    "abar_prev": r"$\bar\alpha_{t-1}$",
-    "abar_s": r"$\bar\alpha_s$",
-    "beta": r"$\beta_t$",
-    "beta_tilde": r"$\tilde\beta_t$",
-}
+KNOWN = tuple(dict.fromkeys(("x_t", "x_0", "eps", "z", "sigma", "mu", *SYMBOLS)))  # as messages order them
 
 
 def shown(name: str) -> str:
     """A symbol or a density, typeset for a message."""
-    return SHOWN.get(name) or re.sub(r"x_\d", r"$\g<0>$", name)
+    return re.sub(r"x_\d", r"$\g<0>$", name) if "(" in name else f"${symbol(name)}$"
 
 
 @lru_cache(1000)
@@ -165,16 +152,19 @@ def spelled(name: str) -> tuple[str, ...]:
 SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋ₜₛ", "0123456789+-ts")
 LETTER = r"[^\W\d_][\u0300-\u036f]*"
-AT = r"x_?\{?([0-9])\}?"
+STATE = r"x_?(?:\{\s*\d\s*(?::\s*\d\s*)?\}|\d(?::\d)?)"  # x_1, or x_{1:3} for three of them
+STATES = rf"{STATE}(?:\s*,\s*{STATE})*"
 TOKEN = re.compile(
     rf"(?P<space>\s+|\\[,;!:]|\\left|\\right|\\quad)"
     rf"|(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
-    rf"|(?P<density>[pq](?:_?\{{?\\?(?:theta|θ|phi|φ|ϕ)\}}?)?\s*[(]\s*{AT}\s*(?:[|∣]\s*{AT}\s*(?:,\s*{AT}\s*)?)?[)])"
+    rf"|(?P<density>[pq](?:_?\{{?\\?(?:theta|θ|phi|φ|ϕ)\}}?)?\s*[(]\s*{STATES}\s*(?:[|]\s*{STATES}\s*)?[)])"
+    rf"|(?P<snr>\\?SNR(?:_\{{?(?P<at>[a-z](?:-1)?)\}}?|\s*\(\s*(?P<of>[a-z]\s*(?:-\s*1)?)\s*\))?)"
     rf"|(?P<name>\\?{LETTER}(?:{LETTER}|[\d_])*(?:(?<=_)\{{[^{{}}]{{1,12}}\}})?)"
-    rf"|(?P<sign>\*\*|[-+*/^()\[\]{{}},√])"
+    rf"|(?P<sign>\*\*|//|\|\||[-+*/^%()\[\]{{}},|√])"
 )
 SAME = str.maketrans(
-    {"−": "-", "–": "-", "·": "*", "×": "*", "⋅": "*", "÷": "/", "µ": "μ", "∣": "|"}
+    {"−": "-", "–": "-", "·": "*", "×": "*", "⋅": "*", "÷": "/", "µ": "μ", "∣": "|", "‖": "||", "∥": "||"}
+    | {"⌈": "ceil(", "⌊": "floor(", "⌉": ")", "⌋": ")"}
     | {"½": "(1/2)", "¼": "(1/4)", "¾": "(3/4)", "⅓": "(1/3)", "⅔": "(2/3)", "⅛": "(1/8)"}
 )
 LATEX = [
@@ -188,12 +178,13 @@ LATEX = [
     (re.compile(r"\b(?:torch|numpy|np|math|sympy|sp)\.(?=[a-z])"), ""),
     (re.compile(r"\\(?:cdot|times)\b"), "*"),
     (re.compile(r"\\mid\b"), "|"),
+    (re.compile(r"\\\||\\Vert\b"), "||"),
+    (re.compile(r"\\(?:mathrm|operatorname|text)\s*\{(\w{1,12})\}"), r"\1"),
+    (re.compile(r"\\?(?:mathbb)?\s*\{?\bE\}?_\{?q[^\s\[{}]{0,20}\}?(?=\s*\[)"), ""),
 ]
 PAIRS = {"(": ")", "[": "]", "{": "}"}
 ASIDE = {
     "=": "Leave out the left side and the “=”: the formula alone is asked for.",
-    "|": "I read densities of one state given others, such as `p(x_1|x_2)`. Write a joint density as the "
-    "product of its factors, and a divergence as logarithms.",
 }
 
 
@@ -205,7 +196,7 @@ class Token(NamedTuple):
     at: int
 
 
-def tokens(text: str) -> list[Token]:
+def tokens(text: str, known: Collection[str] = ()) -> list[Token]:
     """The tokens of a text, without spaces.  Unreadable for a character that has no meaning here."""
     found, at = [], 0
     while at < len(text):
@@ -214,25 +205,73 @@ def tokens(text: str) -> list[Token]:
             raise Unreadable(ASIDE.get(text[at], f"I can't read {quoted(text[at])} in {excerpt(text, at)}."))
         kind = str(match.lastgroup)
         if kind == "density":
-            first, *given = re.findall(AT, match["density"])
-            bar = "|" * bool(given) + ",".join(f"x_{digit}" for digit in sorted(given))
-            found.append(Token(kind, f"{match['density'][0]}(x_{first}{bar})", at))
+            found.append(Token(kind, density(match["density"]), at))
+        elif kind == "snr" and "SNR" in known:
+            found.append(Token("name", "SNR", at))
+        elif kind == "snr":
+            time = "".join((match["at"] or match["of"] or "").split())
+            found.append(Token(kind if time in RATIOS else "name", time if time in RATIOS else "SNR", at))
         elif kind == "name":
-            found += [Token(kind, word, at) for word in pieces(match.group())]
+            found += [Token(kind, word, at) for word in pieces(match.group(), known)]
         elif kind != "space":
             found.append(Token(kind, match.group(), at))
         at = match.end()
     return found
 
 
-def pieces(name: str) -> tuple[str, ...]:
+def density(text: str) -> str:
+    """The canonical name of a density, such as q(x_1|x_0,x_2); a joint density has several states ahead."""
+    ahead, _, behind = text.partition("(")[2].partition("|")
+    return f"{text[0]}({_states(ahead)}{'|' * bool(behind)}{_states(behind)})"
+
+
+def _states(text: str) -> str:
+    """The states in a part of a density, in order and with ranges written out."""
+    found: set[int] = set()
+    for state in re.findall(STATE, text):
+        first, last = (int(end) for end in (re.findall(r"\d", state) * 2)[:2])
+        found |= {first, *range(first, last + 1)}
+    return ",".join(f"x_{k}" for k in sorted(found))
+
+
+def pieces(name: str, known: Collection[str] = ()) -> tuple[str, ...]:
     """A typed name, split if it is several symbols without a space between them."""
-    if name.lstrip("\\") in (*SPELLINGS, *FRACTIONS):
+    if name in known or name.lstrip("\\") in (*SPELLINGS, *FRACTIONS, *MADE, *CONSTANTS):
         return (name,)
     try:
         return spelled(name)
     except Unreadable:  # no error yet: it may be the argument of a network
         return (name,)
+
+
+SERIES = re.compile(
+    r"\\?(?P<kind>sum|prod|Σ|∑|Π|∏)_\{?\s*(?P<i>[a-z])\s*=\s*(?P<low>\d)\s*\}?\s*\^\s*\{?\(?(?P<high>\d)\)?\}?"
+    r"(?P<body>(?:[^-+()\[\]{}]|\((?:[^()]|\([^()]*\))*\)|\{[^{}]*\}|\[(?:[^\[\]()]|\([^()]*\))*\]){1,500})"
+)
+
+
+def _series(match: re.Match[str]) -> str:
+    """A sum or a product over an index, written out: sum_{t=1}^3 log q(x_t|x_{t-1})."""
+    sums = match["kind"] in "sum Σ ∑"
+    body, rest = (match["body"], "") if sums else _first_factor(match["body"])
+    body, rest = (SERIES.sub(_series, part) for part in (body, rest))
+
+    def at(k: int) -> str:
+        index = rf"_\{{?\s*{match['i']}\s*([-+]\s*1)?\s*\}}?"
+        return re.sub(index, lambda found: f"_{k + int((found[1] or '0').replace(' ', ''))}", body)
+
+    parts = [f"({at(k)})" for k in range(int(match["low"]), int(match["high"]) + 1)]
+    return f"({('+' if sums else '*').join(parts)}){rest}"
+
+
+def _first_factor(text: str) -> tuple[str, str]:
+    """A product up to its first / or *, and the rest."""
+    level = 0
+    for at, sign in enumerate(text):
+        level += (sign in PAIRS) - (sign in PAIRS.values())
+        if level == 0 and sign in "/*":
+            return text[:at], text[at:]
+    return text, ""
 
 
 def normalized(text: str) -> str:
@@ -243,6 +282,7 @@ def normalized(text: str) -> str:
     text = re.sub("[₀₁₂₃₄₅₆₇₈₉₊₋ₜₛ]+", lambda m: "_{" + m.group().translate(SUB) + "}", text)
     for pattern, word in LATEX:
         text = pattern.sub(word, text)
+    text = SERIES.sub(_series, text)
     head, equals, tail = text.partition("=")
     named = equals and len(head) <= 40 and not re.search(r"[-+*^]", head.replace("t-1", ""))
     return tail if named else text
@@ -267,8 +307,11 @@ def excerpt(text: str, at: int) -> str:
 # --- tokens to a tree ------------------------------------------------------------------------------
 
 
-def parse(text: str, wide: bool = False) -> Tree:
-    """The tree of a typed formula.  Unreadable, with the place, if it isn't one."""
+def parse(text: str, wide: bool = False, known: Collection[str] = ()) -> Tree:
+    """The tree of a typed formula.  Unreadable, with the place, if it isn't one.
+
+    known: names that stand for themselves, besides those of the course.
+    """
     if len(text) > LONGEST:
         raise Unreadable(f"That is {len(text)} characters long; I read up to {LONGEST}.")
     readable = normalized(text)
@@ -279,23 +322,35 @@ def parse(text: str, wide: bool = False) -> Tree:
         level += 1 if sign in PAIRS else -1
         if level > DEEPEST:
             raise Unreadable("That is nested too deeply to read; write it flatter.")
-    reader = _Reader(readable, wide)
+    reader = _Reader(readable, wide, known)
     tree = reader.sum()
     if reader.now.kind != "end":
         raise reader.lost()
     return tree
 
 
+def _whole(sign: str, a: Tree, b: Tree) -> Tree:
+    """Division without its remainder, or the remainder."""
+    whole = Call("floor", _divided(a, b))
+    return whole if sign == "//" else Sum(((1, a), (-1, Product(((1, b), (1, whole))))))
+
+
 class _Reader:
     """A recursive-descent parser over the tokens; `depth` limits the recursion."""
 
-    def __init__(self, text: str, wide: bool):
-        self.text, self.wide, self.place, self.depth = text, wide, 0, 0
-        self.tokens = [*tokens(text), Token("end", "", len(text))]
+    def __init__(self, text: str, wide: bool, known: Collection[str]):
+        self.text, self.wide, self.known = text, wide, known
+        self.place, self.depth, self.bars = 0, 0, 0
+        self.tokens = [*tokens(text, known), Token("end", "", len(text))]
 
     @property
     def now(self) -> Token:
         return self.tokens[self.place]
+
+    @property
+    def opening(self) -> tuple[str, ...]:
+        """The signs that begin an atom; a bar does so unless it closes one."""
+        return ("(", "[", "{", "√") if self.bars else ("(", "[", "{", "√", "|")
 
     def take(self, *signs: str) -> str | None:
         if self.now.kind == "sign" and self.now.text in signs:
@@ -324,7 +379,10 @@ class _Reader:
         while True:
             if sign := self.take("*", "/"):
                 factors.append((1 if sign == "*" else -1, self.factor()))
-            elif self.now.kind in ("name", "density") or self.now.text in ("(", "[", "{", "√"):
+            elif sign := self.take("//", "%"):
+                before = factors[0][1] if len(factors) == 1 else Product(tuple(factors))
+                factors = [(1, _whole(sign, before, self.factor()))]
+            elif self.now.kind in ("name", "density", "snr") or self.now.text in self.opening:
                 factors.append((1, self.factor()))
             elif self.now.kind == "number":
                 raise Unreadable(f"A sign is missing before the number in {excerpt(self.text, self.now.at)}.")
@@ -355,9 +413,39 @@ class _Reader:
         if token.kind == "name":
             self.place += 1
             return self.named(token)
+        if token.kind == "snr":
+            self.place += 1
+            return snr(token.text)
         if self.take("√"):
             return self.called("sqrt")
+        if token.text == "|" and not self.bars:
+            return self.absolute()
         return self.bracketed()
+
+    def absolute(self) -> Tree:
+        self.place, self.bars = self.place + 1, 1
+        tree = self.sum()
+        if self.take("|") is None:
+            raise self.lost()
+        self.bars = 0
+        return Call("abs", tree)
+
+    def listed(self, word: str, made: Callable[..., Tree]) -> Tree:
+        """A function of what stands between its brackets, apart by commas, or by a double bar."""
+        opened = self.take("(", "[", "{")
+        if opened is None:
+            raise Unreadable(f"Write {quoted(word)} with brackets, such as {quoted(word + '(x)')}.")
+        self.deeper()
+        all_ = [self.sum()]
+        while self.take(",", "||"):
+            all_.append(self.sum())
+        if self.take(PAIRS[opened]) is None:
+            raise self.lost()
+        self.depth -= 1
+        try:
+            return made(*all_)
+        except TypeError:
+            raise Unreadable(f"{quoted(word)} takes another number of arguments than {len(all_)}.") from None
 
     def bracketed(self) -> Tree:
         self.deeper()
@@ -374,11 +462,17 @@ class _Reader:
 
     def named(self, token: Token) -> Tree:
         word = token.text.lstrip("\\")
+        if token.text in self.known:
+            return Name(token.text)
         if word in FRACTIONS:
             above = self.bracketed()
             return Product(((1, above), (-1, self.bracketed())))
+        if word in MADE and (word != "log" or self.comma()):
+            return self.listed(word, MADE[word])
         if word in SPELLINGS:
             return self.called(SPELLINGS[word])
+        if word in CONSTANTS:
+            return Num(CONSTANTS[word])
         (name,) = spelled(token.text)
         if name in NETWORKS:
             self.skip_arguments()
@@ -396,6 +490,15 @@ class _Reader:
         self.depth -= 1
         return Call(function, argument)
 
+    def comma(self) -> bool:
+        """Whether the bracket that opens here holds a comma, as in log(x, 2)."""
+        level = 0
+        for token in self.tokens[self.place :]:
+            level += (token.text in PAIRS) - (token.text in PAIRS.values())
+            if level <= 0 or token.text == ",":
+                return level == 1 and token.text == ","
+        return False
+
     def skip_arguments(self) -> None:
         kinds = [(t.kind, t.text.replace("_", "")) for t in self.tokens[self.place : self.place + 5]]
         if kinds[:1] == [("sign", "(")] and kinds[1:2] == [("name", "xt")]:
@@ -405,99 +508,7 @@ class _Reader:
                 self.place += 3
 
 
-# --- a tree in use ---------------------------------------------------------------------------------
-
-
-def names(tree: Tree) -> set[str]:
-    """The symbols in a tree."""
-    return {node.name for node in nodes(tree) if isinstance(node, Name)}
-
-
-def nodes(tree: Tree) -> Iterator[Tree]:
-    """Every node of a tree, the root first."""
-    todo = [tree]
-    while todo:
-        node = todo.pop()
-        yield node
-        match node:
-            case Sum(parts) | Product(parts):
-                todo.extend(part for _, part in parts)
-            case Power(base, exponent):
-                todo += [base, exponent]
-            case Call(_, argument):
-                todo.append(argument)
-
-
-def renamed(tree: Tree, names: Mapping[str, Tree]) -> Tree:
-    """The tree with some of its symbols replaced by other trees."""
-    match tree:
-        case Name(name):
-            return names.get(name, tree)
-        case Sum(parts) | Product(parts):
-            return type(tree)(tuple((sign, renamed(part, names)) for sign, part in parts))
-        case Power(base, exponent):
-            return Power(renamed(base, names), renamed(exponent, names))
-        case Call(function, argument):
-            return Call(function, renamed(argument, names))
-    return tree
-
-
-def evaluate(tree: Tree, values: Mapping[str, Values | float]) -> Values:
-    """The values of a tree for these values of its names: complex128, infinite or NaN where undefined."""
-    with np.errstate(all="ignore"):
-        return np.asarray(_value(tree, values), dtype=np.complex128)
-
-
-def _value(tree: Tree, values: Mapping[str, Any]) -> Any:
-    match tree:
-        case Num(value):
-            return np.complex128(value)
-        case Name(name):
-            return np.asarray(values[name], dtype=np.complex128)
-        case Sum(terms):
-            return sum(_value(t, values) if sign > 0 else -_value(t, values) for sign, t in terms)
-        case Product(factors):
-            product = np.complex128(1)
-            for sign, factor in factors:
-                product = product * _value(factor, values) if sign > 0 else product / _value(factor, values)
-            return product
-        case Power(base, exponent):
-            return _value(base, values) ** _value(exponent, values)
-        case Call(function, argument):
-            return FUNCTIONS[function](_value(argument, values))
-
-
-def values_agree(a: Values, b: Values, rel: float = 1e-8) -> bool:
-    """Whether two arrays of values are finite and agree at every point."""
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        return False
-    scale = np.abs(b) + np.abs(b).mean()
-    return bool((np.abs(a - b) <= rel * scale).all())
-
-
-def unparse(tree: Tree) -> str:
-    """A text that `parse` turns into this tree again."""
-    match tree:
-        case Num(value):
-            return f"{value:.17g}" if math.isfinite(value) else "(1/0)"
-        case Name(name):
-            return name
-        case Sum(terms):
-            first, *rest = terms
-            head = ("-" if first[0] < 0 else "") + _tight(first[1])
-            return head + "".join((" + " if sign > 0 else " - ") + _tight(term) for sign, term in rest)
-        case Product(factors):
-            text = "".join(("*" if sign > 0 else "/") + _tight(factor) for sign, factor in factors)
-            return text[1:] if text.startswith("*") else "1" + text
-        case Power(base, exponent):
-            return f"{_tight(base)}^{_tight(exponent)}"
-        case Call(function, argument):
-            return f"{function}({unparse(argument)})"
-
-
-def _tight(tree: Tree) -> str:
-    bare = isinstance(tree, Name | Call) or (isinstance(tree, Num) and tree.value >= 0)
-    return unparse(tree) if bare else f"({unparse(tree)})"
+# --- sympy ----------------------------------------------------------------------------------------
 
 
 def is_sympy(value: Any) -> bool:
@@ -527,8 +538,8 @@ def from_sympy(expression: Any) -> Tree:
             return Product(tuple((1, walk(a, depth + 1)) for a in e.args))
         if isinstance(e, sp.Pow):
             return Power(walk(e.base, depth + 1), walk(e.exp, depth + 1))
-        if isinstance(e, sp.exp | sp.log):
-            return Call("exp" if isinstance(e, sp.exp) else "log", walk(e.args[0], depth + 1))
+        if type(e).__name__.lower() in SPELLINGS:  # exp, log, Abs, tanh, ceiling
+            return Call(SPELLINGS[type(e).__name__.lower()], walk(e.args[0], depth + 1))
         if isinstance(e, sp.core.function.AppliedUndef):  # a network of x_t and t
             return parse(e.func.__name__)
         raise Unreadable(f"I can't read a sympy {type(e).__name__} here.")

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from .exercise import LONGEST_TEXT, Exercise, Mistake, Outcome, Verdict, kind_of, not_yet
 from .grammar import Unreadable
 
@@ -49,7 +47,7 @@ class Prose(Exercise):
             return not_yet("Write a sentence or two before you mark it, so that there is something to mark.")
         seen = [m.message for m in self.mistakes if _made(m, text[:5000])]
         if marks is None:
-            return not_yet(*seen, self._ask)
+            return Verdict(Outcome.NOT_YET, " ".join([*seen, self._ask]), "Your turn")
         if not (isinstance(marks, list) and all(isinstance(m, bool) for m in marks)):
             return not_yet("Marks are a list with True or False for each point of the rubric.", self._ask)
         if len(marks) != len(self.rubric):
@@ -110,7 +108,7 @@ def _marks(marks: Any) -> list[bool] | str | None:
 
 
 def _mark(mark: Any) -> bool | None:
-    if type(mark) in (bool, int, np.bool_) and mark in (0, 1):
-        return bool(mark)
+    if type(mark) in (bool, int) or f"{type(mark).__module__}.{type(mark).__name__}".startswith("numpy.bool"):
+        return bool(mark) if mark in (0, 1) else None
     word = str.strip(mark).lower() if isinstance(mark, str) else None
     return True if word in YES else False if word in NO else None

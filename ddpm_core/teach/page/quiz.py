@@ -18,7 +18,7 @@ from . import asset
 
 
 def quiz(exercise: Exercise | str) -> "Quiz":
-    """The widget for a choice or a prose exercise, given as the exercise or its id ("02.3").
+    """The widget for a choice or a prose exercise, given as the exercise, its number or key ("02.6").
 
     ValueError for an unknown id or another kind of exercise, which is answered in a cell; TypeError for
     anything that is neither an exercise nor an id.
@@ -27,7 +27,7 @@ def quiz(exercise: Exercise | str) -> "Quiz":
         raise TypeError(f'quiz takes an exercise or its id, such as "02.3", got {exercise!r:.60}')
     if isinstance(exercise, str):
         if exercise not in bank:
-            clickable = [name for name, e in bank.items() if isinstance(e, Choice | Prose)]
+            clickable = [e.id for e in bank.values() if isinstance(e, Choice | Prose)]
             raise ValueError(f"no exercise {exercise!r}; those to click are {', '.join(clickable) or 'none'}")
         exercise = bank[exercise]
     if not isinstance(exercise, Choice | Prose):
@@ -77,7 +77,8 @@ class Quiz(anywidget.AnyWidget):
 
     def _tell(self, verdict: Verdict, n: int) -> None:
         name = verdict.outcome.name
-        self.told = {"n": n, "outcome": name, "head": _head(name), "html": markup(verdict.message)}
+        head = f"{progress.SYMBOLS[name]} {verdict.title}" if verdict.title else _head(name)
+        self.told = {"n": n, "outcome": name, "head": head, "html": markup(verdict.message)}
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         bundle = super()._repr_mimebundle_(**kwargs)
@@ -112,7 +113,7 @@ def _view(exercise: Choice | Prose) -> dict[str, Any]:
 
 def _earlier(exercise: Choice | Prose) -> tuple[dict[str, Any], dict[str, Any]]:
     """The page's initial `asked` and `told`, from the progress: a passed answer, or an unfinished text."""
-    entry = progress.load_entries().get(exercise.id, progress.Entry())
+    entry = progress.load_entries().get(exercise.key or exercise.id, progress.Entry())
     data, asked, told = entry.data, {}, {}
     if entry.outcome == progress.PASSED:
         day = html.escape((entry.passed or "")[:10])
@@ -127,7 +128,7 @@ def _earlier(exercise: Choice | Prose) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def option(exercise: Choice, data: object) -> str | None:
     """The key of the option that an answer means, such as "b" for "(B)" or for the option's text; or None."""
-    return exercise._key(data) if isinstance(data, str) else None
+    return exercise.letter(data)
 
 
 def _head(outcome: str) -> str:

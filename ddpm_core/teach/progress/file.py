@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from ... import files
+from ..bank.keys import former
 
 SCHEMA = 1
 LARGEST = 5_000_000  # bytes; larger files are refused
@@ -52,8 +53,9 @@ class Newer(ValueError):
 
 
 def parse_entries(raw: bytes) -> tuple[Entries, list[str]]:
-    """The valid entries in a file's bytes, and the names of the invalid ones.
+    """The valid entries in a file's bytes by key, and the names of the invalid ones.
 
+    An id of former times stands for its exercise's key; if both are there, a pass counts, else the key.
     ValueError if this is no progress file, Newer if a later version wrote it.  Safe on any bytes.
     """
     if len(raw) > LARGEST:
@@ -71,14 +73,20 @@ def parse_entries(raw: bytes) -> tuple[Entries, list[str]]:
         raise ValueError("JSON, but no progress of this course")
     if schema > SCHEMA:
         raise Newer("a later version of the course wrote it")
-    entries, broken = {}, []
+    entries: Entries = {}
+    broken = []
     for name, value in exercises.items():
         entry = _entry(value)
         if entry is None or len(name) > 40 or not fits(name):
             broken.append(name)
-        else:
-            entries[name] = entry
+        elif (key := former(name)) == name or entry.outcome == PASSED or key not in exercises:
+            entries[key] = _joined(entries.get(key), entry)
     return entries, broken
+
+
+def _joined(one: Entry | None, other: Entry) -> Entry:
+    """One entry of two of the same exercise: the first that was passed, else the second."""
+    return one if one is not None and one.outcome == PASSED else other
 
 
 def _entry(value: object) -> Entry | None:

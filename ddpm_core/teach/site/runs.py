@@ -56,7 +56,8 @@ def _run(notebook: NotebookNode, path: Path, timeout: int) -> None:
     )
     with tempfile.TemporaryDirectory() as own:  # for the run's progress file, which is thrown away
         try:
-            client.execute(env={**os.environ, "DDPM_PROGRESS": str(Path(own) / "progress.json")})
+            here = {"DDPM_PROGRESS": str(Path(own) / "progress.json"), "DDPM_STUDENT": ""}
+            client.execute(env={**os.environ, **here})
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             raise ValueError(f"{path.name}, cell [{len(begun)}]: {_reason(error, timeout)}") from error
 
