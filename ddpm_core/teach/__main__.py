@@ -1,6 +1,7 @@
-"""For teachers: python -m ddpm_core.teach report FOLDER, and the course as pages: ... site OUT."""
+"""The course from outside the notebooks: python -m ddpm_core.teach update, join, report or site."""
 
 import argparse
+import contextlib
 import os
 import sys
 import textwrap
@@ -11,6 +12,8 @@ from typing import Any
 from .progress.file import PASSED, join
 from .report import class_report, moment
 from .report.tables import clean
+
+COURSE = Path(__file__).parents[2]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,6 +46,18 @@ def _join(args: argparse.Namespace) -> None:
     print(f"{len(entries)} exercises, {passed} passed, in {clean(str(out))}")
 
 
+def _update(args: argparse.Namespace) -> None:
+    from .update import update  # imports nbformat and IPython, which a report doesn't need
+
+    folder, lessons = Path(args.folder or COURSE / "my"), Path(args.lessons or COURSE / "notebooks")
+    for line in update(folder, lessons):
+        print(clean(line))
+    if not args.folder and not (folder / "progress.json").exists():  # from when lessons were worked in there
+        with contextlib.suppress(FileNotFoundError):
+            join([lessons / "progress.json"], folder / "progress.json")
+    print(f"the lessons in {clean(str(folder))} are up to date")
+
+
 def _site(args: argparse.Namespace) -> None:
     from .site import build  # imports nbconvert and sympy, which a report doesn't need
 
@@ -59,6 +74,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ddpm_core.teach", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _report_parser(commands)
+    u = commands.add_parser(
+        "update",
+        help="put the lessons into a student's folder, or bring those there up to date",
+        description="Put each lesson into a student's folder the first time; later, bring a changed lesson in. "
+        "Answers, notes and own cells are carried over; what can't be placed is kept in a cell that says so, "
+        "and each notebook as it was in the folder backup.",
+    )
+    u.add_argument("folder", nargs="?", metavar="FOLDER", help="default: my/ in the course's folder")
+    u.add_argument(
+        "--lessons", metavar="DIR", help="the delivered lessons (default: the course's notebooks/)"
+    )
+    u.set_defaults(run=_update)
     j = commands.add_parser(
         "join",
         help="join the progress files of two devices",
