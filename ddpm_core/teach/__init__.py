@@ -1,15 +1,18 @@
 """What a lesson needs besides the models: exercises, widgets, pictures, and the student's progress."""
 
+from functools import partial
 from pathlib import Path
 
 from . import bank
 from .judge import Exercise
 from .page.explore import explore
+from .page.last import last
 from .page.plots import show, strip
 from .page.quiz import quiz
 from .page.widgets import scrub, scrub_noise, shape_schedule
 from .progress.file import load_entries, note
 from .progress.map import CourseMap, survey
+from .progress.version import version
 
 __all__ = [
     "course_map",
@@ -30,7 +33,8 @@ def exercise(id: str) -> Exercise:
     ValueError, with the most similar ids, if there is none.
     """
     found = bank.find(id)
-    found.note = note
+    found.note = partial(note, version=version(found))
+    found.recall = last
     return found
 
 

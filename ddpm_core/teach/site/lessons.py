@@ -17,7 +17,8 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from ..page.widgets import WIDGET_STATE, WIDGET_VIEW, mounted
+from ..page.still import WIDGET_VIEW, together
+from ..page.widgets import WIDGET_STATE, mounted
 from ..text.latex import mathml
 from ..text.markup import FORMULAS
 
@@ -121,7 +122,7 @@ class _Writer:
     def code(self, cell: NotebookNode) -> str:
         self.section.words.append(cell.source)
         source = coloured(cell.source)
-        outputs = "".join(self.output(output) for output in cell.outputs)
+        outputs = "".join(self.output(output) for output in together(cell.outputs))
         return f'<div class="cell">{source}{outputs}</div>'
 
     def output(self, output: NotebookNode) -> str:
