@@ -164,10 +164,11 @@ class _Merge:
     def put_others(self, cells: Iterable[NotebookNode]) -> None:
         """The student's cells that are no cell of the new version: own ones, and changed ones of the old."""
         for cell in cells:
-            old = any(same(cell, each) for each in self.base.cells)
-            if old and not any(same(cell, each) for each in self.new.cells):
+            base = self.base.by_id.get(cell.id) if cell is self.mine.by_id[cell.id] else None
+            copied = any(same(cell, each) for each in self.base.cells)
+            if copied and (base is not None or not any(same(cell, each) for each in self.new.cells)):
                 continue  # a cell of the course, as it was
-            if cell.id in self.base.by_id and cell is self.mine.by_id[cell.id]:
+            if base is not None:
                 self.put_as_text(cell, self.why_gone(self.mine.role(cell)))
             else:
                 self.put_own(cell)
