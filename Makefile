@@ -53,6 +53,7 @@ update:
 	@$(PY) -m ddpm_core.teach update
 
 notebooks: setup
+	$(PY) tests/first.py
 	export DDPM_PROGRESS="$$(mktemp -d)/progress.json"; \
 	$(PY) -m jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \
 	  --ExecutePreprocessor.record_timing=False \

@@ -1,4 +1,4 @@
-"""Put the first code cell into every lesson: it says in one sentence which kernel to choose, if this is another.
+"""Put the first code cell into every lesson: it says in one sentence which kernel to choose, if need be.
 
     python tests/first.py
 
@@ -12,7 +12,7 @@ import nbformat
 LESSONS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 ID = "kernel"
 METADATA = {"jupyter": {"source_hidden": True}, "tags": ["hide-input", "kernel"]}
-SOURCE = '''\
+SOURCE = """\
 # Is this the course's kernel?  If it isn't, one sentence says which to choose.
 from importlib.util import find_spec
 
@@ -24,9 +24,9 @@ class OtherKernel(Exception):
 
 if not all(map(find_spec, ("torch", "ddpm_core", "anywidget"))):
     raise OtherKernel(
-        "This kernel doesn't have the course: choose Kernel → Change Kernel… → Python 3 in the JupyterLab that "
-        "`make lab` starts, or Select Kernel → Python Environments → .venv in VS Code."
-    )'''
+        "This kernel doesn't have the course: choose Kernel → Change Kernel… → Python 3 in the JupyterLab "
+        "that `make lab` starts, or Select Kernel → Python Environments → .venv in VS Code."
+    )"""
 
 
 def dressed(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -6,7 +6,7 @@ from pathlib import Path
 from . import bank
 from .judge import Exercise
 from .page.explore import explore
-from .page.last import last
+from .page.last import recalled
 from .page.plots import show, strip
 from .page.quiz import quiz
 from .page.widgets import scrub, scrub_noise, shape_schedule
@@ -34,7 +34,7 @@ def exercise(id: str) -> Exercise:
     """
     found = bank.find(id)
     found.note = partial(note, version=version(found))
-    found.recall = last
+    found.recall = recalled
     return found
 
 

@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     u = commands.add_parser(
         "update",
         help="put the lessons into a student's folder, or bring those there up to date",
-        description="Put each lesson into a student's folder the first time; later, bring a changed lesson in. "
+        description="Put each lesson into a student's folder the first time; later, bring a changed one in. "
         "Answers, notes and own cells are carried over; what can't be placed is kept in a cell that says so, "
         "and each notebook as it was in the folder backup.",
     )

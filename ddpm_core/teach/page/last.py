@@ -9,7 +9,7 @@ from ..progress import file as progress
 from ..text.markup import markup
 
 
-def last(exercise: Exercise) -> str:
+def recalled(exercise: Exercise) -> str:
     """When the last answer was kept, how it was judged, and the answer, as Markdown."""
     entry = progress.load_entries().get(exercise.id, progress.Entry())
     draft = told(exercise, entry.draft)

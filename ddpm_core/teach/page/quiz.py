@@ -18,7 +18,7 @@ from ..progress import file as progress
 from ..progress.version import version
 from ..text.markup import inline, markup, plain
 from . import asset
-from .last import given, last, option
+from .last import given, option, recalled
 from .still import Still
 
 
@@ -75,7 +75,7 @@ class Quiz(Still, anywidget.AnyWidget):
 
     def last(self) -> None:
         """Show the last answer that was kept."""
-        display(last(self.exercise), "Your last answer")
+        display(recalled(self.exercise), "Your last answer")
 
     @traitlets.observe("asked")
     def _answer(self, change: Any) -> None:

@@ -17,7 +17,7 @@ def version(exercise: Any) -> str:
     """A name such as "v3fa9c2" for what an exercise judges by: its answer, options, cases, rubric."""
     if not is_dataclass(exercise):
         return ""
-    kept = {f.name: plain(getattr(exercise, f.name)) for f in fields(exercise) if _judges(f.name)}
+    kept = {f.name: digestible(getattr(exercise, f.name)) for f in fields(exercise) if _judges(f.name)}
     return "v" + hashlib.sha256(repr([type(exercise).__name__, kept]).encode()).hexdigest()[:6]
 
 
@@ -25,18 +25,18 @@ def _judges(name: str) -> bool:
     return name not in WORDS | HOOKS and not name.startswith("_")
 
 
-def plain(value: Any) -> object:
+def digestible(value: Any) -> object:
     """A value as nested lists of text, the same in every process; functions by their source."""
     if isinstance(value, Tensor):
-        return [list(value.shape), plain(value.flatten().tolist())]
+        return [list(value.shape), digestible(value.flatten().tolist())]
     if isinstance(value, nn.Module):
-        return [repr(value), plain(dict(value.state_dict()))]
+        return [repr(value), digestible(dict(value.state_dict()))]
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, Mapping):
-        return [[str(key), plain(inner)] for key, inner in value.items()]
+        return [[str(key), digestible(inner)] for key, inner in value.items()]
     if isinstance(value, list | tuple):
-        return [type(value).__name__, *map(plain, value)]
+        return [type(value).__name__, *map(digestible, value)]
     if callable(value):
         with contextlib.suppress(OSError, TypeError):
             return inspect.getsource(value)

@@ -31,7 +31,7 @@ def class_report(
     are, as module:name.  OSError if something can't be read or written, ValueError if there are no files.
     """
     problems: list[str] = []
-    class_ = named(collect(source, problems))
+    class_ = by_name(collect(source, problems))
     if not class_:
         tell_all(problems)
         raise ValueError(f"no progress files in {source}")
@@ -57,7 +57,7 @@ def tell_all(problems: Sequence[str]) -> None:
         say(clean(f"problem: {problem}"))
 
 
-def named(class_: Sequence[Handed]) -> list[Handed]:
+def by_name(class_: Sequence[Handed]) -> list[Handed]:
     """The students, each with a name of its own."""
     shown: dict[str | int, Handed] = {}
     for handed in class_:

@@ -19,9 +19,8 @@ Owner = tuple[Parts, str]  # a student's folder and "", or the student's name as
 NONE = "no progress file"
 NESTED = 100_000_000  # bytes of a ZIP within a ZIP
 DEEPEST, MOST = 3, 100_000  # ZIPs within each other; files in one
-NEVER = set(
-    [".ipynb", ".md", ".py", ".csv", ".png", ".jpg", ".pdf", ".html", ".docx", ".safetensors", ".npz", ".pt"]
-)
+NEVER = {".ipynb", ".md", ".py", ".csv", ".html", ".pdf", ".docx", ".png", ".jpg", ".npz", ".pt"}
+NEVER |= {".safetensors"}
 PROGRESS = re.compile(r"progress(?![a-z])", re.I)
 CONFLICT = re.compile(r"\s*\([^()]*(conflict|konflikt|conflit)[^()]*\)|\.sync-conflict-[^.]*", re.I)
 

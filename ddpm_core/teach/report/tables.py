@@ -49,7 +49,7 @@ class Row(NamedTuple):
 
 def write_rows(out: Path, rows: Iterable[Row]) -> None:
     """Write the rows as CSV: one for each student and exercise."""
-    write(out, [list(Row._fields), *map(list, rows)])
+    write_csv(out, [list(Row._fields), *map(list, rows)])
 
 
 def write_grades(out: Path, rows: Sequence[Row], students: Sequence[str], names: Iterable[str]) -> None:
@@ -59,22 +59,22 @@ def write_grades(out: Path, rows: Sequence[Row], students: Sequence[str], names:
     """
     lessons: dict[str, int] = {}
     for name in names:
-        lessons[lesson(name)] = lessons.get(lesson(name), 0) + 1
+        lessons[lesson_of(name)] = lessons.get(lesson_of(name), 0) + 1
     grades = {student: dict.fromkeys(lessons, 0) for student in students}
     for row in rows:
         if row.counted:
-            grades[row.student][lesson(row.exercise)] += 1
+            grades[row.student][lesson_of(row.exercise)] += 1
     head = [f"lesson {number} (of {most})" for number, most in lessons.items()]
     body = [[student, *own.values(), sum(own.values())] for student, own in grades.items()]
-    write(out, [["student", *head, f"total (of {sum(lessons.values())})"], *body])
+    write_csv(out, [["student", *head, f"total (of {sum(lessons.values())})"], *body])
 
 
-def lesson(name: str) -> str:
+def lesson_of(name: str) -> str:
     """The lesson of an exercise: "02" for "02.4"."""
     return name.rpartition(".")[0]
 
 
-def write(out: Path, table: Iterable[Iterable[object]]) -> None:
+def write_csv(out: Path, table: Iterable[Iterable[object]]) -> None:
     """Write a table as CSV in which nothing is a formula and no text is taken for a number or for nothing."""
     text = io.StringIO(newline="")
     csv.writer(text).writerows([[cell(value) for value in row] for row in table])

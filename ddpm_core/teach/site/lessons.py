@@ -24,6 +24,7 @@ from ..text.markup import FORMULAS
 
 BLANK = "Not attempted."  # the beginning of the verdict on an empty answer
 NOTE = '<p class="note">This one is answered <a href="index.html#lab">in JupyterLab</a>.</p>'
+KERNEL = "kernel"  # the tag of the cell that says which kernel to choose
 CONTROLS = '<p class="note">Its controls move it <a href="index.html#lab">in JupyterLab</a>.</p>'
 _TAGS = re.compile(r"(<(?:style|script|math)\b.*?</(?:style|script|math)>|<[^>]*>)", re.S)
 
@@ -105,7 +106,11 @@ class _Writer:
         for cell in self.notebook.cells:
             if cell.cell_type == "markdown":
                 yield f'<div class="text">{self.markdown(cell.source)}</div>'
-            elif cell.cell_type == "code" and cell.source.strip():
+            elif (
+                cell.cell_type == "code"
+                and cell.source.strip()
+                and KERNEL not in cell.metadata.get("tags", [])
+            ):
                 yield self.code(cell)
 
     def markdown(self, text: str) -> str:

@@ -40,8 +40,8 @@ class Version(NamedTuple):
 def update(folder: Path, lessons: Path) -> Iterator[str]:
     """Bring a student's folder up to date with the delivered lessons; yields a line for a change.
 
-    A lesson that isn't there is put there.  What is replaced is kept in `backup`.  OSError if the folder can't
-    be read or written, ValueError if there are no lessons.
+    A lesson that isn't there is put there.  What is replaced is kept in `backup`.  OSError if the folder
+    can't be read or written, ValueError if there are no lessons.
     """
     new = [Version(path.name, _read(path)) for path in sorted(lessons.glob("*.ipynb"))]
     if not new:
@@ -105,7 +105,7 @@ def _places(new: list[Version], here: Version) -> Mapping[str, str]:
 
 
 def _set_aside(path: Path, folder: Path, backup: Path, new: list[Version], why: str) -> str:
-    """Move a notebook that can't be read to the backups, if it has a lesson's name, so that a fresh one comes."""
+    """Move a notebook of a lesson's name that can't be read to the backups, so that a fresh one comes."""
     if path.name not in {lesson.name for lesson in new} or path.parent != folder:
         return f"{path.relative_to(folder)}: it can't be read and stays as it is"
     kept = backup / path.name

@@ -81,8 +81,8 @@ def used(source: str) -> frozenset[str]:
     return frozenset(node.id for node in nodes if isinstance(node.ctx, ast.Load)) - made(source)
 
 
-def renamed(source: str, names: Mapping[str, str]) -> str:
-    """The source with variables renamed; as it is if it can't be read."""
+def with_names(source: str, names: Mapping[str, str]) -> str:
+    """The source with variables with_names; as it is if it can't be read."""
     if not any(old != new for old, new in names.items()):
         return source
     try:
@@ -104,7 +104,7 @@ def squeezed(source: str) -> str:
     return "\n".join(line.strip() for line in source.splitlines() if line.strip())
 
 
-def same(a: NotebookNode, b: NotebookNode) -> bool:
-    """Whether two cells hold the same, but for blanks at the ends of lines."""
+def alike(a: NotebookNode, b: NotebookNode) -> bool:
+    """Whether two cells hold the alike, but for blanks at the ends of lines."""
     plain = ["\n".join(line.rstrip() for line in cell.source.strip().splitlines()) for cell in (a, b)]
     return a.cell_type == b.cell_type and plain[0] == plain[1]

@@ -13,7 +13,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
 
-from .cells import CHECKS, Role, code, made, renamed, roles, same, tree, used, variables
+from .cells import CHECKS, Role, alike, code, made, roles, tree, used, variables, with_names
 from .split import rejoined
 
 BOTH = "The course changed the cell above, and so had you. This was yours:"
@@ -93,7 +93,7 @@ class _Merge:
     # which cell is which
 
     def matched(self) -> dict[str, NotebookNode]:
-        """The student's cell for a new cell's id: of the same id, else the same exercise, else the same text."""
+        """The student's cell for a new cell's id: of the same id, else exercise, else text."""
         owner: dict[str, NotebookNode] = {}
         claimed: set[int] = set()
         for rule in (self.by_id, self.by_role, self.by_text):
@@ -121,7 +121,7 @@ class _Merge:
         """The new cell of the same text, if it asks nothing and its id isn't in the student's copy."""
         if self.mine.role(cell) is not None:
             return None
-        return next((n for n in self.new.cells if n.id not in self.mine.by_id and same(n, cell)), None)
+        return next((n for n in self.new.cells if n.id not in self.mine.by_id and alike(n, cell)), None)
 
     def before(self, cell: NotebookNode) -> NotebookNode | None:
         """The delivered cell from which a student's cell was made."""
@@ -130,7 +130,7 @@ class _Merge:
         return (
             self.base.by_id.get(cell.id)
             or by_role
-            or next((b for b in self.base.cells if same(b, cell)), None)
+            or next((b for b in self.base.cells if alike(b, cell)), None)
         )
 
     def followers(self) -> dict[str, list[NotebookNode]]:
@@ -150,11 +150,11 @@ class _Merge:
         """A new cell, with what the student made of it."""
         mine = self.owner.get(new.id)
         base = self.before(mine) if mine is not None else None
-        if mine is None or (base is not None and same(mine, base) and not same(base, new)):
+        if mine is None or (base is not None and alike(mine, base) and not alike(base, new)):
             return self.put(new)
-        if same(mine, new):
+        if alike(mine, new):
             return self.put(self.carried(mine, new, base, mine.source))
-        untouched = base is not None and same(base, new)
+        untouched = base is not None and alike(base, new)
         source = self.answer(mine, new) or (mine.source if untouched else None)
         if source is not None and not self.missing(source if code(mine) else ""):
             return self.put(self.carried(mine, new, base, source))
@@ -165,8 +165,8 @@ class _Merge:
         """The student's cells that are no cell of the new version: own ones, and changed ones of the old."""
         for cell in cells:
             base = self.base.by_id.get(cell.id) if cell is self.mine.by_id[cell.id] else None
-            copied = any(same(cell, each) for each in self.base.cells)
-            if copied and (base is not None or not any(same(cell, each) for each in self.new.cells)):
+            copied = any(alike(cell, each) for each in self.base.cells)
+            if copied and (base is not None or not any(alike(cell, each) for each in self.new.cells)):
                 continue  # a cell of the course, as it was
             if base is not None:
                 self.put_as_text(cell, self.why_gone(self.mine.role(cell)))
@@ -177,7 +177,7 @@ class _Merge:
         """A cell of the student's own; as text, if it can't run in the new version."""
         own = nbformat.from_dict(cell)
         if code(own):
-            own.source = renamed(own.source, self.names)
+            own.source = with_names(own.source, self.names)
         if code(own) and tree(own.source) is None:
             self.put_as_text(cell, BROKEN)
         elif missing := self.missing(code(own)):
@@ -209,7 +209,7 @@ class _Merge:
     def carried(
         self, mine: NotebookNode, new: NotebookNode, base: NotebookNode | None, source: str
     ) -> NotebookNode:
-        """The student's cell with its outputs, under the new id, with the metadata that the course changed."""
+        """The student's cell with its outputs, under the new id, with what metadata the course changed."""
         cell = nbformat.from_dict(mine)
         cell.id, cell.source = new.id, source
         was = base.metadata if base is not None else {}
@@ -220,9 +220,9 @@ class _Merge:
         return cell
 
     def answer(self, mine: NotebookNode, new: NotebookNode) -> str | None:
-        """The student's answer to an exercise, as it must stand in the new version; None if it doesn't fit."""
+        """The student's answer to an exercise, as it stands in the new version; None if it doesn't fit."""
         asked, role = self.mine.role(mine), self.new.role(new)
-        source = renamed(code(mine), self.names)
+        source = with_names(code(mine), self.names)
         if role is None or tree(source) is None or (asked is not None and asked.exercise != role.exercise):
             return None
         lacking = made(code(new)) - made(source)
@@ -238,7 +238,7 @@ class _Merge:
         return source
 
     def missing(self, source: str) -> frozenset[str]:
-        """The names that the old version made for a student's cell, and the new one hasn't made up to here."""
+        """The names that the old version made for a cell, and the new one hasn't made up to here."""
         return (used(source) & self.course) - self.there
 
     def why_gone(self, role: Role | None) -> str:
