@@ -40,7 +40,7 @@ $(STAMP): pyproject.toml
 # The lessons are delivered in notebooks/ and worked in my/, so that a new version meets nobody's work.
 # Root needs --allow-root; without a display the address is printed and no browser is opened.
 lab: setup
-	@$(PY) -m ddpm_core.teach update
+	@$(PY) -m ddpm_core.teach update || test -d my
 	@cd my && exec ../$(PY) -m jupyter lab --port=$(PORT) \
 	  $$(test "$$(id -u)" != 0 || echo --allow-root) \
 	  $$(test "$$(uname)" != Linux || test -n "$$DISPLAY$$WAYLAND_DISPLAY" || echo --no-browser) \

@@ -53,7 +53,7 @@ def _update(args: argparse.Namespace) -> None:
     for line in update(folder, lessons):
         print(clean(line))
     if not args.folder and not (folder / "progress.json").exists():  # from when lessons were worked in there
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError, ValueError):
             join([lessons / "progress.json"], folder / "progress.json")
     print(f"the lessons in {clean(str(folder))} are up to date")
 

@@ -31,7 +31,8 @@ CELLS = [
     "scrub_noise(digits()[1].images[:4], linear(), generator=torch.Generator().manual_seed(0))",
     "frames = [Frame(t, torch.zeros(4, 1, 8, 8), None, None) for t in (2, 1, 0)]\nscrub(frames)",
     "shape_schedule()",
-    "def draw(n):\n    figure, axes = plt.subplots(figsize=(4, 2))\n    axes.plot(range(n))\n    return figure\n"
+    "def draw(n):\n    figure, axes = plt.subplots(figsize=(4, 2))\n    axes.plot(range(n))\n"
+    "    return figure\n"
     "explore(draw, n=widgets.IntSlider(5, 2, 10))",
     'quiz("00.2")',
     'quiz("00.5")',

@@ -46,7 +46,7 @@ def given(exercise: Exercise, data: object) -> str:
     if isinstance(exercise, Prose):
         text = data.get("text") if isinstance(data, dict) else None
         return f"<blockquote>{html.escape(text)}</blockquote>" if isinstance(text, str) else ""
-    return markup(told(exercise, data)) if isinstance(data, str) else ""
+    return markup(told(exercise, data)) if isinstance(exercise, Choice) and option(exercise, data) else ""
 
 
 def option(exercise: Choice, data: object) -> str | None:

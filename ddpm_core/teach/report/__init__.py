@@ -18,7 +18,7 @@ from .rechecker import Rechecker
 from .tables import OLDER, UNKNOWN, Row, cell, clean, distinct, summary, write_grades, write_rows
 
 CUTS = 3  # failed or timed-out rechecks of one student after which the rest isn't tried
-WORKERS = 2
+WORKERS, FEW = 2, 20
 BANK = "ddpm_core.teach.exercises:bank"
 
 
@@ -69,8 +69,9 @@ def by_name(class_: Sequence[Handed]) -> list[Handed]:
 def checked(
     class_: Sequence[Handed], bank: Mapping[str, Any], source: str, until: datetime | None
 ) -> list[list[Row]]:
-    """The rows of each student, judged in WORKERS processes."""
-    with Rechecker(source) as one, Rechecker(source) as other, ThreadPoolExecutor(WORKERS) as pool:
+    """The rows of each student, judged in WORKERS processes, or in one for a few students."""
+    workers = WORKERS if len(class_) > FEW else 1
+    with Rechecker(source) as one, Rechecker(source) as other, ThreadPoolExecutor(workers) as pool:
         free: SimpleQueue[Rechecker] = SimpleQueue()
         for rechecker in (one, other):
             free.put(rechecker)

@@ -62,7 +62,10 @@ def update(folder: Path, lessons: Path) -> Iterator[str]:
         if lesson is not None:
             there.add(lesson.name)
             if base is None or base.digest != lesson.digest:
-                yield from _bring(path, folder, mine, base, lesson, backup, new)
+                try:
+                    yield from _bring(path, folder, mine, base, lesson, backup, new)
+                except (nbformat.ValidationError, LookupError, TypeError, AttributeError) as error:
+                    yield f"{path.relative_to(folder)}: it stays as it is ({type(error).__name__}: {error})"
     for lesson in new:
         if lesson.name not in there:
             target = _free(folder / lesson.name)
