@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _report(args: argparse.Namespace) -> None:
     until = moment(args.until) if args.until else None
-    class_report(Path(args.folder), Path(args.out), Path(args.grades), until)
+    class_report(Path(args.folder), Path(args.out), Path(args.grades) if args.grades else None, until)
 
 
 def _join(args: argparse.Namespace) -> None:
@@ -135,13 +135,15 @@ def _report_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     r.add_argument("folder", metavar="FOLDER", help="the folder, or ZIP, with the students' files")
-    for name, what in (("out", "the rows"), ("grades", "the grades")):
-        r.add_argument(
-            f"--{name}",
-            default={"out": "report.csv"}.get(name, "grades.csv"),
-            metavar="FILE.csv",
-            help=f"where to write {what}, over what is there (default: %(default)s)",
-        )
+    r.add_argument(
+        "--out",
+        default="report.csv",
+        metavar="FILE.csv",
+        help="where to write the rows, over what is there (default: %(default)s)",
+    )
+    r.add_argument(
+        "--grades", metavar="FILE.csv", help="where to write the grades (default: grades.csv beside the rows)"
+    )
     r.add_argument(
         "--until",
         metavar="DATE",

@@ -23,13 +23,19 @@ BANK = "ddpm_core.teach.exercises:bank"
 
 
 def class_report(
-    source: Path, out: Path, grades: Path, until: datetime | None = None, exercises: str = BANK
+    source: Path,
+    out: Path,
+    grades: Path | None = None,
+    until: datetime | None = None,
+    exercises: str = BANK,
 ) -> list[Row]:
     """Recheck a class's files, write rows and grades as CSV, and then print the summary and every problem.
 
-    source: a folder, a ZIP or one file; until: the moment up to which passes count; exercises: where they
-    are, as module:name.  OSError if something can't be read or written, ValueError if there are no files.
+    source: a folder, a ZIP or one file; grades: grades.csv beside `out` if None; until: the moment up to
+    which passes count; exercises: where they are, as module:name.  OSError if something can't be read or
+    written, ValueError if there are no files.
     """
+    grades = grades or out.with_name("grades.csv")
     problems: list[str] = []
     class_ = by_name(collect(source, problems))
     if not class_:
