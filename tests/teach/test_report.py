@@ -448,6 +448,10 @@ def test_hostile_zips_cost_one_line_each(folder, tmp_path, capsys):
     (folder / "bent.zip").write_bytes(
         good.replace(b"schema", b"sch\x00ma")[:30] + good[30:60][::-1] + good[60:]
     )
+    locked = bytearray(good)
+    for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        locked[good.index(header) + flags] |= 1
+    (folder / "locked.zip").write_bytes(locked)
     zipped(folder / "empty.zip")
     zipped(folder / "up.zip", **{"../../progress.json": book(**ONE), "/etc/x.json": book(**ONE)})
     inner = good
@@ -458,7 +462,8 @@ def test_hostile_zips_cost_one_line_each(folder, tmp_path, capsys):
     rows, lines = run(folder, tmp_path, capsys)
     assert sorted(p.name for p in tmp_path.rglob("*")) == sorted([*before, "out", "r.csv", "g.csv"])
     assert passes(rows)["anna"] == passes(rows)["up"] == "1"
-    for name in ("noise", "cut", "bomb", "bent", "empty"):
+    assert any("locked.zip/progress.json" in x and "password" in x for x in lines)
+    for name in ("noise", "cut", "bomb", "bent", "empty", "locked"):
         assert any(r["student"] == name and r["remark"] for r in rows), name
         assert any(x.startswith(f"problem: {name}.zip") for x in lines), name
     assert any(x.startswith("problem: nested.zip/") for x in lines)

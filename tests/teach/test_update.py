@@ -185,10 +185,10 @@ def test_a_second_update_to_the_same_version_changes_nothing():
 
 def test_metadata_are_the_student_s_but_where_the_course_changed_them():
     mine = changed(ONE, a="a = 5")
-    mine.cells[1].metadata = {"collapsed": True, "tags": []}
-    new = copy.deepcopy(ONE)
-    new.cells[1].metadata = {"tags": ["live"]}
-    done = merge(mine, ONE, new).notebook
+    mine.cells[1].metadata = {"collapsed": True, "tags": [], "old": 1}
+    base, new = copy.deepcopy(ONE), copy.deepcopy(ONE)
+    base.cells[1].metadata, new.cells[1].metadata = {"old": 1}, {"tags": ["live"]}
+    done = merge(mine, base, new).notebook
     assert done.cells[1].metadata == {"collapsed": True, "tags": ["live"]}
 
 
@@ -525,6 +525,7 @@ def test_an_old_copy_that_comes_back_is_brought_up_to_date_from_its_own_version(
     for k in (1, 2):
         nbformat.write(changed(ONE, head=f"# {k}1", b=f"b = a + {k}1"), course / "01_one.ipynb")
         list(update(mine, course))
+        assert not any("Kept from" in s for s in sources(nbformat.read(mine / "01_one.ipynb", 4)))
     nbformat.write(old, mine / "01_one.ipynb")  # from a backup, or another device
     list(update(mine, course))
     after = sources(nbformat.read(mine / "01_one.ipynb", 4))

@@ -155,9 +155,7 @@ def _member(
     if info.is_dir() or not inner or inner[0] == "__MACOSX" or inner[-1].startswith("."):
         return
     heap.folders.update({here[:k]: None for k in range(len(parts) + 1, len(here))})
-    if info.flag_bits & 1:
-        yield Leaf(here, None, "locked with a password")
-    elif inner[-1].lower().endswith(".zip") and depth < DEEPEST:
+    if inner[-1].lower().endswith(".zip") and depth < DEEPEST:
         yield from _in_zip(lambda: io.BytesIO(_bytes(archive, info, NESTED)), here, heap, depth + 1)
     else:
         yield Leaf(here, lambda: _bytes(archive, info, LARGEST))
