@@ -1,5 +1,6 @@
 # Two commands: `make lab` opens the course, `make test` tests everything.  Both prepare .venv first.
 #
+#   make update                                 fetch the course's new version, and bring my/ up to date with it
 #   make lab PORT=9000 FLAGS="--no-browser"     another port, any flags of JupyterLab
 #   make test FLAGS="-k schedule"               any flags of pytest
 #   make quick                                  the tests of what changes most often, for between two edits
@@ -19,10 +20,10 @@ PY    := .venv/bin/python
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test quick check notebooks soak site bench
+.PHONY: help setup lab update test quick check notebooks soak site bench
 
 help:
-	@sed -n 's/^# *//p' Makefile | head -10
+	@sed -n 's/^# *//p' Makefile | head -11
 
 setup: $(STAMP)
 
@@ -36,14 +37,23 @@ $(STAMP): pyproject.toml
 	$(PY) -m pip install -e '.[lab,test]'
 	@touch $@
 
+# The lessons are delivered in notebooks/ and worked in my/, so that a new version meets nobody's work.
 # Root needs --allow-root; without a display the address is printed and no browser is opened.
 lab: setup
-	@cd notebooks && exec ../$(PY) -m jupyter lab --port=$(PORT) \
+	@$(PY) -m ddpm_core.teach update || test -d my
+	@cd my && exec ../$(PY) -m jupyter lab --port=$(PORT) \
 	  $$(test "$$(id -u)" != 0 || echo --allow-root) \
 	  $$(test "$$(uname)" != Linux || test -n "$$DISPLAY$$WAYLAND_DISPLAY" || echo --no-browser) \
 	  --LabApp.default_url=/lab/tree/00_start_here.ipynb $(FLAGS)
 
+update:
+	@if git rev-parse --abbrev-ref '@{upstream}' >/dev/null 2>&1; then git pull --ff-only || \
+	  echo 'The new version could not be fetched; what is here already is brought to my/.'; fi
+	@$(MAKE) --no-print-directory setup
+	@$(PY) -m ddpm_core.teach update
+
 notebooks: setup
+	$(PY) tests/first.py
 	export DDPM_PROGRESS="$$(mktemp -d)/progress.json" DDPM_STUDENT=; \
 	$(PY) -m jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \
 	  --ExecutePreprocessor.record_timing=False \

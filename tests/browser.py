@@ -140,7 +140,8 @@ def run_all(page):
             const error = cells.flatMap((cell) => cell.model.outputs?.toJSON() ?? [])
                 .find((output) => output.output_type === "error");
             if (error) return `${error.ename}: ${error.evalue}`;
-            const prompts = [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")];
+            const prompts = [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")]
+                .filter((prompt) => !prompt.classList.contains("jp-Placeholder-prompt")); // of a folded cell
             return prompts.every((prompt) => /^\\[\\d+\\]:$/.test(prompt.textContent.trim())) && "done";
         }""",
         timeout=240_000,

@@ -1,12 +1,19 @@
-"""For teachers: python -m ddpm_core.teach report FOLDER, and the course as pages: ... site OUT."""
+"""The course from outside the notebooks: python -m ddpm_core.teach update, join, report or site."""
 
 import argparse
+import contextlib
+import os
 import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from .report import class_report, clean
+from .progress.file import PASSED, join
+from .report import class_report, moment
+from .report.tables import clean
+
+COURSE = Path(__file__).parents[2]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -14,6 +21,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         args.run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:  # as with `| head`: all is written before anything is printed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError) as error:
         print(f"error: {clean(str(error))}", file=sys.stderr)
         return 2
@@ -24,7 +34,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _report(args: argparse.Namespace) -> None:
-    class_report(Path(args.folder), Path(args.out))
+    until = moment(args.until) if args.until else None
+    class_report(Path(args.folder), Path(args.out), Path(args.grades) if args.grades else None, until)
+
+
+def _join(args: argparse.Namespace) -> None:
+    paths = [Path(name) for name in args.files]
+    out = Path(args.out) if args.out else paths[0]
+    entries = join(paths, out)
+    passed = sum(entry.outcome == PASSED for entry in entries.values())
+    print(f"{len(entries)} exercises, {passed} passed, in {clean(str(out))}")
+
+
+def _update(args: argparse.Namespace) -> None:
+    from .update import update  # imports nbformat and IPython, which a report doesn't need
+
+    folder, lessons = Path(args.folder or COURSE / "my"), Path(args.lessons or COURSE / "notebooks")
+    for line in update(folder, lessons):
+        print(clean(line))
+    if not args.folder and not (folder / "progress.json").exists():  # from when lessons were worked in there
+        with contextlib.suppress(OSError, ValueError):
+            join([lessons / "progress.json"], folder / "progress.json")
+    print(f"the lessons in {clean(str(folder))} are up to date")
 
 
 def _site(args: argparse.Namespace) -> None:
@@ -42,29 +73,28 @@ def _site(args: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ddpm_core.teach", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    text = """\
-        Collect the progress files of a class and check every answer in them again.
-
-        FOLDER holds one file for each student, anna.json or anna/progress.json; subfolders are
-        searched one level down. The answers in the files are data: nothing in them is run. A claim
-        that the recheck doesn't confirm is marked with "!". Answers in prose are marked by the
-        students themselves, and the recheck can only repeat their marks.
-
-        The CSV has the columns student, exercise, claimed, rechecked, attempts and remark."""
-    r = commands.add_parser(
-        "report",
-        help="collect and recheck a class's progress files",
-        description=textwrap.dedent(text),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    _report_parser(commands)
+    u = commands.add_parser(
+        "update",
+        help="put the lessons into a student's folder, or bring those there up to date",
+        description="Put each lesson into a student's folder the first time; later, bring a changed one in. "
+        "Answers, notes and own cells are carried over; what can't be placed is kept in a cell that says so, "
+        "and each notebook as it was in the folder backup.",
     )
-    r.add_argument("folder", metavar="FOLDER", help="the folder with the students' files")
-    r.add_argument(
-        "--out",
-        default="report.csv",
-        metavar="FILE.csv",
-        help="where to write, over what is there (default: %(default)s)",
+    u.add_argument("folder", nargs="?", metavar="FOLDER", help="default: my/ in the course's folder")
+    u.add_argument(
+        "--lessons", metavar="DIR", help="the delivered lessons (default: the course's notebooks/)"
     )
-    r.set_defaults(run=_report)
+    u.set_defaults(run=_update)
+    j = commands.add_parser(
+        "join",
+        help="join the progress files of two devices",
+        description="Join progress files: of each exercise a pass wins, else the last answer. "
+        "The file that is written over is kept beside it, as NAME.before-join.",
+    )
+    j.add_argument("files", nargs="+", metavar="FILE", help="the files, such as progress.json of each device")
+    j.add_argument("--out", metavar="FILE", help="where to write (default: over the first)")
+    j.set_defaults(run=_join)
     s = commands.add_parser(
         "site",
         help="build the course as static pages",
@@ -80,6 +110,46 @@ def _parser() -> argparse.ArgumentParser:
     )
     s.set_defaults(run=_site)
     return parser
+
+
+REPORT = """\
+    Collect the progress files of a class and check every answer in them again.
+
+    FOLDER is a folder, however deep, or a ZIP. It holds a file for each student, anna.json or
+    anna/progress.json; several progress files in one student's folder are joined. Every file is
+    read or named. The answers in the files are data: nothing in them is run. A claim that the
+    recheck doesn't confirm is marked with "!". Answers in prose are marked by the students
+    themselves, and the recheck can only repeat their marks.
+
+    Two tables are written. One has a row for each student and exercise: student, exercise, claimed,
+    rechecked, attempts, passed (when), version (of the exercise), counted (1 or 0) and remark. The
+    other, for a gradebook, has a row for each student and a column for each lesson: how many of its
+    exercises count."""
+
+
+def _report_parser(commands: Any) -> None:
+    r = commands.add_parser(
+        "report",
+        help="collect and recheck a class's progress files",
+        description=textwrap.dedent(REPORT),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    r.add_argument("folder", metavar="FOLDER", help="the folder, or ZIP, with the students' files")
+    r.add_argument(
+        "--out",
+        default="report.csv",
+        metavar="FILE.csv",
+        help="where to write the rows, over what is there (default: %(default)s)",
+    )
+    r.add_argument(
+        "--grades", metavar="FILE.csv", help="where to write the grades (default: grades.csv beside the rows)"
+    )
+    r.add_argument(
+        "--until",
+        metavar="DATE",
+        help="count what was passed up to this day, 2026-12-01, or moment, '2026-12-01 18:00'",
+    )
+    r.set_defaults(run=_report)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """The exercises of the course by number or key, and the map of the course, with a student's progress."""
 
+from functools import partial
 from pathlib import Path
 
 from .bank import bank, find
 from .judge import Exercise
+from .page.last import recalled
 from .progress.file import load_entries, note
 from .progress.map import CourseMap, survey
+from .progress.version import version
 
 __all__ = ["bank", "course_map", "exercise"]
 
@@ -16,7 +19,8 @@ def exercise(id: str) -> Exercise:
     ValueError, with the most similar ones, if there is none.
     """
     found = find(id)
-    found.note = note
+    found.note = partial(note, version=version(found))
+    found.recall = recalled
     return found
 
 

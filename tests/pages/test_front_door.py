@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace as Some
 
 import minutes
+import nbformat
 import numpy as np
 import pytest
 import torch
@@ -86,7 +87,7 @@ def test_the_other_doors_install_what_make_does():
     assert install.replace('"', "'") in (ROOT / "Makefile").read_text("utf-8")
 
 
-def test_the_hub_s_configuration_hands_out_what_is_missing(tmp_path):
+def test_the_hub_s_configuration_hands_out_what_is_missing_and_mends_what_is_there(tmp_path):
     """The configuration file itself, with its folders replaced by temporary ones."""
     (source,) = re.findall(r"```python\n(.*?)```", TEACHING, re.S)
     course, students, anna = tmp_path / "course", tmp_path / "students", tmp_path / "students/anna"
@@ -94,17 +95,23 @@ def test_the_hub_s_configuration_hands_out_what_is_missing(tmp_path):
     c.SharedPasswordAuthenticator = Some()
     names = {"c": c}
     exec(source, names)
-    names |= {"COURSE": course, "STUDENTS": students}
+    names |= {"COURSE": course, "STUDENTS": students, "PYTHON": sys.executable}
     hand_out = lambda: c.Spawner.pre_spawn_hook(Some(user=Some(name="anna")))  # noqa: E731
     shutil.copytree(ROOT / "notebooks", course / "notebooks")
     (course / "notebooks/progress.json").write_text("the teacher's")
     hand_out()
-    assert sorted(file.name for file in anna.iterdir()) == [path.name for path in NOTEBOOKS]
-    (anna / NOTEBOOKS[0].name).write_text("anna's")
+    assert [file.name for file in sorted(anna.glob("*.ipynb"))] == [path.name for path in NOTEBOOKS]
+    assert not list(anna.glob("*progress*"))
+    first, second = (nbformat.read(path, 4) for path in NOTEBOOKS[:2])
+    first.cells.append(nbformat.v4.new_markdown_cell("anna's"))
+    nbformat.write(first, anna / NOTEBOOKS[0].name)
     (anna / NOTEBOOKS[1].name).unlink()
+    first.cells[0].source, first.cells[-1:] = "# Start here, mended", []
+    nbformat.write(first, course / "notebooks" / NOTEBOOKS[0].name)
     hand_out()
-    assert (anna / NOTEBOOKS[0].name).read_text() == "anna's"
-    assert (anna / NOTEBOOKS[1].name).read_bytes() == NOTEBOOKS[1].read_bytes()
+    mended = nbformat.read(anna / NOTEBOOKS[0].name, 4).cells
+    assert (mended[0].source, mended[-1].source) == ("# Start here, mended", "anna's")
+    assert nbformat.read(anna / NOTEBOOKS[1].name, 4).cells == second.cells
 
 
 OFFLINE = """

@@ -3,15 +3,20 @@ import io
 import json
 import multiprocessing
 import os
+import random
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
 from oracles import well_nested
 
+from ddpm_core import files
+from ddpm_core.teach.__main__ import main
 from ddpm_core.teach.progress import file as progress
-from ddpm_core.teach.progress.file import WORDS, Entry, load_entries, note, parse_entries
+from ddpm_core.teach.progress.file import WORDS, Entry, draft, joined, load_entries, note, parse_entries
 from ddpm_core.teach.progress.map import LESSONS, CourseMap, Lesson, survey
 
 
@@ -42,6 +47,11 @@ def unbar(file):
     file.parent.mkdir()
 
 
+def timeless(entry):
+    """The entry without its times, which are those of the test."""
+    return entry._replace(passed=None, when=None)
+
+
 def leftovers(file):
     return sorted(p.name for p in file.parent.iterdir() if p.name not in (file.name, f".{file.name}.lock"))
 
@@ -54,11 +64,12 @@ def test_without_a_file_there_is_nothing_and_none_is_made(file):
 
 def test_a_first_try_a_second_and_a_pass(file, capsys):
     note("02.1", "NOT_YET", {"value": 1.5})
-    assert load_entries() == {"02.1": Entry("NOT_YET", 1, None, {"value": 1.5})}
+    assert timeless(load_entries()["02.1"]) == Entry("NOT_YET", 1, None, {"value": 1.5})
     note("02.1", "NOT_YET", {"value": 2.5})
     note("02.1", "PASSED", {"value": 3.5})
     entry = load_entries()["02.1"]
-    assert entry._replace(passed=None) == Entry("PASSED", 3, None, {"value": 3.5})
+    assert timeless(entry) == Entry("PASSED", 3, None, {"value": 3.5})
+    assert entry.when == entry.passed
     assert entry.passed.startswith("20")
     assert entry.passed.endswith("+00:00")
     assert leftovers(file) == []
@@ -72,7 +83,8 @@ def test_once_passed_stays_passed_with_an_answer_that_passed(file):
     note("02.1", "NOT_ATTEMPTED")
     assert load_entries()["02.1"] == first
     note("02.1", "PASSED", "as good")
-    assert load_entries()["02.1"] == first._replace(data="as good")
+    again = load_entries()["02.1"]
+    assert again == first._replace(data="as good", when=again.when)
 
 
 def test_running_a_notebook_again_writes_nothing(file):
@@ -103,7 +115,7 @@ for _ in range(5_000):
 )
 def test_an_answer_that_cannot_be_kept_is_counted_all_the_same(file, data, capsys):
     note("02.1", "PASSED", data)
-    assert load_entries()["02.1"]._replace(passed=None) == Entry("PASSED", 1, None, None)
+    assert timeless(load_entries()["02.1"]) == Entry("PASSED", 1, None, None)
     assert capsys.readouterr().out.count("\n") == 1
 
 
@@ -194,7 +206,7 @@ def test_an_impossible_name_is_damage(file, name):
 
 
 def test_a_file_of_a_later_version_is_left_alone(file, capsys):
-    raw = json.dumps({"schema": 2, "exercises": {}, "new": 1}).encode()
+    raw = json.dumps({"schema": 3, "exercises": {}, "new": 1}).encode()
     file.write_bytes(raw)
     assert load_entries() == {}
     note("02.1", "PASSED", 1)
@@ -246,10 +258,50 @@ def test_a_link_to_another_folder_stays_a_link(file, tmp_path):
     assert "02.1" in (tmp_path / "cloud" / "mine.json").read_text("utf-8")
 
 
-def test_the_default_is_the_current_folder(tmp_path, monkeypatch):
+WANDER = """
+import os, sys
+from pathlib import Path
+from ddpm_core.teach import exercise
+exercise("00.1").check(7)
+os.chdir("..")
+exercise("00.1").check(5)
+os.chdir(sys.argv[1])
+exercise("00.2").check("a")
+"""
+
+
+def session(folder, env, *arguments):
+    """A process that begins in `folder` and goes elsewhere between two checks; its progress files."""
+    environment = {name: value for name, value in os.environ.items() if name != "DDPM_PROGRESS"} | env
+    environment["PYTHONPATH"] = str(Path(progress.__file__).parents[3])
+    command = [sys.executable, "-c", WANDER, *arguments]
+    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, timeout=120)
+
+
+@pytest.mark.slow
+def test_a_kernel_that_goes_elsewhere_keeps_its_progress_where_it_began(tmp_path):
+    began, home = tmp_path / "lessons" / "deep", tmp_path / "home"
+    for folder in (began, home):
+        folder.mkdir(parents=True)
+    session(began, {}, str(tmp_path))
+    assert [p.parent for p in tmp_path.rglob("progress.json")] == [began]
+    assert parse_entries((began / "progress.json").read_bytes())[0]["00.1"].attempts == 2
+    (tmp_path / "lessons" / progress.HANDED).mkdir()  # a student's lessons, of which one lies in a folder
+    session(began, {}, str(tmp_path))
+    assert len(parse_entries((began.parent / "progress.json").read_bytes())[0]) == 2
+    session(began, {"DDPM_PROGRESS": "~/p.json", "HOME": str(home), "USERPROFILE": str(home)}, str(tmp_path))
+    session(began, {"DDPM_PROGRESS": "mine.json"}, str(tmp_path))
+    assert (home / "p.json").is_file()
+    assert [p.parent for p in tmp_path.rglob("mine.json")] == [began]
+    assert not list(tmp_path.rglob("~"))
+
+
+def test_the_default_is_the_folder_in_which_it_began(tmp_path, monkeypatch):
     monkeypatch.delenv("DDPM_PROGRESS")
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(progress, "BEGAN", tmp_path)
     assert progress.path() == (tmp_path / "progress.json").resolve()
+    monkeypatch.setenv("DDPM_PROGRESS", "~nobody-of-this-name/p.json")
+    assert progress.path().name == "p.json"
 
 
 def test_a_write_that_fails_half_way_leaves_the_old_file(file, monkeypatch, capsys):
@@ -282,7 +334,7 @@ def test_what_could_not_be_written_is_written_the_next_time(file):
     unbar(file)
     note("00.1", "PASSED", 5.0)
     for entries in (load_entries(), parse_entries(file.read_bytes())[0]):
-        assert [entries[name]._replace(passed=None) for name in ("00.1", "00.2")] == [
+        assert [timeless(entries[name]) for name in ("00.1", "00.2")] == [
             Entry("PASSED", 2, None, 5.0),
             Entry("PASSED", 1, None, "b"),
         ]
@@ -374,6 +426,8 @@ def test_a_current_folder_that_is_gone_does_no_harm(tmp_path, monkeypatch, capsy
     monkeypatch.delenv("DDPM_PROGRESS")
     monkeypatch.chdir(gone)
     gone.rmdir()
+    monkeypatch.setattr(progress, "BEGAN", progress._began())
+    monkeypatch.setattr(files, "write", lambda *_: (_ for _ in ()).throw(FileNotFoundError(2, "gone")))
     assert load_entries() == {}
     note("02.1", "PASSED", 1)
     assert list(load_entries()) == ["02.1"]
@@ -518,3 +572,160 @@ def test_the_map_as_html_says_in_words_what_it_shows_in_signs():
     for word in WORDS.values():
         assert f"</i> {word}</span>" in text  # the legend
     assert well_nested(text)
+
+
+# two devices
+
+
+def device(dice):
+    """The book of one device: some exercises, answered at random times."""
+    book = {}
+    for name in ("01.1", "01.2", "02.1", "02.2"):
+        if dice.random() < 0.7:
+            when = f"2026-0{dice.randint(1, 9)}-01T00:00:00+00:00"
+            outcome = dice.choice(["PASSED", "NOT_YET"])
+            passed = when if outcome == "PASSED" else None
+            text = dice.choice([None, {"text": "x", "marks": None}])
+            book[name] = Entry(outcome, dice.randint(1, 5), passed, dice.randint(0, 3), None, when, text)
+    return book
+
+
+def test_of_two_devices_a_pass_wins_the_first_of_two_and_the_order_does_not_matter():
+    dice = random.Random(0)
+    for _ in range(300):
+        a, b = device(dice), device(dice)
+        both = joined(a, b)
+        assert both == joined(b, a) == joined(both, a) == joined(both, both)
+        assert joined(a, {}) == a
+        for name in {*a, *b}:
+            mine = [book[name] for book in (a, b) if name in book]
+            passes = [e for e in mine if e.outcome == "PASSED"]
+            assert both[name].outcome == ("PASSED" if passes else "NOT_YET")
+            assert both[name].passed == min((e.passed for e in passes), default=None)
+            assert both[name].data in [e.data for e in passes or mine]
+            latest = max(e.when for e in passes or mine)
+            assert both[name].data in [e.data for e in passes or mine if e.when == latest]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "progress.sync-conflict-20261129-140512-7ABCDEF.json",
+        "progress (Anna's conflicted copy 2026-11-29).json",
+        "progress (conflicted copy 2026-11-29 140512).json",
+        "progress (In Konflikt stehende Kopie von Anna 2026-11-29).json",
+        "progress (copie en conflit de Anna).json",
+    ],
+)
+def test_a_conflicted_copy_is_joined_once(file, name, capsys):
+    note("02.1", "NOT_YET", 1)
+    copy = file.with_name(name)
+    copy.write_bytes(book(**{"02.1": entry(), "02.2": entry(data=2)}))
+    assert [e.outcome for e in load_entries().values()] == ["PASSED", "PASSED"]
+    assert parse_entries(file.read_bytes())[0].keys() == {"02.1", "02.2"}
+    assert leftovers(file) == [f"{name}.joined"]
+    assert "was written on another device" in capsys.readouterr().out
+    file.unlink()  # to start over
+    assert load_entries() == {}
+
+
+@pytest.mark.parametrize(
+    "name", ["progress-backup.json", "progress (1).json", "progressive conflict.json", "p.json"]
+)
+def test_another_file_is_no_conflicted_copy(file, name):
+    note("02.1", "NOT_YET", 1)
+    file.with_name(name).write_bytes(book(**{"02.1": entry()}))
+    assert load_entries()["02.1"].outcome == "NOT_YET"
+    assert leftovers(file) == [name]
+
+
+def test_a_damaged_conflicted_copy_stays_where_it_is(file):
+    note("02.1", "NOT_YET", 1)
+    copy = file.with_name("progress (conflicted copy).json")
+    copy.write_text("half of i")
+    note("02.1", "PASSED", 2)
+    assert load_entries()["02.1"].outcome == "PASSED"
+    assert leftovers(file) == [copy.name]
+
+
+def test_the_command_joins_two_devices_and_keeps_what_was_there(tmp_path, capsys):
+    a, b = tmp_path / "progress.json", tmp_path / "progress-laptop.json"
+    a.write_bytes(book(**{"02.1": entry(outcome="NOT_YET", passed=None, attempts=3), "02.2": entry()}))
+    b.write_bytes(book(**{"02.1": entry(data=5), "02.3": entry()}))
+    was = a.read_bytes(), b.read_bytes()
+    assert main(["join", str(a), str(b)]) == 0
+    entries, broken = parse_entries(a.read_bytes())
+    assert not broken
+    assert {name: (e.outcome, e.data) for name, e in entries.items()} == {
+        "02.1": ("PASSED", 5),
+        "02.2": ("PASSED", 1),
+        "02.3": ("PASSED", 1),
+    }
+    assert (a.with_name("progress.json.before-join").read_bytes(), b.read_bytes()) == was
+    assert "3 exercises, 3 passed" in capsys.readouterr().out
+    assert main(["join", str(a), str(b), "--out", str(tmp_path / "all.json")]) == 0
+    assert parse_entries((tmp_path / "all.json").read_bytes())[0] == entries
+
+
+@pytest.mark.parametrize("raw", [b"no JSON", book(**{"02.1": {"outcome": "GREAT"}})], ids=["noise", "broken"])
+def test_a_file_that_cannot_be_read_whole_joins_nothing(tmp_path, capsys, raw):
+    a, b = tmp_path / "a.json", tmp_path / "b.json"
+    a.write_bytes(book(**{"02.2": entry()}))
+    b.write_bytes(raw)
+    was = a.read_bytes()
+    assert main(["join", str(a), str(b)]) == 2
+    assert "b.json" in capsys.readouterr().err
+    assert a.read_bytes() == was
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.json", "b.json"]
+
+
+# what is typed and not yet checked
+
+
+def test_a_draft_is_kept_until_its_text_is_checked(file):
+    draft("02.1", {"text": "so far", "marks": None})
+    entry = load_entries()["02.1"]
+    assert (entry.outcome, entry.attempts, entry.draft["text"]) == ("NOT_ATTEMPTED", 0, "so far")
+    draft("02.1", {"text": "so far and further", "marks": None})
+    assert load_entries()["02.1"].draft["text"] == "so far and further"
+    note("02.1", "PASSED", {"text": "all", "marks": [True]}, "v1")
+    entry = load_entries()["02.1"]
+    assert (entry.outcome, entry.attempts, entry.draft, entry.version) == ("PASSED", 1, None, "v1")
+    draft("02.1", {"text": "a second thought", "marks": None})
+    after = load_entries()["02.1"]
+    assert after == entry._replace(draft={"text": "a second thought", "marks": None})
+    draft("02.1", object())
+    assert load_entries()["02.1"] == after
+
+
+def test_a_file_of_the_first_schema_is_read(file):
+    file.write_bytes(book(**{"02.1": entry()}))
+    old = load_entries()["02.1"]
+    assert (old.version, old.draft, old.when) == (None, None, old.passed)
+    note("02.2", "NOT_YET", 1)
+    assert json.loads(file.read_text())["schema"] == progress.SCHEMA
+    assert load_entries()["02.1"] == old
+
+
+def test_a_former_id_and_the_present_one_are_one_exercise(file, monkeypatch):
+    monkeypatch.setattr(progress, "current", lambda name: {"02.1": "02.shrink"}.get(name, name))
+    file.write_bytes(
+        book(**{"02.1": entry(), "02.shrink": entry(outcome="NOT_YET", passed=None), "02.2": entry()})
+    )
+    entries = load_entries()
+    assert {name: e.outcome for name, e in entries.items()} == {"02.shrink": "PASSED", "02.2": "PASSED"}
+    note("02.1", "PASSED", "new")
+    assert load_entries()["02.shrink"].data == "new"
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the time zone can't be changed here")
+def test_times_are_shown_in_the_time_zone_of_the_machine(monkeypatch):
+    try:
+        for zone, shown in (("UTC", "2026-11-29 23:30"), ("Asia/Tokyo", "2026-11-30 08:30")):
+            monkeypatch.setenv("TZ", zone)
+            time.tzset()
+            assert progress.local("2026-11-29T23:30:00+00:00") == shown
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert [progress.local(when) for when in (None, "", "x", "<b>")] == [""] * 4

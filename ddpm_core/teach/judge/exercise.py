@@ -66,7 +66,8 @@ class Exercise:
 
     Each kind has `read`, from an answer to plain data, and `weigh`, from data to a verdict.  worked: the text
     of the solution; right: the message for a right answer; also: more right answers, for the tests; note: a
-    function that records each check, given the key, the outcome's name and the data; None for no record.
+    function that records each check, given the key, the outcome's name and the data; None for no record;
+    recall: a function that tells the last answer recorded, given the exercise.
     id: the number that is shown; key: the permanent name, the id if it is "".
     """
 
@@ -82,6 +83,7 @@ class Exercise:
     right: str = "Right."
     also: Sequence[object] = ()
     note: Callable[[str, str, object], None] | None = None
+    recall: Callable[["Exercise"], str] | None = None
     _told: int = field(default=0, init=False)
 
     def __repr__(self) -> str:
@@ -165,6 +167,10 @@ class Exercise:
     def solution(self) -> None:
         """Show the answer, and why it is the answer."""
         display(self.worked, "Solution")
+
+    def last(self) -> None:
+        """Show the last answer that was kept."""
+        display(self.recall(self) if self.recall else "No answer is kept here.", "Your last answer")
 
     def mistake(self, name: str) -> Mistake:
         """The mistake of that name."""

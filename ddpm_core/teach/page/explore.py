@@ -16,9 +16,10 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from ... import checks
+from .still import Still
 
 
-class Explorer(widgets.VBox):  # type: ignore[misc]
+class Explorer(Still, widgets.VBox):  # type: ignore[misc]
     """The widget that `explore` returns: `controls` by name, and the picture below them."""
 
     def __init__(self, draw: Callable[..., Figure], controls: dict[str, widgets.ValueWidget]):

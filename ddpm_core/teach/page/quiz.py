@@ -5,6 +5,7 @@ The page shows native form controls; answers are judged in Python.
 
 import html
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import anywidget
@@ -12,9 +13,13 @@ import traitlets
 
 from ..bank import bank
 from ..judge import Choice, Exercise, Prose, Verdict
+from ..judge.exercise import display
 from ..progress import file as progress
+from ..progress.version import version
 from ..text.markup import inline, markup, plain
 from . import asset
+from .last import given, option, recalled
+from .still import Still
 
 
 def quiz(exercise: Exercise | str) -> "Quiz":
@@ -35,8 +40,10 @@ def quiz(exercise: Exercise | str) -> "Quiz":
     return Quiz(exercise)
 
 
-class Quiz(anywidget.AnyWidget):
+class Quiz(Still, anywidget.AnyWidget):
     """A question on the page.  `check` answers it from a cell, which counts like a click."""
+
+    awakes = "Run this cell to answer it here."
 
     _esm = asset("quiz.js")
     _css = asset("quiz.css")
@@ -44,10 +51,11 @@ class Quiz(anywidget.AnyWidget):
     view = traitlets.Dict().tag(sync=True)  # what is shown, once
     asked = traitlets.Dict().tag(sync=True)  # page to Python: {n, choice} or {n, text, marks}
     told = traitlets.Dict().tag(sync=True)  # Python to page: {n, outcome, head, html}
+    draft = traitlets.Dict().tag(sync=True)  # page to Python, while a text is typed: {text, marks}
 
     def __init__(self, exercise: Choice | Prose) -> None:
         self.exercise = exercise
-        exercise.note = progress.note
+        exercise.note = partial(progress.note, version=version(exercise))
         asked, told = _earlier(exercise)
         super().__init__(view=_view(exercise), asked=asked, told=told)
 
@@ -65,6 +73,10 @@ class Quiz(anywidget.AnyWidget):
         """Show the exercise's solution."""
         self.exercise.solution()
 
+    def last(self) -> None:
+        """Show the last answer that was kept."""
+        display(recalled(self.exercise), "Your last answer")
+
     @traitlets.observe("asked")
     def _answer(self, change: Any) -> None:
         wish: Mapping[str, Any] = change["new"]
@@ -75,14 +87,34 @@ class Quiz(anywidget.AnyWidget):
         self.exercise.keep(verdict, data)
         self._tell(verdict, wish["n"])
 
+    @traitlets.observe("draft")
+    def _draft(self, change: Any) -> None:
+        if change["new"]:
+            progress.draft(self.exercise.key or self.exercise.id, change["new"])
+
     def _tell(self, verdict: Verdict, n: int) -> None:
         name = verdict.outcome.name
         head = f"{progress.SYMBOLS[name]} {verdict.title}" if verdict.title else _head(name)
         self.told = {"n": n, "outcome": name, "head": head, "html": markup(verdict.message)}
+        self.renew()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         bundle = super()._repr_mimebundle_(**kwargs)
-        return bundle and ({**bundle[0], "text/plain": repr(self)}, bundle[1])  # anywidget may truncate it
+        still = {"text/plain": repr(self), "text/html": self._still()}  # anywidget may truncate its own text
+        return bundle and ({**bundle[0], **still}, bundle[1])
+
+    def _still(self) -> str:
+        """The question as HTML, with what it was answered with, for where the page asks nobody."""
+        view, entry = self.view, progress.load_entries().get(self.exercise.key or self.exercise.id, progress.Entry())
+        options = "".join(f"<li><b>{html.escape(key)}</b> {text}</li>" for key, text in view["options"])
+        answer = f"<p><b>{_head(entry.outcome)}</b></p>{given(self.exercise, entry.data)}"
+        return (
+            f"<div class='ddpm-question'><p>{html.escape(view['id'])} <b>{view['title']}</b></p>"
+            + view["prompt"]
+            + (f"<ul>{options}</ul>" if options else "")
+            + (answer if entry.outcome != progress.NOT_ATTEMPTED else "")
+            + "</div>"
+        )
 
     def __repr__(self) -> str:
         e = self.exercise
@@ -116,19 +148,16 @@ def _earlier(exercise: Choice | Prose) -> tuple[dict[str, Any], dict[str, Any]]:
     entry = progress.load_entries().get(exercise.key or exercise.id, progress.Entry())
     data, asked, told = entry.data, {}, {}
     if entry.outcome == progress.PASSED:
-        day = html.escape((entry.passed or "")[:10])
-        told = {"n": 0, "outcome": entry.outcome, "head": _head(entry.outcome), "html": f"<p>on {day}</p>"}
+        when = progress.local(entry.passed)
+        told = {"n": 0, "outcome": entry.outcome, "head": _head(entry.outcome), "html": f"<p>on {when}</p>"}
         if isinstance(exercise, Choice) and (key := option(exercise, data)) is not None:
             asked = {"n": 0, "choice": key}
+    if isinstance(exercise, Prose) and isinstance(entry.draft, dict):
+        data = entry.draft
     if isinstance(exercise, Prose) and isinstance(data, dict) and isinstance(data.get("text"), str):
         marks = data.get("marks")
         asked = {"n": 0, "text": data["text"], "marks": marks if isinstance(marks, list) else None}
     return asked, told
-
-
-def option(exercise: Choice, data: object) -> str | None:
-    """The key of the option that an answer means, such as "b" for "(B)" or for the option's text; or None."""
-    return exercise.letter(data)
 
 
 def _head(outcome: str) -> str:

@@ -29,14 +29,14 @@ from ...process import q_sample
 from ...sampling import Frame, randn
 from ...schedule import Schedule, cosine, linear
 from . import asset
+from .still import Still
 
 MAX_FRAMES = 24_000_000  # bytes of pixels that one widget may send to the page
 BOUNDS = {"beta_min": (1e-6, 1e-2), "beta_max": (1e-3, 0.1), "T": (10, 2000)}
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
 
-class Scrubber(anywidget.AnyWidget):
+class Scrubber(Still, anywidget.AnyWidget):
     """Base class of the scrubbers: `t`, the still picture, a short repr."""
 
     _css = asset("scrub.css")

@@ -1,14 +1,15 @@
 """A student's progress, stored in one small file.
 
-The file is `progress.json` in the folder in which the notebooks run, or the one named in the environment
-variable DDPM_PROGRESS.  Every update takes a lock, reads the file again and replaces it atomically, so two
-open notebooks lose nothing.  No problem with the file raises an error in a lesson: if progress can't be
-stored, one line says so and the lesson goes on.
+The file is `progress.json` in the folder in which the kernel began, or the one named in the environment
+variable DDPM_PROGRESS; `os.chdir` doesn't move it.  Every update takes a lock, reads the file again and
+replaces it atomically, so two open notebooks lose nothing.  No problem with the file raises an error in a
+lesson: if progress can't be stored, one line says so and the lesson goes on.
 """
 
 import contextlib
 import json
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterator
@@ -21,12 +22,15 @@ from filelock import FileLock, Timeout
 from ... import files
 from ..bank.keys import former
 
-SCHEMA = 1
+SCHEMA = 2  # 1 had neither version, when nor draft; it is read as well
 LARGEST = 5_000_000  # bytes; larger files are refused
 LONGEST = 100_000  # characters of one answer, as JSON
 FULL = LARGEST - 100_000  # bytes up to which answers are stored; the rest is for outcomes
 DEEPEST = 32  # levels of nesting in an answer
 PATIENCE = 2.0  # seconds to wait for the lock while other notebooks write
+HANDED = ".course"  # the folder that marks a student's folder of lessons: see `lessons`
+# In the name of a copy that a synchronised folder made when two devices wrote the file.
+CONFLICT = re.compile(r"\W.*(conflict|konflikt|conflit)", re.I)
 
 PASSED, NOT_YET, NOT_ATTEMPTED = OUTCOMES = ("PASSED", "NOT_YET", "NOT_ATTEMPTED")
 SYMBOLS = {PASSED: "✓", NOT_YET: "◐", NOT_ATTEMPTED: "○"}
@@ -34,17 +38,23 @@ WORDS = {PASSED: "passed", NOT_YET: "not yet", NOT_ATTEMPTED: "not tried"}
 
 
 class Entry(NamedTuple):
-    """One exercise: its outcome, the attempts up to the first pass, when that was (UTC), the answer's data.
+    """One exercise: its outcome, the attempts up to the first pass, when that was, and the answer's data.
 
     After a pass, the data are those of the last answer that passed; before, those of the last answer.
+    version: of the exercise that judged these data; when: they were given; draft: what was typed since, for
+    prose.  Times are UTC, as ISO 8601 text.
     """
 
     outcome: str = NOT_ATTEMPTED
     attempts: int = 0
     passed: str | None = None
     data: Any = None
+    version: str | None = None
+    when: str | None = None
+    draft: Any = None
 
 
+FIRST = {"outcome", "attempts", "passed", "data"}  # the fields of schema 1
 Entries = dict[str, Entry]
 
 
@@ -74,36 +84,64 @@ def parse_entries(raw: bytes) -> tuple[Entries, list[str]]:
     if schema > SCHEMA:
         raise Newer("a later version of the course wrote it")
     entries: Entries = {}
-    broken = []
+    broken: list[str] = []
     for name, value in exercises.items():
         entry = _entry(value)
         if entry is None or len(name) > 40 or not fits(name):
             broken.append(name)
-        elif (key := former(name)) == name or entry.outcome == PASSED or key not in exercises:
-            entries[key] = _joined(entries.get(key), entry)
+        else:
+            name = current(name)
+            entries[name] = _joined([entries[name], entry]) if name in entries else entry
     return entries, broken
 
 
-def _joined(one: Entry | None, other: Entry) -> Entry:
-    """One entry of two of the same exercise: the first that was passed, else the second."""
-    return one if one is not None and one.outcome == PASSED else other
+def current(name: str) -> str:
+    """The permanent key of an exercise, given it or a number that the exercise had."""
+    return former(name)
 
 
 def _entry(value: object) -> Entry | None:
     """The entry in a JSON value, or None if it is invalid."""
-    if not isinstance(value, dict) or set(value) != set(Entry._fields):
+    if not isinstance(value, dict) or not FIRST <= set(value) <= set(Entry._fields):
         return None
-    outcome, attempts, passed = value["outcome"], value["attempts"], value["passed"]
+    entry = Entry(**{"when": value["passed"]} | value)
+    texts = (entry.passed, entry.version, entry.when)
     sound = (
-        outcome in (PASSED, NOT_YET)
-        and isinstance(attempts, int)
-        and not isinstance(attempts, bool)
-        and 1 <= attempts < 10**9
-        and (isinstance(passed, str) if outcome == PASSED else passed is None)
-        and len(passed or "") <= 40
-        and fits(value["data"])
+        isinstance(entry.attempts, int)
+        and not isinstance(entry.attempts, bool)
+        and _in_step(entry)
+        and all(text is None or (isinstance(text, str) and len(text) <= 40) for text in texts)
+        and fits(entry.data)
+        and fits(entry.draft)
     )
-    return Entry(outcome, attempts, passed, value["data"]) if sound else None
+    return entry if sound else None
+
+
+def _in_step(entry: Entry) -> bool:
+    """Whether an entry's outcome, attempts and time of passing can be true together."""
+    if entry.outcome == NOT_ATTEMPTED:
+        return entry.attempts == 0 and entry.passed is None and entry.draft is not None
+    timed = entry.passed is not None
+    return entry.outcome in OUTCOMES and 1 <= entry.attempts < 10**9 and timed == (entry.outcome == PASSED)
+
+
+def joined(*books: Entries) -> Entries:
+    """Several books as one: a pass wins, the first of several; else the last answer; the last draft.
+
+    The order of the books doesn't matter, and a book joined with itself stays as it is.
+    """
+    names = {name: None for book in books for name in book}
+    return {name: _joined([book[name] for book in books if name in book]) for name in names}
+
+
+def _joined(entries: list[Entry]) -> Entry:
+    outcome = min((entry.outcome for entry in entries), key=OUTCOMES.index)
+    same = [entry for entry in entries if entry.outcome == outcome]
+    first = min(same, key=lambda e: (e.passed or "", e.attempts if outcome == PASSED else -e.attempts))
+    last = max(same, key=lambda e: (e.when or "", json.dumps(e.data)))
+    drafts = [entry for entry in entries if entry.draft is not None]
+    draft = max(drafts, key=lambda e: (e.when or "", json.dumps(e.draft)), default=last).draft
+    return first._replace(data=last.data, version=last.version, when=last.when, draft=draft)
 
 
 def fits(data: object) -> bool:
@@ -137,25 +175,49 @@ def _text(entries: Entries) -> bytes:
 
 
 class Note(NamedTuple):
-    """One check of an answer, with its time."""
+    """One check of an answer, with its time and the exercise's version; NOT_ATTEMPTED for a draft."""
 
     exercise: str
     outcome: str
     data: Any
     when: str
+    version: str | None = None
 
 
 _said: set[str] = set()
 _unkept: dict[Path, list[Note]] = {}  # for each file, what this session couldn't write yet
 
 
-def path() -> Path:
-    """The file for the progress: the one named in DDPM_PROGRESS, or progress.json in the current folder."""
-    name = os.environ.get("DDPM_PROGRESS") or "progress.json"
+def _began() -> Path:
     try:
-        return Path(os.path.realpath(name))
+        return Path.cwd()
     except OSError:  # the current folder is gone
-        return Path(name)
+        return Path()
+
+
+BEGAN = _began()  # a kernel that goes elsewhere later still keeps its progress here
+
+
+def path() -> Path:
+    """The file for the progress: the one named in DDPM_PROGRESS, or progress.json where the kernel began.
+
+    In a folder below a student's lessons, it is the one beside the lessons.
+    """
+    name = os.environ.get("DDPM_PROGRESS")
+    home = BEGAN if name else next((p for p in (BEGAN, *BEGAN.parents) if (p / HANDED).is_dir()), BEGAN)
+    file = home / os.path.expanduser(name or "progress.json")
+    try:
+        return Path(os.path.realpath(file))
+    except OSError:
+        return file
+
+
+def local(when: str | None) -> str:
+    """A time of the file in the time zone of this machine, "2026-11-29 14:05"; "" if it is no time."""
+    try:
+        return datetime.fromisoformat(when or "").astimezone().strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def load_entries() -> Entries:
@@ -164,22 +226,31 @@ def load_entries() -> Entries:
     entries: Entries = {}
     with contextlib.suppress(OSError, ValueError):
         entries, broken = _read(file)
-        sound = not broken
+        sound = not broken and not _copies(file)
     kept = None if sound and file not in _unkept else _keep(file, [])
     return _noted(entries, _unkept.get(file, [])) if kept is None else kept
 
 
-def note(exercise: str, outcome: str, data: object = None) -> None:
+def note(exercise: str, outcome: str, data: object = None, version: str | None = None) -> None:
     """Store the outcome of a check, but not NOT_ATTEMPTED, nor the same answer again.
 
-    ValueError if `outcome` is none of PASSED, NOT_YET, NOT_ATTEMPTED; nothing else is raised.
+    version: of the exercise.  ValueError if `outcome` is none of PASSED, NOT_YET, NOT_ATTEMPTED; nothing else
+    is raised.
     """
     if outcome not in OUTCOMES:
         raise ValueError(f"outcome must be one of {', '.join(OUTCOMES)}, got {outcome!r}")
-    if outcome == NOT_ATTEMPTED:
-        return
-    when = datetime.now(UTC).isoformat(timespec="seconds")
-    _keep(path(), [Note(exercise, outcome, _bounded(exercise, data), when)])
+    if outcome != NOT_ATTEMPTED:
+        _keep(path(), [Note(current(exercise), outcome, _bounded(exercise, data), _now(), version)])
+
+
+def draft(exercise: str, data: object) -> None:
+    """Store what is typed and not yet checked.  Nothing is raised."""
+    if fits(data):
+        _keep(path(), [Note(current(exercise), NOT_ATTEMPTED, json.loads(json.dumps(data)), _now())])
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _keep(file: Path, notes: list[Note]) -> Entries | None:
@@ -191,11 +262,12 @@ def _keep(file: Path, notes: list[Note]) -> Entries | None:
     notes = [*_unkept.get(file, []), *notes]
     try:
         with _locked(file, 0 if file in _unkept else PATIENCE):
-            before = _sound(file)
-            after = _noted(before, notes)
+            before, copies = _sound(file), _copies(file)
+            after = _noted(joined(before, *copies.values()), notes)
             if after != before:
                 after = _trimmed(file, after, [name for name in after if after[name] != before.get(name)])
                 files.write(file, _text(after))
+            _put_away(file, list(copies))
     except OSError as error:
         _say_once(
             f"Progress isn't kept: {file.name} can't be written ({_why(error)}). "
@@ -216,12 +288,17 @@ def _noted(entries: Entries, notes: list[Note]) -> Entries:
 
 def _after(before: Entry, new: Note) -> Entry:
     """The entry after one more check.  After a pass, outcome and number of attempts don't change any more."""
+    if new.outcome == NOT_ATTEMPTED:
+        when = new.when if before.outcome == NOT_ATTEMPTED else before.when
+        return before if new.data == before.draft else before._replace(draft=new.data, when=when)
+    known = (new.outcome, new.data) == (before.outcome, before.data) and new.data is not None
+    if known or (before.outcome == PASSED != new.outcome):
+        return before._replace(draft=None) if known else before
+    answer = before._replace(data=new.data, version=new.version, when=new.when, draft=None)
     if before.outcome == PASSED:
-        return before._replace(data=new.data) if new.outcome == PASSED else before
-    if (new.outcome, new.data) == (before.outcome, before.data) and new.data is not None:
-        return before
-    when = new.when if new.outcome == PASSED else None
-    return Entry(new.outcome, before.attempts + 1, when, new.data)
+        return answer
+    passed = new.when if new.outcome == PASSED else None
+    return answer._replace(outcome=new.outcome, attempts=before.attempts + 1, passed=passed)
 
 
 def _trimmed(file: Path, entries: Entries, new: list[str]) -> Entries:
@@ -233,7 +310,7 @@ def _trimmed(file: Path, entries: Entries, new: list[str]) -> Entries:
     for name, most in [*((name, FULL) for name in new), *((name, LARGEST) for name in longest)]:
         if size > most:
             _say_once(f"{file.name} is full: the answer to {name} isn't kept; that it was checked is kept.")
-            full, bare = {name: entries[name]}, {name: entries[name]._replace(data=None)}
+            full, bare = {name: entries[name]}, {name: entries[name]._replace(data=None, draft=None)}
             size -= len(_text(full)) - len(_text(bare))
             entries = entries | bare
     return entries
@@ -286,10 +363,51 @@ def _sound(file: Path) -> Entries:
     return entries
 
 
-def _aside(file: Path) -> Path:
-    """The first free name for a damaged file: .damaged, .damaged-2, ..."""
-    names = (file.with_name(f"{file.name}.damaged{f'-{k}' if k > 1 else ''}") for k in range(1, 10_000))
+def _aside(file: Path, what: str = "damaged") -> Path:
+    """The first free name for a file that is set aside: .damaged, .damaged-2, ..."""
+    names = (file.with_name(f"{file.name}.{what}{f'-{k}' if k > 1 else ''}") for k in range(1, 10_000))
     return next(name for name in names if not os.path.lexists(name))
+
+
+def _copies(file: Path) -> dict[Path, Entries]:
+    """The second copies that a synchronised folder made of the file when two devices wrote it."""
+    found: dict[Path, Entries] = {}
+    with contextlib.suppress(OSError):
+        beside = [
+            p for p in file.parent.iterdir() if p.name.startswith(file.stem) and p.suffix == file.suffix
+        ]
+        for copy in sorted(p for p in beside if CONFLICT.match(p.stem.removeprefix(file.stem))):
+            with contextlib.suppress(OSError, ValueError):
+                found[copy] = parse_entries(plain_bytes(copy))[0]
+    return found
+
+
+def _put_away(file: Path, copies: list[Path]) -> None:
+    """Rename copies that have been joined, so that a deleted progress file doesn't come back from them."""
+    for copy in copies:
+        with contextlib.suppress(OSError):
+            copy.rename(_aside(copy, "joined"))
+        _say_once(f"{copy.name} was written on another device: it is joined with {file.name}.")
+
+
+def join(paths: list[Path], out: Path) -> Entries:
+    """Join progress files into `out`; a file that is there is kept beside it, as NAME.before-join.
+
+    OSError or ValueError, and nothing is written, if one can't be read whole.
+    """
+    books: list[Entries] = []
+    for file in paths:
+        try:
+            entries, broken = parse_entries(plain_bytes(file))
+        except ValueError as error:
+            raise ValueError(f"{file}: {error}") from None
+        if broken:
+            raise ValueError(f"{file}: {len(broken)} of its entries can't be read")
+        books.append(entries)
+    after = joined(*books)
+    with _locked(out, PATIENCE):
+        files.write(out, _text(after), _aside(out, "before-join") if os.path.lexists(out) else None)
+    return after
 
 
 @contextlib.contextmanager

@@ -17,12 +17,14 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from ..page.widgets import WIDGET_STATE, WIDGET_VIEW, mounted
+from ..page.still import WIDGET_VIEW, together
+from ..page.widgets import WIDGET_STATE, mounted
 from ..text.latex import mathml
 from ..text.markup import FORMULAS
 
 BLANK = "Not attempted."  # the beginning of the verdict on an empty answer
 NOTE = '<p class="note">This one is answered <a href="index.html#lab">in JupyterLab</a>.</p>'
+KERNEL = "kernel"  # the tag of the cell that says which kernel to choose
 CONTROLS = '<p class="note">Its controls move it <a href="index.html#lab">in JupyterLab</a>.</p>'
 _TAGS = re.compile(r"(<(?:style|script|math)\b.*?</(?:style|script|math)>|<[^>]*>)", re.S)
 
@@ -104,7 +106,11 @@ class _Writer:
         for cell in self.notebook.cells:
             if cell.cell_type == "markdown":
                 yield f'<div class="text">{self.markdown(cell.source)}</div>'
-            elif cell.cell_type == "code" and cell.source.strip():
+            elif (
+                cell.cell_type == "code"
+                and cell.source.strip()
+                and KERNEL not in cell.metadata.get("tags", [])
+            ):
                 yield self.code(cell)
 
     def markdown(self, text: str) -> str:
@@ -121,7 +127,7 @@ class _Writer:
     def code(self, cell: NotebookNode) -> str:
         self.section.words.append(cell.source)
         source = coloured(cell.source)
-        outputs = "".join(self.output(output) for output in cell.outputs)
+        outputs = "".join(self.output(output) for output in together(cell.outputs))
         return f'<div class="cell">{source}{outputs}</div>'
 
     def output(self, output: NotebookNode) -> str:

@@ -1,5 +1,6 @@
 // A question with native form controls.  The page asks (n, and the answer), Python tells (the same n, and a verdict).
 
+const PAUSE = 500; // ms after the last key, until what is typed is kept
 const PATIENCE = 5000; // ms without a verdict before the page says that Python may not be there
 
 function element(tag, attributes = {}, ...children) {
@@ -69,6 +70,7 @@ function prose(view, id) {
     opens: () => written() && marks.hidden,
     open,
     answer: () => ({ text: text.value, marks: inputs.map((input) => input.checked) }),
+    draft: () => ({ text: text.value, marks: marks.hidden ? null : inputs.map((input) => input.checked) }),
     restore: (asked) => {
       text.value = asked.text ?? "";
       inputs.forEach((input, k) => (input.checked = asked.marks?.[k] ?? false));
@@ -92,7 +94,15 @@ function render({ model, el }) {
   const form = element("form", { class: `ddpm-quiz ${view.kind}`, novalidate: "" }, ...part.body);
   form.append(element("div", { class: "actions" }, check, hint), hints, result);
   let timer = null;
+  let typing = null;
 
+  const keep = () => {
+    if (typing === null) return;
+    clearTimeout(typing);
+    typing = null;
+    model.set("draft", part.draft());
+    model.save_changes();
+  };
   // JupyterLab's own typesetter where it lends it; the MathML that came from Python elsewhere.
   const typeset = (node) => {
     const typesetter = model.widget_manager?.rendermime?.latexTypesetter;
@@ -133,6 +143,9 @@ function render({ model, el }) {
     clearTimeout(timer);
     say("wait", "Checking…");
     timer = setTimeout(() => say("wait", "No word from Python. Run the cell above first; if it is running, wait for it."), PATIENCE);
+    clearTimeout(typing);
+    typing = null;
+    model.set("draft", {});
     model.set("asked", { n: (model.get("asked").n ?? 0) + 1, ...part.answer() });
     model.save_changes();
   };
@@ -148,6 +161,14 @@ function render({ model, el }) {
     submit();
   });
   form.addEventListener("input", changed);
+  if (part.draft) {
+    form.addEventListener("input", () => {
+      clearTimeout(typing);
+      typing = setTimeout(keep, PAUSE);
+    });
+    form.addEventListener("focusout", keep);
+    window.addEventListener("pagehide", keep);
+  }
   // JupyterLab would take arrows, letters and Enter for its own; Ctrl and Alt stay with it, Escape leads back to it.
   form.addEventListener("keydown", (event) => {
     const typing = event.target.tagName === "TEXTAREA";
@@ -163,7 +184,8 @@ function render({ model, el }) {
     }
   });
 
-  const asked = model.get("asked");
+  const written = model.get("draft") ?? {};
+  const asked = "text" in written ? written : model.get("asked");
   if (Object.keys(asked).length) part.restore(asked);
   able();
   left();
@@ -172,6 +194,8 @@ function render({ model, el }) {
   el.append(form);
   typeset(form);
   return () => {
+    keep();
+    window.removeEventListener("pagehide", keep);
     clearTimeout(timer);
     model.off("change:told", tell);
   };
