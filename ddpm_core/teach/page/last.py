@@ -1,12 +1,10 @@
 """The last answer that was kept, in words: what a student typed, ticked or wrote."""
 
-import html
 import re
 from collections.abc import Sequence
 
 from ..judge import Choice, Exercise, Prose
 from ..progress import file as progress
-from ..text.markup import markup
 
 
 def recalled(exercise: Exercise) -> str:
@@ -39,14 +37,6 @@ def told(exercise: Exercise, data: object) -> str:
     if isinstance(exercise, Choice) and (key := option(exercise, data)) is not None:
         return f"**{key}** {exercise.options[key]}"
     return _fenced(str(data))
-
-
-def given(exercise: Exercise, data: object) -> str:
-    """The answer to a question as HTML, for the still of it; "" if there is none."""
-    if isinstance(exercise, Prose):
-        text = data.get("text") if isinstance(data, dict) else None
-        return f"<blockquote>{html.escape(text)}</blockquote>" if isinstance(text, str) else ""
-    return markup(told(exercise, data)) if isinstance(exercise, Choice) and option(exercise, data) else ""
 
 
 def option(exercise: Choice, data: object) -> str | None:

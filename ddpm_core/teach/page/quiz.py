@@ -18,7 +18,7 @@ from ..progress import file as progress
 from ..progress.version import version
 from ..text.markup import inline, markup, plain
 from . import asset
-from .last import given, option, recalled
+from .last import option, recalled, told
 from .still import Still
 
 
@@ -105,9 +105,12 @@ class Quiz(Still, anywidget.AnyWidget):
 
     def _still(self) -> str:
         """The question as HTML, with what it was answered with, for where the page asks nobody."""
-        view, entry = self.view, progress.load_entries().get(self.exercise.key or self.exercise.id, progress.Entry())
+        view, entry = (
+            self.view,
+            progress.load_entries().get(self.exercise.key or self.exercise.id, progress.Entry()),
+        )
         options = "".join(f"<li><b>{html.escape(key)}</b> {text}</li>" for key, text in view["options"])
-        answer = f"<p><b>{_head(entry.outcome)}</b></p>{given(self.exercise, entry.data)}"
+        answer = f"<p><b>{_head(entry.outcome)}</b></p>{_given(self.exercise, entry.data)}"
         return (
             f"<div class='ddpm-question'><p>{html.escape(view['id'])} <b>{view['title']}</b></p>"
             + view["prompt"]
@@ -158,6 +161,14 @@ def _earlier(exercise: Choice | Prose) -> tuple[dict[str, Any], dict[str, Any]]:
         marks = data.get("marks")
         asked = {"n": 0, "text": data["text"], "marks": marks if isinstance(marks, list) else None}
     return asked, told
+
+
+def _given(exercise: Exercise, data: object) -> str:
+    """The answer to a question as HTML, for the still of it; "" if there is none."""
+    if isinstance(exercise, Prose):
+        text = data.get("text") if isinstance(data, dict) else None
+        return f"<blockquote>{html.escape(text)}</blockquote>" if isinstance(text, str) else ""
+    return markup(told(exercise, data)) if isinstance(exercise, Choice) and option(exercise, data) else ""
 
 
 def _head(outcome: str) -> str:
