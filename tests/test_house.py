@@ -27,9 +27,26 @@ HEART = [
     *("gaussian", "schedule", "process", "prediction", "formula"),
     *("denoiser", "sampling", "elbo", "nets", "training"),
 ]
-MACHINE = ["data", "folders", "pictures", "files", "checkpoints", "checks", "parallel", "speed", "__main__"]
+MACHINE = [
+    "data",
+    "folders",
+    "words",
+    "pictures",
+    "files",
+    "checkpoints",
+    "checks",
+    "parallel",
+    "speed",
+    "__main__",
+]
 ROOMS = {"commands", "study", "teach"}
-BARS = {"training", "folders", "commands.sample", "commands.evaluate"}  # what takes long shows how long
+BARS = {
+    "training",
+    "folders",
+    "commands.latent",
+    "commands.sample",
+    "commands.evaluate",
+}  # what takes long shows how long
 OUTSIDE = {"matplotlib", "sympy", "ipywidgets", "IPython", "anywidget", "tqdm", "teach"}
 SOURCES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").rstrip("."): path
@@ -80,7 +97,7 @@ def test_the_core_knows_nothing_of_the_lessons(name):
     found = {module.split(".")[0] for module in imported(name)}
     assert not found & (OUTSIDE - ({"tqdm"} if name in BARS else set()))
     if name in HEART:
-        assert found & {*MACHINE, "commands", "study"} <= {"checks", "data", "parallel", "speed"}
+        assert found & {*MACHINE, "commands", "study"} <= {"checks", "data", "parallel", "speed", "words"}
 
 
 def test_the_judge_is_handed_what_it_tells():
@@ -117,7 +134,7 @@ def code_lines(path: Path) -> set[int]:
 def test_the_heart_is_read_in_an_evening():
     size = {name: len(code_lines(path)) for name, path in SOURCES.items()}
     assert sum(size[name] for name in HEART) <= 950
-    assert sum(n for name, n in size.items() if name.split(".")[0] not in ("study", "teach")) <= 2700
+    assert sum(n for name, n in size.items() if name.split(".")[0] not in ("study", "teach")) <= 2900
 
 
 def test_functions_are_short():

@@ -17,7 +17,7 @@ SHARE, IMAGES = 0.3, 300_000  # of --minutes, for the autoencoder; what it sees 
 WARM, TIMED = 3, 12  # steps of a trial: not counted, and counted
 
 
-def in_time(seconds: float, batch: int, trial: Iterator[Any]) -> int:
+def images_in(seconds: float, batch: int, trial: Iterator[Any]) -> int:
     """How many images are seen in so many seconds: a few steps of `trial` are timed, and thrown away."""
     for _ in range(WARM):
         next(trial)
@@ -28,21 +28,23 @@ def in_time(seconds: float, batch: int, trial: Iterator[Any]) -> int:
     return max(1, int(seconds / took) - WARM - TIMED) * batch
 
 
-def painter(own: Data, path: Path, minutes: float | None, device: torch.device, resume: bool) -> Autoencoder:
+def new_autoencoder(
+    own: Data, path: Path, minutes: float | None, device: torch.device, resume: bool
+) -> Autoencoder:
     """An autoencoder for these pictures, trained and written to `path`, or read from there to resume."""
     if resume and path.is_file():
-        return latents.load(path).to(device)
+        return latents.load_autoencoder(path).to(device)
     x0, plan = own.images.to(device), Plan(IMAGES, bf16=device.type != "mps")
     make: Callable[[], Autoencoder] = lambda: Autoencoder(own.shape[0]).to(device)  # noqa: E731
     torch.manual_seed(plan.seed)
     if minutes is not None:
         trial = latents.fit(make(), x0, plan._replace(images=10**9))
-        plan = plan._replace(images=in_time(SHARE * 60 * minutes, plan.batch, trial))
+        plan = plan._replace(images=images_in(SHARE * 60 * minutes, plan.batch, trial))
     made = make()
     with tqdm(total=plan.images, unit=" images", unit_scale=True, disable=not parallel.first()) as bar:
         for step in latents.fit(made, x0, plan):
             bar.set_postfix_str(f"autoencoder's loss {step.losses.mean().item():.4f}", refresh=False)
             bar.update(step.images - bar.n)
     if parallel.first():
-        latents.save(made.eval(), path, shape=own.shape, images=plan.images)
+        latents.save_autoencoder(made.eval(), path, shape=own.shape, images=plan.images)
     return made.eval()

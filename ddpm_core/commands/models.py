@@ -46,7 +46,7 @@ def painter(name: str, card: dict[str, Any], device: torch.device) -> Callable[[
     beside = source.with_name("autoencoder.safetensors")
     if source.name.endswith("-denoiser.safetensors"):
         beside = source.with_name(source.name.replace("-denoiser", "-autoencoder"))
-    paint = latents.load(beside).to(device)
+    paint = latents.load_autoencoder(beside).to(device)
     return lambda z: torch.no_grad()(paint.decode)(z)
 
 

@@ -29,7 +29,7 @@ from ..study.latents import Autoencoder, Captioned, encoded
 from ..study.metrics import agreement
 from ..training import Extras, Run, Step, train, watch
 from ..words import Vocabulary
-from .latent import in_time, painter
+from .latent import images_in, new_autoencoder
 from .models import model, pick
 from .recipes import FOLDER, RECIPES, Data, Recipe, labelled, network, recipe, texts
 
@@ -48,12 +48,7 @@ def add_train(commands: Any) -> argparse.ArgumentParser:
         help=f"{', '.join(RECIPES)}, or a folder of your own pictures: {KINDS}, subfolders as labels",
     )
     _add_folder(t.add_argument_group("for a folder of your own pictures"))
-    t.add_argument(
-        "--images",
-        type=int,
-        help=f"how many to see (default: {IMAGES}); with --resume, more than before is fine",
-    )
-    t.add_argument("--minutes", type=float, metavar="M", help="see as many as this machine can in M minutes")
+    _add_length(t.add_argument_group("for how long"))
     t.add_argument(
         "--latent",
         action="store_true",
@@ -88,6 +83,17 @@ def add_train(commands: Any) -> argparse.ArgumentParser:
     return t
 
 
+def _add_length(group: Any) -> None:
+    group.add_argument(
+        "--images",
+        type=int,
+        help=f"how many to see (default: {IMAGES}); with --resume, more than before is fine",
+    )
+    group.add_argument(
+        "--minutes", type=float, metavar="M", help="see as many as this machine can in M minutes"
+    )
+
+
 def _add_folder(group: Any) -> None:
     group.add_argument("--size", type=int, metavar="PIXELS", help="a side of the squares (default: 32)")
     group.add_argument("--fit", choices=FITS, help="the square in the middle, or all of it (default: crop)")
@@ -118,7 +124,9 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
     last = int(resume["counts"][0]) if resume else 0
     paint = None
     if args.latent:
-        paint = painter(own, target.with_name("autoencoder.safetensors"), args.minutes, device, args.resume)
+        paint = new_autoencoder(
+            own, target.with_name("autoencoder.safetensors"), args.minutes, device, args.resume
+        )
     denoiser, x0, y = _prepared(args, plan, own, source, paint)
     denoiser.to(device)
     extras = Extras(args.bf16 or args.latent, wish["min_snr"], args.clip_grad)
@@ -268,7 +276,7 @@ def _images(
     if args.resume and save.is_file():
         return int(checkpoints.card(save)["images"])
     trial = train(copy.deepcopy(denoiser), *given, **settings | {"images": 10**9}, extras=extras)
-    return in_time(60 * args.minutes - (time.perf_counter() - start), settings["batch"], trial)
+    return images_in(60 * args.minutes - (time.perf_counter() - start), settings["batch"], trial)
 
 
 def _card(plan: Recipe, own: Data, paint: Autoencoder | None, settings: dict[str, Any]) -> dict[str, Any]:

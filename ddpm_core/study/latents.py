@@ -1,6 +1,6 @@
 """Pictures as latents: an autoencoder, and data for a denoiser that works in its latents.
 
-    paint = pretrained("emoji")
+    paint = pretrained_autoencoder("emoji")
     draw = checkpoints.pretrained("emoji").guided(["red heart"] * 4, 2.0)
     z = last(sample(draw, torch.randn(4, 4, 8, 8), draw.schedule.times(20), ddim)).xt
     images = paint.decode(z)  # (4, 3, 32, 32)
@@ -228,14 +228,14 @@ def encoded(autoencoder: Autoencoder, x0: Tensor) -> Gaussian:
     return Gaussian(torch.cat([q.mean for q in parts]), torch.cat([torch.as_tensor(q.var) for q in parts]))
 
 
-def save(autoencoder: Autoencoder, path: str | Path, half: bool = False, **card: Any) -> None:
+def save_autoencoder(autoencoder: Autoencoder, path: str | Path, half: bool = False, **card: Any) -> None:
     """Write an autoencoder to `path`, atomically, with its card; half: in float16."""
     tensors = {k: t.half() if half else t for k, t in autoencoder.state_dict().items()}
     checkpoints.write_tensors(path, tensors, {"args": autoencoder.config, "card": card})
 
 
-def load(path: str | Path) -> Autoencoder:
-    """The autoencoder in a file that `save` wrote, in float32, in eval mode.
+def load_autoencoder(path: str | Path) -> Autoencoder:
+    """The autoencoder in a file that `save_autoencoder` wrote, in float32, in eval mode.
 
     FileNotFoundError, or ValueError for a file that is damaged or holds none.
     """
@@ -246,6 +246,6 @@ def load(path: str | Path) -> Autoencoder:
         raise ValueError(f"{path} holds no autoencoder that this version can build: {error}") from None
 
 
-def pretrained(name: str) -> Autoencoder:
+def pretrained_autoencoder(name: str) -> Autoencoder:
     """The autoencoder that ships as `name`, such as "emoji".  ValueError for another name lists them all."""
-    return load(checkpoints.shipped(name, "autoencoder"))
+    return load_autoencoder(checkpoints.shipped(name, "autoencoder"))

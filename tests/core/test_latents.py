@@ -68,11 +68,11 @@ def test_the_loss_is_its_three_parts():
 
 def test_a_file_holds_it_all(fitted, pictures, tmp_path):
     made, x = fitted[0], pictures[:4]
-    latents.save(made, tmp_path / "a.safetensors", images=3200)
-    again = latents.load(tmp_path / "a.safetensors")
+    latents.save_autoencoder(made, tmp_path / "a.safetensors", images=3200)
+    again = latents.load_autoencoder(tmp_path / "a.safetensors")
     assert torch.equal(again.decode(again.encode(x).mean), made.decode(made.encode(x).mean))
-    latents.save(made, tmp_path / "half.safetensors", half=True)
-    near = latents.load(tmp_path / "half.safetensors")
+    latents.save_autoencoder(made, tmp_path / "half.safetensors", half=True)
+    near = latents.load_autoencoder(tmp_path / "half.safetensors")
     assert next(near.parameters()).dtype == torch.float32
     assert (near.decode(near.encode(x).mean) - made.decode(made.encode(x).mean)).abs().max() < 0.05
     assert (tmp_path / "half.safetensors").stat().st_size < 0.6 * (tmp_path / "a.safetensors").stat().st_size
@@ -92,4 +92,4 @@ def test_what_is_wrong_is_told_before_training(pictures):
     with pytest.raises(ValueError, match=r"latents must have shape \(B, 4, h, w\)"):
         made.decode(torch.zeros(1, 3, 8, 8))
     with pytest.raises(ValueError, match="no autoencoder called 'cats'"):
-        latents.pretrained("cats")
+        latents.pretrained_autoencoder("cats")

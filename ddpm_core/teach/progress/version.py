@@ -8,19 +8,9 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-WORDS = set("id key title prompt worked hints mistakes instead right also why models".split())
-    "id",
-    "key",
-    "instead",
-    "title",
-    "prompt",
-    "worked",
-    "hints",
-    "mistakes",
-    "right",
-    "also",
-    "why",
-    "models",
+WORDS = {
+    *("id", "key", "title", "prompt", "worked", "hints"),
+    *("mistakes", "instead", "right", "also", "why", "models"),
 }
 HOOKS = {"note", "recall"}
 
