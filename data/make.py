@@ -282,4 +282,4 @@ def picture(target: str = "notebooks/denoising.png") -> None:
 
 
 if __name__ == "__main__":
-    {f.__name__: f for f in (digits, classifier, denoiser, judge, picture)}[sys.argv[1]](*sys.argv[2:])
+    {f.__name__: f for f in (digits, emoji, classifier, denoiser, judge, picture)}[sys.argv[1]](*sys.argv[2:])
