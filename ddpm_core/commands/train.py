@@ -140,7 +140,7 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
     card = _card(plan, own, paint, settings) | told
     if args.preview is not None:
         steps = preview(steps, args.preview, args.out, None if paint is None else partial(_drawn, paint))
-    last = _followed(args, watch(steps, settings["images"]), save, last, card)
+    last = _followed(args, steps, save, last, card)
     seconds = time.perf_counter() - start
     checkpoints.save(denoiser, target, seconds=round(seconds, 1), **card)
     save.unlink(missing_ok=True)
@@ -176,7 +176,7 @@ def _followed(
 ) -> int:
     """Take the steps, and save the run now and then, at Ctrl-C as well; how many images were seen."""
     with _noted() as stopped:
-        for step in steps:
+        for step in watch(steps, card["images"]):
             if stopped or (args.save_every and step.images // args.save_every > last // args.save_every):
                 checkpoints.save_run(step.run, save, **card)
             last = step.images

@@ -296,7 +296,7 @@ def test_guidance_is_none_at_1_and_needs_a_label(tmp_path, capsys):
     assert not np.allclose(plain, four)
     assert np.allclose(nought, unlabelled, atol=1e-5)
     assert main([*args, "--guidance", "2"]) == 2
-    assert "give --labels too" in capsys.readouterr().err
+    assert "give --labels or --words too" in capsys.readouterr().err
     assert main([*args, "--labels", "3", "--guidance", "nan"]) == 2
     assert "--guidance must lie" in capsys.readouterr().err
 
