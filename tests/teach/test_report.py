@@ -425,7 +425,8 @@ def test_two_devices_of_one_student_are_joined(folder, tmp_path, capsys):
     put(folder / "ida.json", **{"00.1": entry(2, "NOT_YET")})
     put(folder / "ida.sync-conflict-20261129-140512-ABC.json", **ONE)
     put(folder / "ida (1).json", **{"00.1": entry(2, "NOT_YET")})  # may be another Ida
-    rows, _ = run(folder, tmp_path, capsys)
+    rows, lines = run(folder, tmp_path, capsys)
+    assert "problem: gus: joined from gus/progress-laptop.json, gus/progress.json" in lines
     assert [(r["student"], r["counted"]) for r in rows] == [
         ("gus", "1"),
         ("gus", "1"),
