@@ -533,6 +533,9 @@ def test_a_version_changes_with_what_is_judged_and_not_with_words():
         version(replace(q, title="x", prompt="y", worked="z", hints=[], mistakes=[], right="w"))
         == names["00.1"]
     )
+    c = BANK_NOW["00.2"]
+    turned = replace(c, options=dict(reversed(c.options.items())), why=dict(reversed(c.why.items())))
+    assert version(turned) == names["00.2"]  # the order of the options is no matter
     for change in ({"answer": 5.1}, {"rel": 0.1}, {"unit": "m"}):
         assert version(replace(q, **change)) != names["00.1"]
 
