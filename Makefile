@@ -49,7 +49,7 @@ lab: setup
 update:
 	@if git rev-parse --abbrev-ref '@{upstream}' >/dev/null 2>&1; then git pull --ff-only || \
 	  echo 'The new version could not be fetched; what is here already is brought to my/.'; fi
-	@$(MAKE) --no-print-directory setup
+	@$(MAKE) -s setup
 	@$(PY) -m ddpm_core.teach update
 
 notebooks: setup

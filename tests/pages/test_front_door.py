@@ -1,5 +1,6 @@
 """What a visitor sees first: the animated picture, the map of the lessons with its minutes, other ways in."""
 
+import asyncio
 import re
 import runpy
 import shutil
@@ -96,7 +97,7 @@ def test_the_hub_s_configuration_hands_out_what_is_missing_and_mends_what_is_the
     names = {"c": c}
     exec(source, names)
     names |= {"COURSE": course, "STUDENTS": students, "PYTHON": sys.executable}
-    hand_out = lambda: c.Spawner.pre_spawn_hook(Some(user=Some(name="anna")))  # noqa: E731
+    hand_out = lambda: asyncio.run(c.Spawner.pre_spawn_hook(Some(user=Some(name="anna"))))  # noqa: E731
     shutil.copytree(ROOT / "notebooks", course / "notebooks")
     (course / "notebooks/progress.json").write_text("the teacher's")
     hand_out()

@@ -426,7 +426,8 @@ def test_two_devices_of_one_student_are_joined(folder, tmp_path, capsys):
     put(folder / "ida.json", **{"00.1": entry(2, "NOT_YET")})
     put(folder / "ida.sync-conflict-20261129-140512-ABC.json", **ONE)
     put(folder / "ida (1).json", **{"00.1": entry(2, "NOT_YET")})  # may be another Ida
-    rows, _ = run(folder, tmp_path, capsys)
+    rows, lines = run(folder, tmp_path, capsys)
+    assert "problem: gus: joined from gus/progress-laptop.json, gus/progress.json" in lines
     assert [(r["student"], r["counted"]) for r in rows] == [
         ("gus", "1"),
         ("gus", "1"),
@@ -533,6 +534,9 @@ def test_a_version_changes_with_what_is_judged_and_not_with_words():
         version(replace(q, title="x", prompt="y", worked="z", hints=[], mistakes=[], right="w"))
         == names["00.1"]
     )
+    c = BANK_NOW["00.2"]
+    turned = replace(c, options=dict(reversed(c.options.items())), why=dict(reversed(c.why.items())))
+    assert version(turned) == names["00.2"]  # the order of the options is no matter
     for change in ({"answer": 5.1}, {"rel": 0.1}, {"unit": "m"}):
         assert version(replace(q, **change)) != names["00.1"]
 

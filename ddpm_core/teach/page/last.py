@@ -9,7 +9,7 @@ from ..progress import file as progress
 
 def recalled(exercise: Exercise) -> str:
     """When the last answer was kept, how it was judged, and the answer, as Markdown."""
-    entry = progress.load_entries().get(exercise.key or exercise.id, progress.Entry())
+    entry = progress.load_entries().get(progress.key(exercise), progress.Entry())
     draft = told(exercise, entry.draft)
     if entry.outcome == progress.NOT_ATTEMPTED:
         return f"Not checked yet:\n\n{draft}" if draft else "There is none yet."

@@ -90,7 +90,7 @@ class Quiz(Still, anywidget.AnyWidget):
     @traitlets.observe("draft")
     def _draft(self, change: Any) -> None:
         if change["new"]:
-            progress.draft(self.exercise.key or self.exercise.id, change["new"])
+            progress.draft(progress.key(self.exercise), change["new"])
 
     def _tell(self, verdict: Verdict, n: int) -> None:
         name = verdict.outcome.name
@@ -105,10 +105,7 @@ class Quiz(Still, anywidget.AnyWidget):
 
     def _still(self) -> str:
         """The question as HTML, with what it was answered with, for where the page asks nobody."""
-        view, entry = (
-            self.view,
-            progress.load_entries().get(self.exercise.key or self.exercise.id, progress.Entry()),
-        )
+        view, entry = self.view, progress.load_entries().get(progress.key(self.exercise), progress.Entry())
         options = "".join(f"<li><b>{html.escape(key)}</b> {text}</li>" for key, text in view["options"])
         answer = f"<p><b>{_head(entry.outcome)}</b></p>{_given(self.exercise, entry.data)}"
         return (
@@ -148,7 +145,7 @@ def _view(exercise: Choice | Prose) -> dict[str, Any]:
 
 def _earlier(exercise: Choice | Prose) -> tuple[dict[str, Any], dict[str, Any]]:
     """The page's initial `asked` and `told`, from the progress: a passed answer, or an unfinished text."""
-    entry = progress.load_entries().get(exercise.key or exercise.id, progress.Entry())
+    entry = progress.load_entries().get(progress.key(exercise), progress.Entry())
     data, asked, told = entry.data, {}, {}
     if entry.outcome == progress.PASSED:
         when = progress.local(entry.passed)

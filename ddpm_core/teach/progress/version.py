@@ -12,15 +12,23 @@ WORDS = {
     *("id", "key", "title", "prompt", "worked", "hints"),
     *("mistakes", "instead", "right", "also", "why", "models"),
 }
-HOOKS = {"note", "recall"}
+HOOKS = {"letters", "note", "recall"}
 
 
 def version(exercise: Any) -> str:
     """A name such as "v3fa9c2" for what an exercise judges by: its answer, options, cases, rubric."""
     if not is_dataclass(exercise):
         return ""
-    kept = {f.name: digestible(getattr(exercise, f.name)) for f in fields(exercise) if _judges(f.name)}
+    kept = {f.name: digestible(_own(exercise, f.name)) for f in fields(exercise) if _judges(f.name)}
     return "v" + hashlib.sha256(repr([type(exercise).__name__, kept]).encode()).hexdigest()[:6]
+
+
+def _own(exercise: Any, name: str) -> object:
+    """The value of a field; options that are lettered anew for each student by their author's letters."""
+    value, letters = getattr(exercise, name), getattr(exercise, "letters", {})
+    if isinstance(value, Mapping):
+        return {letters.get(key, key): inner for key, inner in value.items()}
+    return letters.get(value, value) if isinstance(value, str) else value
 
 
 def _judges(name: str) -> bool:
@@ -37,7 +45,7 @@ def digestible(value: Any) -> object:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, Mapping):
-        return [[str(key), digestible(inner)] for key, inner in value.items()]
+        return sorted([str(key), digestible(inner)] for key, inner in value.items())
     if isinstance(value, list | tuple):
         return [type(value).__name__, *map(digestible, value)]
     if callable(value):

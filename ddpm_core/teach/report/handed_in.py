@@ -75,11 +75,13 @@ def collect(source: Path, problems: list[str]) -> list[Handed]:
         who: Handed("/".join(who[0]), joined(*books), ["/".join(file) for file in heap.files[who]])
         for who, books in heap.books.items()
     }
+    several = [each for each in found.values() if len(each.files) > 1]
+    problems += [f"{each.student}: joined from {', '.join(each.files)}" for each in several]
     lost += [(*folder, "progress.json") for folder in empty if folder not in _above(lost)]
     for file in lost:
         who, why = owner(file), heap.without.get(file, NONE)
         found.setdefault(who, Handed("/".join(who[0]), {}, ["/".join(file)], why))
-    return [_noted(found[who]) for who in sorted(found)] if heap.books else []
+    return [found[who] for who in sorted(found)] if heap.books else []
 
 
 def _above(files: Iterable[Parts]) -> set[Parts]:
@@ -90,11 +92,6 @@ def _above(files: Iterable[Parts]) -> set[Parts]:
 def _in(homes: set[Parts], parts: Parts) -> bool:
     """Whether a file or folder lies in the folder of a student whose progress was read."""
     return any(_home(parts[:k]) in homes for k in range(1, len(parts)))
-
-
-def _noted(handed: Handed) -> Handed:
-    several = f"joined from {len(handed.files)} files" if handed.entries and len(handed.files) > 1 else ""
-    return handed._replace(remark=handed.remark or several)
 
 
 def leaves(source: Path, heap: Heap) -> Iterator[Leaf]:
