@@ -16,7 +16,7 @@ from oracles import well_nested
 from ddpm_core import files
 from ddpm_core.teach.__main__ import main
 from ddpm_core.teach.progress import file as progress
-from ddpm_core.teach.progress.file import WORDS, Entry, draft, joined, load_entries, note, parse_entries
+from ddpm_core.teach.progress.file import WORDS, Entry, draft, united, load_entries, note, parse_entries
 from ddpm_core.teach.progress.map import LESSONS, CourseMap, Lesson, survey
 
 
@@ -594,9 +594,9 @@ def test_of_two_devices_a_pass_wins_the_first_of_two_and_the_order_does_not_matt
     dice = random.Random(0)
     for _ in range(300):
         a, b = device(dice), device(dice)
-        both = joined(a, b)
-        assert both == joined(b, a) == joined(both, a) == joined(both, both)
-        assert joined(a, {}) == a
+        both = united(a, b)
+        assert both == united(b, a) == united(both, a) == united(both, both)
+        assert united(a, {}) == a
         for name in {*a, *b}:
             mine = [book[name] for book in (a, b) if name in book]
             passes = [e for e in mine if e.outcome == "PASSED"]

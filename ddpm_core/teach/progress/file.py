@@ -268,7 +268,7 @@ def _keep(file: Path, notes: list[Note]) -> Entries | None:
     try:
         with _locked(file, 0 if file in _unkept else PATIENCE):
             before, copies = _sound(file), _copies(file)
-            after = _noted(joined(before, *copies.values()), notes)
+            after = _noted(united(before, *copies.values()), notes)
             if after != before:
                 after = _trimmed(file, after, [name for name in after if after[name] != before.get(name)])
                 files.write(file, _text(after))

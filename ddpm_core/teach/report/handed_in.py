@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from ..progress.file import LARGEST, Entries, joined, parse_entries, plain_bytes
+from ..progress.file import LARGEST, Entries, united, parse_entries, plain_bytes
 
 Parts = tuple[str, ...]  # a path below the folder; an archive counts as a folder
 Owner = tuple[Parts, str]  # a student's folder and "", or the student's name as a path and the file's own
@@ -62,7 +62,7 @@ def collect(source: Path, problems: list[str]) -> list[Handed]:
     OSError or ValueError if `source` itself can't be read.
     """
     heap = Heap()
-    for leaf in leaves(source, heap):
+    for leaf in found_in(source, heap):
         sort(leaf, heap)
     homes = {at for at, file in heap.books if not file}
     full = _above(file for files in heap.files.values() for file in files)
@@ -94,7 +94,7 @@ def _in(homes: set[Parts], parts: Parts) -> bool:
     return any(_home(parts[:k]) in homes for k in range(1, len(parts)))
 
 
-def leaves(source: Path, heap: Heap) -> Iterator[Leaf]:
+def found_in(source: Path, heap: Heap) -> Iterator[Leaf]:
     """Every file of a folder or ZIP.  The folders on the way are noted in the heap."""
     if source.is_dir():
         yield from _in_folder(source, (), heap)

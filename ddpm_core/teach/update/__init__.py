@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 
 from ... import files
 from ..progress.file import HANDED, current
-from .cells import ASKS, code, squeezed
+from .cells import ASKS, code_of, squeezed
 from .merge import merge
 
 BACKUP = "backup"
@@ -103,7 +103,7 @@ def _places(new: list[Version], here: Version) -> Mapping[str, str]:
         for lesson in new
         if lesson.name != here.name
         for cell in lesson.notebook.cells
-        for exercise in ASKS.findall(code(cell))
+        for exercise in ASKS.findall(code_of(cell))
     }
 
 

@@ -28,12 +28,12 @@ class Role(NamedTuple):
 def roles(cells: Iterable[NotebookNode]) -> list[Role | None]:
     """The role of each cell in the order of a notebook; None for a cell without an exercise."""
     bound: dict[str, str] = {}
-    every = {name: id for cell in cells for name, id in BINDS.findall(code(cell))}
+    every = {name: id for cell in cells for name, id in BINDS.findall(code_of(cell))}
     found: list[Role | None] = []
     for cell in cells:
-        bound |= dict(BINDS.findall(code(cell)))
-        checked = [id or bound.get(name) or every.get(name, "") for name, id in CHECKS.findall(code(cell))]
-        asked = ASKS.findall(code(cell))
+        bound |= dict(BINDS.findall(code_of(cell)))
+        checked = [id or bound.get(name) or every.get(name, "") for name, id in CHECKS.findall(code_of(cell))]
+        asked = ASKS.findall(code_of(cell))
         ids = [id for id in checked if id] or asked
         found.append(Role(current(ids[0]), any(checked)) if ids else None)
     return found
@@ -41,10 +41,10 @@ def roles(cells: Iterable[NotebookNode]) -> list[Role | None]:
 
 def variables(cells: Iterable[NotebookNode]) -> dict[str, str]:
     """The name of the variable that holds each exercise."""
-    return {current(id): name for cell in cells for name, id in BINDS.findall(code(cell))}
+    return {current(id): name for cell in cells for name, id in BINDS.findall(code_of(cell))}
 
 
-def code(cell: NotebookNode) -> str:
+def code_of(cell: NotebookNode) -> str:
     """The source of a code cell, "" for any other."""
     return str(cell.source) if cell.cell_type == "code" else ""
 

@@ -13,7 +13,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
 
-from .cells import CHECKS, Role, alike, code, made, roles, tree, used, variables, with_names
+from .cells import CHECKS, Role, alike, code_of, made, roles, tree, used, variables, with_names
 from .split import rejoined
 
 BOTH = "The course changed the cell above, and so had you. This was yours:"
@@ -77,7 +77,7 @@ class _Merge:
         self.owner = self.matched()
         theirs, ours = variables(self.mine.cells), variables(self.new.cells)
         self.names = {theirs[exercise]: ours[exercise] for exercise in theirs if exercise in ours}
-        self.course: set[str] = set().union(*(made(code(cell)) for cell in self.base.cells))
+        self.course: set[str] = set().union(*(made(code_of(cell)) for cell in self.base.cells))
         self.cells: list[NotebookNode] = []
         self.there: set[str] = set()  # the names made so far
         self.kept = 0
@@ -156,7 +156,7 @@ class _Merge:
             return self.put(self.carried(mine, new, base, mine.source))
         untouched = base is not None and alike(base, new)
         source = self.answer(mine, new) or (mine.source if untouched else None)
-        if source is not None and not self.missing(source if code(mine) else ""):
+        if source is not None and not self.missing(source if code_of(mine) else ""):
             return self.put(self.carried(mine, new, base, source))
         self.put(new)
         return self.put_as_text(mine, BOTH)
@@ -176,11 +176,11 @@ class _Merge:
     def put_own(self, cell: NotebookNode) -> None:
         """A cell of the student's own; as text, if it can't run in the new version."""
         own = nbformat.from_dict(cell)
-        if code(own):
+        if code_of(own):
             own.source = with_names(own.source, self.names)
-        if code(own) and tree(own.source) is None:
+        if code_of(own) and tree(own.source) is None:
             self.put_as_text(cell, BROKEN)
-        elif missing := self.missing(code(own)):
+        elif missing := self.missing(code_of(own)):
             self.put_as_text(cell, NAMES.format(", ".join(f"`{name}`" for name in sorted(missing))))
         else:
             self.put(own, fresh=own.id in {*self.new.by_id, *(each.id for each in self.cells)})
@@ -191,12 +191,12 @@ class _Merge:
         if fresh or not re.fullmatch(r"[\w-]{1,64}", cell.id):
             cell.id = new_markdown_cell().id
         self.cells.append(cell)
-        self.there |= made(code(cell))
+        self.there |= made(code_of(cell))
 
     def put_as_text(self, cell: NotebookNode, why: str) -> None:
         """Add a text cell that holds the source of a cell, and says why."""
         self.kept += 1
-        self.course |= made(code(cell))  # what uses its names can't run either
+        self.course |= made(code_of(cell))  # what uses its names can't run either
         text = cell.source
         if cell.cell_type != "markdown":
             fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
@@ -222,13 +222,13 @@ class _Merge:
     def answer(self, mine: NotebookNode, new: NotebookNode) -> str | None:
         """The student's answer to an exercise, as it stands in the new version; None if it doesn't fit."""
         asked, role = self.mine.role(mine), self.new.role(new)
-        source = with_names(code(mine), self.names)
+        source = with_names(code_of(mine), self.names)
         if role is None or tree(source) is None or (asked is not None and asked.exercise != role.exercise):
             return None
-        lacking = made(code(new)) - made(source)
-        if lacking & set().union(*(used(code(cell)) for cell in self.new.cells if cell is not new)):
+        lacking = made(code_of(new)) - made(source)
+        if lacking & set().union(*(used(code_of(cell)) for cell in self.new.cells if cell is not new)):
             return None
-        line = next((line for line in code(new).splitlines() if CHECKS.match(line)), "")
+        line = next((line for line in code_of(new).splitlines() if CHECKS.match(line)), "")
         if (
             role.checks
             and not CHECKS.search(source)

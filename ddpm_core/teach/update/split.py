@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import nbformat
 from nbformat import NotebookNode
 
-from .cells import CHECKS, code, squeezed, tree
+from .cells import CHECKS, code_of, squeezed, tree
 
 MOST = 5  # pieces
 
@@ -43,7 +43,7 @@ def _whole(
         return None
     whole = nbformat.from_dict(known[0] if known else pieces[0])
     whole.id, whole.source = target.id, source
-    if code(whole):
+    if code_of(whole):
         whole.outputs = [output for piece in pieces for output in piece.outputs]
         whole.execution_count = pieces[-1].execution_count
     return whole
@@ -52,10 +52,10 @@ def _whole(
 def _edited(pieces: Sequence[NotebookNode], first: NotebookNode, target: NotebookNode) -> bool:
     """Whether pieces, of which `first` has the target's id, are the target with something changed in it."""
     source = "\n".join(map(code, pieces))
-    if tree(source) is None or tree(code(target)) is None:
+    if tree(source) is None or tree(code_of(target)) is None:
         return False
-    torn = any(tree(code(piece)) is None for piece in pieces)
-    moved = CHECKS.search(code(target)) and not CHECKS.search(
-        code(first)
+    torn = any(tree(code_of(piece)) is None for piece in pieces)
+    moved = CHECKS.search(code_of(target)) and not CHECKS.search(
+        code_of(first)
     )  # the check stands in the next cell
-    return torn or bool(moved and len(pieces) == 2 and CHECKS.search(code(pieces[-1])))
+    return torn or bool(moved and len(pieces) == 2 and CHECKS.search(code_of(pieces[-1])))
