@@ -16,7 +16,7 @@ from oracles import well_nested
 from ddpm_core import files
 from ddpm_core.teach.__main__ import main
 from ddpm_core.teach.progress import file as progress
-from ddpm_core.teach.progress.file import WORDS, Entry, draft, united, load_entries, note, parse_entries
+from ddpm_core.teach.progress.file import WORDS, Entry, draft, load_entries, note, parse_entries, united
 from ddpm_core.teach.progress.map import LESSONS, CourseMap, Lesson, survey
 
 

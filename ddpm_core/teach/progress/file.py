@@ -125,7 +125,7 @@ def _in_step(entry: Entry) -> bool:
     return entry.outcome in OUTCOMES and 1 <= entry.attempts < 10**9 and timed == (entry.outcome == PASSED)
 
 
-def joined(*books: Entries) -> Entries:
+def united(*books: Entries) -> Entries:
     """Several books as one: a pass wins, the first of several; else the last answer; the last draft.
 
     The order of the books doesn't matter, and a book joined with itself stays as it is.
@@ -409,7 +409,7 @@ def join(paths: list[Path], out: Path) -> Entries:
         if broken:
             raise ValueError(f"{file}: {len(broken)} of its entries can't be read")
         books.append(entries)
-    after = joined(*books)
+    after = united(*books)
     with _locked(out, PATIENCE):
         files.write(out, _text(after), _aside(out, "before-join") if os.path.lexists(out) else None)
     return after

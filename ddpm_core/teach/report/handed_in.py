@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from ..progress.file import LARGEST, Entries, united, parse_entries, plain_bytes
+from ..progress.file import LARGEST, Entries, parse_entries, plain_bytes, united
 
 Parts = tuple[str, ...]  # a path below the folder; an archive counts as a folder
 Owner = tuple[Parts, str]  # a student's folder and "", or the student's name as a path and the file's own
@@ -72,7 +72,7 @@ def collect(source: Path, problems: list[str]) -> list[Handed]:
     lost = [file for file in heap.without if _stands_for_a_student(file) and not _in(homes, file)]
     problems += heap.problems + _told(heap.without, empty, homes)
     found = {
-        who: Handed("/".join(who[0]), joined(*books), ["/".join(file) for file in heap.files[who]])
+        who: Handed("/".join(who[0]), united(*books), ["/".join(file) for file in heap.files[who]])
         for who, books in heap.books.items()
     }
     several = [each for each in found.values() if len(each.files) > 1]

@@ -51,7 +51,7 @@ def _whole(
 
 def _edited(pieces: Sequence[NotebookNode], first: NotebookNode, target: NotebookNode) -> bool:
     """Whether pieces, of which `first` has the target's id, are the target with something changed in it."""
-    source = "\n".join(map(code, pieces))
+    source = "\n".join(map(code_of, pieces))
     if tree(source) is None or tree(code_of(target)) is None:
         return False
     torn = any(tree(code_of(piece)) is None for piece in pieces)
