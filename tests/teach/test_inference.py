@@ -225,6 +225,15 @@ def test_a_message_names_the_place_with_numbers(answer, words):
     assert words in plain(e.judge(answer).message)
 
 
+def test_a_logarithm_s_other_reading_is_told_only_where_there_is_one():
+    said = "I read log a b as"
+    assert said not in bank["03.4"].judge("log p(x_3) - log q(x_3|x_0)").message
+    assert said not in bank["01.7"].judge("mu - log sigma").message
+    assert said in bank["01.14"].judge("log p(x_2)/q(x_2|x_0) + 3").message
+    message = plain(bank["01.14"].judge("log p(x_2)/q(x_2|x_0) + log p(x_1|x_2) + log p(x_0|x_1)").message)
+    assert "the term log q(x_1|x_0, x_2) is left out" in message
+
+
 def test_two_slips_that_fit_are_put_as_a_question():
     e = number("a*b", given={"a": 0.5, "b": 0.25})
     message = e.judge("0.5").message
@@ -375,7 +384,8 @@ for e, right, wrong in ((number, "0.9", "0.81"), (formula, "x_0*abar^0.5", "abar
 
 
 @pytest.mark.parametrize(
-    "text", ["1/(1+11e978/1.97)", "1e308*1e308", "2" * 400, "0*" * 200 + "1", "1+" * 5000 + "1"]
+    "text",
+    ["log a " * 9000, "1/(1+11e978/1.97)", "1e308*1e308", "2" * 400, "0*" * 200 + "1", "1+" * 5000 + "1"],
 )
 def test_extreme_numbers_are_told_something(text):
     for id in ("06.2", "01.15", "05.12"):

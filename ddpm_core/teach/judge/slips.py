@@ -361,10 +361,19 @@ def leaves(node: Tree, others: Mapping[str, Collection[str]]) -> Iterator[Change
 
 
 def forms(tree: Tree) -> list[Tree]:
-    """The tree with 1 - x as a part of its own, and with the root of a fraction as a fraction of roots."""
-    split = grouped(flattened(tree))
-    spread = with_spread_roots(split)
-    return [spread, split] if spread != split else [split]
+    """The tree with 1 - x as a part of its own, roots of fractions as fractions of roots, and long sums."""
+    flat = flattened(tree)
+    split = grouped(flat)
+    return list(dict.fromkeys((with_spread_roots(split), split, one_sum(flat))))
+
+
+def one_sum(tree: Tree) -> Tree:
+    """The tree with sums in sums as one sum."""
+    new = rebuilt(tree, tuple(map(one_sum, parts(tree))))
+    if not isinstance(new, Sum):
+        return new
+    split = ((s, part.terms if isinstance(part, Sum) else ((1, part),)) for s, part in new.terms)
+    return Sum(tuple((s * sign, term) for s, pairs in split for sign, term in pairs))
 
 
 def flattened(tree: Tree) -> Tree:

@@ -34,7 +34,6 @@ from .tree import (
 
 POINTS = 12
 BARE_LOG = re.compile(r"(?:log|ln)\s*(?![\s(\[{|_2])")
-AMBIGUOUS = re.compile(r"(?:log|ln)\s*[^-+(]*[^-+(\s][\w})\]]\s*[*/ ]\s*[\w(]")
 EXAMPLE = {"x_t": 1.0, "x_0": 0.6, "eps": 0.5, "z": -0.8, "mu": 0.9, "x_prev": 0.7}
 TIMES = (500, 100, 10, 2, 900)
 LINEAR = ("x_t", "x_0", "x_prev", "eps", "z", "mu")
@@ -145,7 +144,11 @@ class Symbolic(Exercise):
         for tree, value in zip(readings, values, strict=True):
             if mistake := next((m for m, wrong in self._wrong if same_values(value, wrong)), None):
                 return not_yet(mistake.message, self._numbers(tree))
-        return not_yet(self._diagnosis(readings[0], values[0], data), self._reading(data))
+        two = len(values) > 1 and not same_values(values[0], values[1])
+        best = int(two and bool(self._inferred(readings[1], values[1])))
+        return not_yet(
+            self._diagnosis(readings[best], values[best], data), self._reading(data, two and not best)
+        )
 
     def _passed(self, tree: Tree) -> Verdict:
         """Passed, unless a name is still to be written out."""
@@ -221,6 +224,8 @@ class Symbolic(Exercise):
     def _inferred(self, tree: Tree, value: list[Value]) -> str:
         """The slip that explains a formula, made in the right one or undone in the student's, or both."""
         mine = names(tree)
+        if not all(map(cmath.isfinite, value)):
+            return ""
         done = [s for form in self._forms for s in slips(form, self._others(form, mine))]
         done.sort(key=lambda slip: slip.cost)
         if slip := next((s for s in done if is_value(s.tree, value)), None):
@@ -327,10 +332,11 @@ class Symbolic(Exercise):
         numbers = f"yours gives {five_digits(mine)}, expected {five_digits(right)}"
         return f"{where[:1].upper()}{where[1:]}: {numbers}."
 
-    def _reading(self, text: str) -> str:
+    def _reading(self, text: str, two: bool) -> str:
+        """How a text was read that may have been meant otherwise; two: whether a log has another reading."""
         if "abar_prev" in self.given and re.search(r"_t\s*[-−]\s*1", text):
             return "I read abar_t-1 as abar_t minus 1; write abar_prev or abar_{t-1} for the time before."
-        if BARE_LOG.search(grammar.normalized(text)) and AMBIGUOUS.search(text):
+        if two:
             return "I read log a b as (log a) b, and log a/b as (log a)/b; put brackets around what it is of."
         return ""
 
