@@ -35,6 +35,14 @@ def fast(denoiser: Denoiser, compiled: bool = False) -> Denoiser:
     return Denoiser(net, denoiser.schedule, denoiser.prediction, denoiser.clip).eval()
 
 
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 is multiplied in hardware there, as far as torch tells; elsewhere it takes longer."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    told: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)() if device.type == "cpu" else {}
+    return bool(told.get("avx512_bf16") or told.get("amx_bf16"))
+
+
 class BFloat16(nn.Module):
     """A network that runs under autocast to bfloat16; its input and output keep their dtype."""
 

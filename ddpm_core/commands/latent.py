@@ -9,6 +9,7 @@ import torch
 from tqdm import tqdm
 
 from .. import parallel
+from ..speed import multiplies_bfloat16
 from ..study import latents
 from ..study.latents import Autoencoder, Plan
 from .recipes import Data
@@ -34,7 +35,7 @@ def new_autoencoder(
     """An autoencoder for these pictures, trained and written to `path`, or read from there to resume."""
     if resume and path.is_file():
         return latents.load_autoencoder(path).to(device)
-    x0, plan = own.images.to(device), Plan(IMAGES, bf16=device.type != "mps")
+    x0, plan = own.images.to(device), Plan(IMAGES, bf16=multiplies_bfloat16(device))
     make: Callable[[], Autoencoder] = lambda: Autoencoder(own.shape[0]).to(device)  # noqa: E731
     torch.manual_seed(plan.seed)
     if minutes is not None:

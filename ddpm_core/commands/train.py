@@ -25,6 +25,7 @@ from ..gaussian import Gaussian
 from ..nets import MLP, UNet
 from ..pictures import few, preview
 from ..schedule import cosine
+from ..speed import multiplies_bfloat16
 from ..study.latents import Autoencoder, Captioned, encoded
 from ..study.metrics import agreement
 from ..training import Extras, Run, Step, train, watch
@@ -129,7 +130,8 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
         )
     denoiser, x0, y = _prepared(args, plan, own, source, paint)
     denoiser.to(device)
-    extras = Extras(args.bf16 or args.latent, wish["min_snr"], args.clip_grad)
+    quick = args.latent and multiplies_bfloat16(device)
+    extras = Extras(args.bf16 or quick, wish["min_snr"], args.clip_grad)
     if args.minutes is not None:
         settings["images"] = _images(args, denoiser, (x0, y), settings, extras, start, save)
     steps = train(denoiser, x0, y, **settings, extras=extras, resume=resume)

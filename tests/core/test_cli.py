@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from ddpm_core import checkpoints, data, pictures
 from ddpm_core.__main__ import main
 
 
@@ -19,7 +20,6 @@ def run(tmp_path_factory):
 
 
 def test_a_run_that_was_killed_goes_on_from_its_last_save(tmp_path, capsys, monkeypatch):
-    from ddpm_core import checkpoints
     from ddpm_core.commands import train as cli
 
     wish = ["train", "--images", "640", "--seed", "2", "--save-every", "128", "--resume", "--out"]
@@ -69,7 +69,6 @@ def test_a_stranger_s_card_is_not_believed(card, tmp_path, capsys):
 
 
 def test_training_can_start_from_other_weights(run, tmp_path, capsys):
-    from ddpm_core import checkpoints
 
     wish = ["train", "--images", "64", "--lr", "1e-9", "--from"]
     assert main([*wish, str(run), "--out", str(tmp_path / "more")]) == 0
@@ -134,7 +133,6 @@ def test_what_an_error_in_x0_may_count_reaches_training_and_the_card(tmp_path, c
 def test_a_model_that_is_there_is_not_written_over(run, tmp_path, capsys):
     before = (run / "model.safetensors").read_bytes()
     wish = ["train", "--seed", "1", "--out", str(run), "--images"]
-    from ddpm_core import checkpoints
 
     other = tmp_path / "other" / "model.safetensors"
     checkpoints.save(
@@ -377,7 +375,6 @@ def test_ctrl_c_keeps_the_run_which_can_be_sampled_from_and_goes_on(tmp_path, ca
 
 
 def test_a_run_is_made_longer_on_purpose(tmp_path, capsys, monkeypatch):
-    from ddpm_core import checkpoints
     from ddpm_core.commands import train as cli
 
     def cut(*args, **card):
@@ -407,3 +404,71 @@ def test_a_network_saved_without_a_word_is_sampled_from_or_says_what_is_missing(
     assert "how large its pictures are; save them with it: save(denoiser, path, shape=[1, 28, 28])" in (
         capsys.readouterr().err
     )
+
+
+@pytest.fixture(scope="module")
+def latent(tmp_path_factory):
+    """A folder of emoji with words, and a run in latents on it, as short as it gets."""
+    root = tmp_path_factory.mktemp("latent")
+    few = data.emoji()
+    for i in range(24):
+        pictures.write_grid(root / "in" / f"{i}.png", few.images[i : i + 1])
+        (root / "in" / f"{i}.txt").write_text(few.names[i], "utf-8")
+    wish = ["train", "--data", str(root / "in"), "--latent", "--minutes", "0.02", "--out", str(root / "out")]
+    assert main([*wish, "--preview", "64"]) == 0
+    return root, few.names[0]
+
+
+def test_a_folder_with_words_is_trained_in_latents_and_drawn_from(latent, capsys):
+    root, name = latent
+    card = checkpoints.card(root / "out" / "model.safetensors")
+    assert (card["shape"], card["latent_of"]) == ([4, 8, 8], [3, 32, 32])
+    assert list((root / "out").glob("preview-*.png"))
+    draw = ["sample", "--from", str(root / "out"), "--n", "3", "--steps", "2", "--out"]
+    assert main([*draw, str(root / "a.npz"), "--words", name]) == 0
+    with np.load(root / "a.npz", allow_pickle=False) as file:
+        assert file["images"].shape == (3, 3, 32, 32)
+        assert np.abs(file["images"]).max() <= 1
+    assert main([*draw, str(root / "b.gif"), "--words", name, "--against", name, "--walk", "2m"]) == 0
+    assert main([*draw, str(root / "c.png")]) == 0  # without words, too
+    capsys.readouterr()
+    assert main([*draw, str(root / "d.png"), "--words", "qqq"]) == 2
+    assert "knows no word of 'qqq'" in capsys.readouterr().err
+    assert main([*draw, str(root / "e.png"), "--words", f"{name} qqq"]) == 0
+    assert "left out" in capsys.readouterr().err
+
+
+def test_words_are_for_models_with_words(tmp_path, capsys):
+    wish = ["sample", "--from", "digits", "--n", "2", "--steps", "2", "--out", str(tmp_path / "a.png")]
+    assert main([*wish, "--words", "three"]) == 2
+    assert "trained without words" in capsys.readouterr().err
+    assert main([*wish, "--against", "three"]) == 2
+    assert "give --words too" in capsys.readouterr().err
+
+
+def test_a_run_in_latents_is_finished_once(latent, capsys):
+    root, _ = latent
+    wish = ["train", "--data", str(root / "in"), "--latent", "--minutes", "0.02", "--out", str(root / "out")]
+    assert main([*wish, "--resume"]) == 0
+    assert "finished already" in capsys.readouterr().out
+    assert main(wish) == 2
+    assert "would be written over" in capsys.readouterr().err
+
+
+def test_a_model_in_latents_is_not_evaluated_on_pictures(latent, capsys):
+    assert main(["evaluate", "--from", str(latent[0] / "out"), "--n", "2"]) == 2
+    assert "works in latents" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("wish", "told"),
+    [
+        (["--minutes", "1", "--images", "64"], "both say how long"),
+        (["--minutes", "0"], "--minutes must lie strictly"),
+        (["--latent", "--from", "digits"], "--latent trains from the start"),
+    ],
+)
+def test_wishes_that_contradict_each_other_are_told(wish, told, tmp_path, capsys):
+    assert main(["train", "--out", str(tmp_path / "out"), *wish]) == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "out" / "model.safetensors").exists()
