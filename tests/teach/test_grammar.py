@@ -2,6 +2,7 @@
 
 import builtins
 import os
+import re
 import time
 from pathlib import Path
 
@@ -191,3 +192,13 @@ def test_the_module_has_no_door_to_an_evaluator():
     source = Path(grammar.__file__).read_text("utf-8")
     for word in ("eval(", "exec(", "compile(", "sympify", "parse_expr", "literal_eval", "__import__"):
         assert word not in source.replace("re.compile(", "")
+
+
+@pytest.mark.parametrize(("text", "told"), [("0,5", "0.5"), ("beta*0,25", "0.25"), ("1 - 3,5/2", "3.5")])
+def test_a_decimal_comma_hears_to_write_a_point(text, told):
+    with pytest.raises(Unreadable, match=f"Write {re.escape(told)} with a point"):
+        parse(text)
+
+
+def test_a_comma_between_arguments_stays_one():
+    assert evaluate(parse("hypot(3,4)"), {}) == 5

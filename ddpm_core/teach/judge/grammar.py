@@ -361,6 +361,8 @@ class _Reader:
     def lost(self) -> Unreadable:
         if self.now.kind == "end":
             return Unreadable("The formula ends too early; something is missing at its end.")
+        if self.now.text == "," and (digits := re.search(r"\d+,\d+", self.text)):
+            return Unreadable(f"Write {digits[0].replace(',', '.')} with a point, not a comma.")
         return Unreadable(f"I don't understand {quoted(self.now.text)} in {excerpt(self.text, self.now.at)}.")
 
     def deeper(self) -> None:
