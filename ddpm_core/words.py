@@ -44,9 +44,9 @@ class Vocabulary:
         texts = [texts] if isinstance(texts, str) else list(texts)
         if wrong := [text for text in texts if not isinstance(text, str)]:
             raise TypeError(f"words must be texts such as 'red heart', got {checks.brief(wrong[0])}")
-        rows = [[self.places[word] for word in split(text) if word in self.places] for text in texts]
-        for text, row in zip(texts, rows, strict=True):
-            if split(text) and not row:
+        numbers = self.known(texts)
+        for text, row in zip(texts, numbers.tolist(), strict=True):
+            if split(text) and max(row) < 0:
                 raise ValueError(f"this network knows no word of {text!r}; {self._near(split(text))}")
         if unknown := dict.fromkeys(w for text in texts for w in split(text) if w not in self.places):
             left_out = ", ".join(list(unknown)[:SHOWN]) + ", ..." * (len(unknown) > SHOWN)
@@ -55,6 +55,11 @@ class Vocabulary:
                 f"{self._near(list(unknown)[:SHOWN])}",
                 stacklevel=4,
             )
+        return numbers
+
+    def known(self, texts: Sequence[str]) -> Tensor:
+        """`numbers` without a word about unknown words: for texts to train on."""
+        rows = [[self.places[word] for word in split(text) if word in self.places] for text in texts]
         longest = max([1, *map(len, rows)])
         return torch.tensor([row + [-1] * (longest - len(row)) for row in rows]).reshape(len(rows), longest)
 

@@ -254,7 +254,7 @@ def _fed(
 ) -> tuple[Any, Tensor | None]:
     """Pictures or their latents, with the words or the labels that the network is trained with."""
     words, told = config.get("words", []), texts(own, args.latent)
-    numbers = [Vocabulary(words).numbers(text) for text in zip(*told, strict=True)] if words else []
+    numbers = [Vocabulary(words).known(text) for text in zip(*told, strict=True)] if words else []
     if paint is not None:
         return Captioned(encoded(paint, own.images), None, numbers), None
     if isinstance(own, Emoji):
