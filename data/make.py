@@ -18,7 +18,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -100,8 +99,9 @@ def _icons(package: str) -> dict[str, Any]:
         subprocess.run(
             ["npm", "pack", f"@iconify-json/{package}"], cwd=folder, check=True, capture_output=True
         )
-        with tarfile.open(next(Path(folder).glob("*.tgz"))) as archive:
-            return json.load(archive.extractfile("package/icons.json"))
+        archive = next(Path(folder).glob("*.tgz"))
+        raw = subprocess.run(["tar", "-xzOf", archive, "package/icons.json"], check=True, capture_output=True)
+        return json.loads(raw.stdout)
 
 
 def _drawn(icons: dict[str, Any], name: str, side: int = 32, over: int = 4) -> np.ndarray:

@@ -201,7 +201,10 @@ def test_a_click_and_a_text_survive_a_reload(tab):
     tab.locator(".ddpm-quiz textarea").blur()
     tab.wait_for_timeout(1500)
     saved(tab)
-    assert json.loads((tab.state / "progress.json").read_text())["exercises"]["00.5"]["draft"]["text"] == TEXT
+    assert (
+        json.loads((tab.state / "progress.json").read_text())["exercises"]["00.hopes"]["draft"]["text"]
+        == TEXT
+    )
     tab.reload()
     browser.connected(tab)
     tab.wait_for_selector(".ddpm-quiz textarea")

@@ -34,6 +34,10 @@ DOORS = {"pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "zipimp
 CALLS = {"eval", "exec", "compile", "__import__", "torch.load", "torch.jit.load", "torch.hub.load"}
 CALLS |= {"os.system", "os.popen", "shutil.unpack_archive", "np.memmap", "np.fromfile"}
 CALLS |= {"yaml.load", "importlib.util.spec_from_file_location", "pandas.read_pickle", "runpy.run_path"}
+ALLOWED = {
+    "ddpm_core/folders.py": ["np.memmap"],  # plain bytes, whose number is known
+    "ddpm_core/teach/judge/mutants.py": ["exec", "compile"],  # of this library's own source, changed
+}
 METHODS = {"extract", "extractall"}  # of archives, whose paths may lead out of the folder
 
 
@@ -59,7 +63,8 @@ def faults(source):
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_nothing_that_a_file_holds_can_be_run(path):
-    assert list(faults(path.read_text("utf-8"))) == []
+    told = ALLOWED.get(str(path.relative_to(ROOT)), [])
+    assert list(faults(path.read_text("utf-8"))) == told
 
 
 @pytest.mark.parametrize(

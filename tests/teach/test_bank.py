@@ -13,7 +13,7 @@ from ddpm_core.teach.bank import LESSONS, Bank, bank, find, lesson, pairs
 from ddpm_core.teach.bank.keys import KEYS, former
 from ddpm_core.teach.bank.words import PLACE
 from ddpm_core.teach.judge import Choice, Number, Outcome, Prose
-from ddpm_core.teach.progress.file import Entry, parse_entries
+from ddpm_core.teach.progress.file import parse_entries
 from ddpm_core.teach.text.markup import plain
 
 
@@ -133,7 +133,7 @@ def test_a_file_with_former_ids_is_read_by_keys():
     def read(**exercises):
         entries, broken = parse_entries(json.dumps({"schema": 1, "exercises": exercises}).encode())
         assert not broken
-        return entries
+        return {name: tuple(each)[:4] for name, each in entries.items()}
 
     assert set(read(**{"02.1": entry("PASSED", 1), "99.1": entry("NOT_YET", 2)})) == {
         "02.shrink-factor",
@@ -141,12 +141,12 @@ def test_a_file_with_former_ids_is_read_by_keys():
     }
     old, new = entry("PASSED", 3), entry("NOT_YET", 1)
     for exercises in ({"02.1": old, "02.shrink-factor": new}, {"02.shrink-factor": new, "02.1": old}):
-        assert read(**exercises) == {"02.shrink-factor": Entry(**old)}, "a pass is never lost"
+        assert read(**exercises) == {"02.shrink-factor": tuple(old.values())}, "a pass is never lost"
     for exercises in ({"02.1": new, "02.shrink-factor": old}, {"02.shrink-factor": old, "02.1": new}):
-        assert read(**exercises) == {"02.shrink-factor": Entry(**old)}
+        assert read(**exercises) == {"02.shrink-factor": tuple(old.values())}
     later = entry("NOT_YET", 5)
     for exercises in ({"02.1": new, "02.shrink-factor": later}, {"02.shrink-factor": later, "02.1": new}):
-        assert read(**exercises) == {"02.shrink-factor": Entry(**later)}
+        assert read(**exercises) == {"02.shrink-factor": tuple(later.values())}
 
 
 # --- another language -----------------------------------------------------------------------------------

@@ -285,7 +285,7 @@ def test_a_kernel_that_goes_elsewhere_keeps_its_progress_where_it_began(tmp_path
         folder.mkdir(parents=True)
     session(began, {}, str(tmp_path))
     assert [p.parent for p in tmp_path.rglob("progress.json")] == [began]
-    assert parse_entries((began / "progress.json").read_bytes())[0]["00.1"].attempts == 2
+    assert parse_entries((began / "progress.json").read_bytes())[0]["00.sum-of-noises"].attempts == 2
     (tmp_path / "lessons" / progress.HANDED).mkdir()  # a student's lessons, of which one lies in a folder
     session(began, {}, str(tmp_path))
     assert len(parse_entries((began.parent / "progress.json").read_bytes())[0]) == 2

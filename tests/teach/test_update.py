@@ -98,11 +98,11 @@ def test_an_answer_goes_where_its_exercise_goes_under_its_new_name():
 def test_an_id_that_now_belongs_to_another_exercise_takes_no_answer_of_this_one():
     mine = changed(ONE, try1="answer = 5\nq1.check(answer)")
     new = changed(ONE, ask1='q1 = exercise("00.4")\nq1')
-    done = merge(mine, ONE, new, {"00.1": "07_x.ipynb"})
+    done = merge(mine, ONE, new, {"00.sum-of-noises": "07_x.ipynb"})
     blank = next(c for c in done.notebook.cells if c.id == "try1")
     assert blank.source == "answer = ...\nq1.check(answer)"
     (kept,) = [c.source for c in done.notebook.cells if "Kept from your copy" in c.source]
-    assert "00.1 is now in 07_x.ipynb" in kept
+    assert "00.sum-of-noises is now in 07_x.ipynb" in kept
     assert "answer = 5" in kept
 
 
@@ -112,7 +112,7 @@ def test_an_answer_to_an_exercise_that_is_gone_is_kept_and_says_so():
     done = merge(mine, ONE, changed(ONE, ask3=None, try3=None)).notebook
     kept = [c.source for c in done.cells if "Kept from your copy" in c.source]
     assert len(kept) == 2
-    assert "no longer has the exercise 00.3" in kept[0]
+    assert "no longer has the exercise 00.abar-from-beta" in kept[0]
     assert 'answer = "abar"  # ```\nq3.check(answer)\n````' in kept[0]
     assert "q3" in kept[1]
     assert [c.id for c in done.cells if "Kept" not in c.source] == ["head", "a", "ask1", "try1", "b", "end"]
@@ -203,8 +203,9 @@ def test_names_and_roles_of_cells():
         code("q.check(5)"),
         text("q.check(1)"),
     ]
-    assert roles(cells) == [("00.2", True), ("00.1", False), ("00.1", True), None]
-    assert variables(cells) == {"00.1": "q"}
+    second, first = "00.clean-picture", "00.sum-of-noises"
+    assert roles(cells) == [(second, True), (first, False), (first, True), None]
+    assert variables(cells) == {first: "q"}
 
 
 # all answers in all lessons, over three versions
@@ -619,7 +620,7 @@ def test_former_ids_and_present_ones_are_one_exercise(monkeypatch):
     new = changed(ONE, ask1='add = exercise("00.add-noises")\nadd', try1="answer = ...\nadd.check(answer)")
     done = merge(mine, ONE, new).notebook
     assert "answer = 5\nadd.check(answer)" in sources(done)
-    assert current("00.1") == "00.1"
+    assert current("00.1") == "00.sum-of-noises"
 
 
 @pytest.mark.slow
