@@ -10,7 +10,7 @@ from typing import Any
 
 WORDS = {
     *("id", "key", "title", "prompt", "worked", "hints"),
-    *("mistakes", "instead", "right", "also", "why", "models"),
+    *("mistakes", "instead", "right", "also", "why", "models", "formula", "given"),
 }
 HOOKS = {"letters", "note", "recall"}
 
