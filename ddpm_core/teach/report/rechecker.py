@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+from importlib import import_module
 from multiprocessing.connection import Connection
 from pkgutil import resolve_name
 from typing import Any
@@ -70,7 +71,8 @@ class Rechecker:
 
 def serve(pipe: Connection, source: str) -> None:
     """The other process: check what comes through the pipe until it is closed."""
-    bank = resolve_name(source)
+    bank = dict(resolve_name(source))  # all of it, and torch, which functions need, before the clock runs
+    import_module("torch")
     tell(pipe, "ready")
     while True:
         try:
