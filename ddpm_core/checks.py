@@ -418,13 +418,15 @@ def tried(net: nn.Module, T: int, x: Tensor, y: Tensor | None) -> None:
 
     x: (B, ...), y: labels (B,) or None.  It is asked for two numbers of rows that equal no other axis, so
     that none is taken for the other and torch broadcasts nothing; its answer to the first rows must not
-    depend on how many follow.  Once for each network and kind of data; random numbers are as before.
+    depend on how many follow.  Once for each network and kind of data; random numbers are as before.  What
+    torch.compile returned is asked uncompiled; a network compiled in place is compiled for these, too.
     """
     kind = (x.shape[1:], x.dtype, x.device, y is None)
     if not len(x) or kind in _tried.setdefault(net, set()):
         return
     few, more = [n for n in range(2, x.ndim + 3) if n not in x.shape[1:]][:2]
-    eager = torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
+    compiled = any(type(module).__name__ == "OptimizedModule" for module in net.modules())
+    eager = torch.compiler.set_stance("force_eager") if compiled else nullcontext()  # slow to load
     with torch.random.fork_rng([x.device] if x.is_cuda else []), eager:
         try:
             outs = [_rows(net, T, x, y, n) for n in (more, few)]
