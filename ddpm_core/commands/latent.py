@@ -42,10 +42,13 @@ def new_autoencoder(
         trial = latents.fit(make(), x0, plan._replace(images=10**9))
         plan = plan._replace(images=images_in(SHARE * 60 * minutes, plan.batch, trial))
     made = make()
-    with tqdm(total=plan.images, unit=" images", unit_scale=True, disable=not parallel.first()) as bar:
-        for step in latents.fit(made, x0, plan):
-            bar.set_postfix_str(f"autoencoder's loss {step.losses.mean().item():.4f}", refresh=False)
-            bar.update(step.images - bar.n)
+    try:
+        with tqdm(total=plan.images, unit=" images", unit_scale=True, disable=not parallel.first()) as bar:
+            for step in latents.fit(made, x0, plan):
+                bar.set_postfix_str(f"autoencoder's loss {step.losses.mean().item():.4f}", refresh=False)
+                bar.update(step.images - bar.n)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(" while the autoencoder was trained, which is not kept; start anew") from None
     if parallel.first():
         latents.save_autoencoder(made.eval(), path, shape=own.shape, images=plan.images)
     return made.eval()

@@ -14,6 +14,7 @@ from ..study import latents
 from .recipes import FOLDER, RECIPES
 
 LARGEST_SEED = (1 << 63) - 1
+AUTOENCODER = "autoencoder.safetensors"  # beside model.safetensors of a run in latents
 
 
 def model(name: str, device: torch.device) -> tuple[dict[str, Any], Denoiser]:
@@ -43,7 +44,7 @@ def painter(name: str, card: dict[str, Any], device: torch.device) -> Callable[[
     if "latent_of" not in card:
         return lambda x: x.clamp(-1, 1)
     source = _file(name)
-    beside = source.with_name("autoencoder.safetensors")
+    beside = source.with_name(AUTOENCODER)
     if source.name.endswith("-denoiser.safetensors"):
         beside = source.with_name(source.name.replace("-denoiser", "-autoencoder"))
     paint = latents.load_autoencoder(beside).to(device)

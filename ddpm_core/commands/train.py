@@ -31,7 +31,7 @@ from ..study.metrics import agreement
 from ..training import Extras, Run, Step, train, watch
 from ..words import Vocabulary
 from .latent import images_in, new_autoencoder
-from .models import model, pick
+from .models import AUTOENCODER, model, pick
 from .recipes import FOLDER, RECIPES, Data, Recipe, labelled, network, recipe, texts
 
 IMAGES = 200_000  # to see, unless one says otherwise
@@ -125,9 +125,7 @@ def _train_on(device: torch.device, args: argparse.Namespace) -> None:
     last = int(resume["counts"][0]) if resume else 0
     paint = None
     if args.latent:
-        paint = new_autoencoder(
-            own, target.with_name("autoencoder.safetensors"), args.minutes, device, args.resume
-        )
+        paint = new_autoencoder(own, target.with_name(AUTOENCODER), args.minutes, device, args.resume)
     denoiser, x0, y = _prepared(args, plan, own, source, paint)
     denoiser.to(device)
     quick = args.latent and multiplies_bfloat16(device)
@@ -158,6 +156,8 @@ def _check(args: argparse.Namespace, target: Path, save: Path) -> None:
             raise ValueError("--minutes and --images both say how long; give one of them")
     if args.latent and args.source:
         raise ValueError("--latent trains from the start; --from goes on with a network of pictures")
+    if args.latent and args.agree is not None:
+        raise ValueError("--agree withholds labels; in latents they are words, of which some are left out")
     if args.agree is not None:
         checks.share(args.agree, "--agree")
     for name in ("save_every", "preview"):
@@ -166,7 +166,9 @@ def _check(args: argparse.Namespace, target: Path, save: Path) -> None:
     files.try_write(target)
     if args.resume:
         return
-    for path in (target, *([] if args.preview is None else target.parent.glob("preview-*.png"))):
+    others = [target.with_name(AUTOENCODER)] if args.latent else []
+    others += [] if args.preview is None else target.parent.glob("preview-*.png")
+    for path in (target, *others):
         if path.is_file():
             raise FileExistsError(f"{path} would be written over; move it away, or give another --out")
     if save.is_file():
@@ -256,7 +258,8 @@ def _fed(
     words, told = config.get("words", []), texts(own, args.latent)
     numbers = [Vocabulary(words).known(text) for text in zip(*told, strict=True)] if words else []
     if paint is not None:
-        return Captioned(encoded(paint, own.images), None, numbers), None
+        mirrored = encoded(paint, own.images.flip(-1)) if args.flip else None
+        return Captioned(encoded(paint, own.images), mirrored, numbers), None
     if isinstance(own, Emoji):
         return Captioned(Gaussian(own.images, 0.0), None, numbers), None
     y = numbers[0] if numbers else own.labels if config["classes"] else None

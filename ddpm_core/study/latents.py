@@ -184,6 +184,7 @@ class Captioned:
     q: the distribution of each, (N, C, H, W), such as `encoded` latents; mirrored: of the mirrored ones, None
     for none; texts: numbers of words, (N, L), -1 for none, several such if there are several texts to each;
     a word is left out with probability `left_out`, so that a part of a text comes to mean something too.
+    Without texts there are no labels.
     """
 
     def __init__(
@@ -192,8 +193,9 @@ class Captioned:
         sides = [q] if mirrored is None else [q, mirrored]
         self.means = torch.stack([side.mean for side in sides], 1)  # (N, 1 or 2, C, H, W)
         self.deviations = torch.stack([side.var**0.5 + 0 * side.mean for side in sides], 1)
-        self.texts = torch.stack(checks.as_wide(*texts), 1)  # (N, how many, L)
-        self.left_out = checks.share(left_out, "left_out")
+        none = torch.full((len(q.mean), 1), -1)
+        self.texts = torch.stack(checks.as_wide(*(texts or [none])), 1)  # (N, how many, L)
+        self.worded, self.left_out = bool(texts), checks.share(left_out, "left_out")
 
     def __len__(self) -> int:
         """How many pictures there are."""
@@ -217,15 +219,18 @@ class Captioned:
             x0 = self.means[now, side]
             x0 = x0 + self.deviations[now, side] * torch.randn(x0.shape, generator=die)
             words = self.texts[now, text]
-            yield Batch(x0, torch.where(torch.rand(words.shape, generator=die) < self.left_out, -1, words))
+            words = torch.where(torch.rand(words.shape, generator=die) < self.left_out, -1, words)
+            yield Batch(x0, words if self.worded else None)
             seen += size
 
 
 def encoded(autoencoder: Autoencoder, x0: Tensor) -> Gaussian:
-    """q(z | x_0) of many pictures, a few at a time, without gradients."""
+    """q(z | x_0) of many pictures, a few at a time on the autoencoder's device; itself on that of x0."""
+    device = next(autoencoder.parameters()).device
     with torch.no_grad():
-        parts = [autoencoder.encode(part) for part in x0.split(500)]
-    return Gaussian(torch.cat([q.mean for q in parts]), torch.cat([torch.as_tensor(q.var) for q in parts]))
+        parts = [autoencoder.encode(part.to(device)) for part in x0.split(500)]
+    mean, var = (torch.cat([torch.as_tensor(part) for part in both]) for both in zip(*parts, strict=True))
+    return Gaussian(mean.to(x0.device), var.to(x0.device))
 
 
 def save_autoencoder(autoencoder: Autoencoder, path: str | Path, half: bool = False, **card: Any) -> None:

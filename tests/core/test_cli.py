@@ -1,4 +1,5 @@
 import re
+import shutil
 import subprocess
 import sys
 
@@ -466,9 +467,44 @@ def test_a_model_in_latents_is_not_evaluated_on_pictures(latent, capsys):
         (["--minutes", "1", "--images", "64"], "both say how long"),
         (["--minutes", "0"], "--minutes must lie strictly"),
         (["--latent", "--from", "digits"], "--latent trains from the start"),
+        (["--latent", "--agree", "0.5"], "in latents they are words"),
     ],
 )
 def test_wishes_that_contradict_each_other_are_told(wish, told, tmp_path, capsys):
     assert main(["train", "--out", str(tmp_path / "out"), *wish]) == 2
     assert told in capsys.readouterr().err
     assert not (tmp_path / "out" / "model.safetensors").exists()
+
+
+def test_an_autoencoder_is_not_written_over(latent, tmp_path, capsys):
+    (tmp_path / "autoencoder.safetensors").write_bytes(b"mine")
+    assert main(["train", "--data", str(latent[0] / "in"), "--latent", "--out", str(tmp_path)]) == 2
+    assert "autoencoder.safetensors would be written over" in capsys.readouterr().err
+    assert (tmp_path / "autoencoder.safetensors").read_bytes() == b"mine"
+
+
+def test_pictures_without_a_word_are_trained_in_latents_too(latent, tmp_path, monkeypatch):
+    """And mirrored, if that is asked for."""
+    from ddpm_core.commands import train as cli
+
+    for name in range(4):
+        shutil.copy(latent[0] / "in" / f"{name}.png", tmp_path)
+    seen, train = [], cli.train
+    monkeypatch.setattr(cli, "train", lambda net, x0, y, **how: seen.append(x0) or train(net, x0, y, **how))
+    wish = ["train", "--data", str(tmp_path), "--latent", "--minutes", "0.01", "--flip", "--out"]
+    assert main([*wish, str(tmp_path.with_name("out"))]) == 0
+    assert seen[-1].means.shape == (4, 2, 4, 8, 8)
+    assert next(seen[-1].batches(4, 0, 0)).y is None
+    draw = ["sample", "--from", str(tmp_path.with_name("out")), "--n", "2", "--steps", "2", "--out"]
+    assert main([*draw, str(tmp_path.with_name("a.png"))]) == 0
+
+
+def test_an_interrupt_of_the_autoencoder_says_what_is_kept(latent, tmp_path, capsys, monkeypatch):
+    from ddpm_core.study import latents
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(latents, "fit", stopped)
+    assert main(["train", "--data", str(latent[0] / "in"), "--latent", "--out", str(tmp_path / "o")]) == 130
+    assert "while the autoencoder was trained, which is not kept" in capsys.readouterr().err
