@@ -29,7 +29,9 @@ def model(name: str, device: torch.device) -> tuple[dict[str, Any], Denoiser]:
             f"{source} doesn't say how large its pictures are; save them with it: "
             "save(denoiser, path, shape=[1, 28, 28])"
         )
-    sizes = [*card["shape"], card.get("levels", 2)] if isinstance(card.get("shape"), list) else [None]
+    shapes = card["shape"], card.get("latent_of", [1])
+    sound = all(isinstance(shape, list) for shape in shapes)
+    sizes = [*shapes[0], *shapes[1], card.get("levels", 2)] if sound else [None]
     if card.get("data", "digits") not in {*RECIPES, FOLDER} or not all(
         type(n) is int and 0 < n <= 4096 for n in sizes
     ):

@@ -108,14 +108,16 @@ def _walked(
     """Walk down `times`, a part of the pictures at a time, and keep the states at `shown`, and the last."""
     kept: dict[int, list[Tensor]] = {}
     like = next(denoiser.parameters()).new_empty(0)
-    strength, walk = _strength(args, card), WALKS[args.walk or card.get("walk", "ancestral")]
+    strength, name = _strength(args, card), args.walk or card.get("walk", "ancestral")
+    if name not in WALKS:
+        raise ValueError(f"{args.source} was meant for a walk {name!r}, which there isn't; give --walk")
     with tqdm(total=args.n * (len(times) - 1), unit=" steps", unit_scale=True) as bar:
         for part in torch.arange(args.n).split(args.batch):
             y = None if labels is None else labels[part].to(like.device)
             conditional = denoiser if y is None else denoiser.guided(y, strength)
             dice = [_die(args.seed, number) for number in part.tolist()]
             x_T = denoiser.schedule.start(randn(like.new_empty(len(part), *card["shape"]), dice))
-            for frame in walk(conditional, x_T, times, dice):
+            for frame in WALKS[name](conditional, x_T, times, dice):
                 bar.update(len(part) if frame.x0 is not None else 0)
                 if frame.t in shown or frame.t == times[-1]:
                     size = math.hypot(*denoiser.schedule.at(frame.t))  # 1 where variance is preserved

@@ -439,6 +439,18 @@ def test_a_folder_with_words_is_trained_in_latents_and_drawn_from(latent, capsys
     assert "left out" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("card", [{"latent_of": 3}, {"latent_of": ["a"]}, {"walk": "moon"}, {"guidance": []}])
+def test_a_card_that_says_how_to_draw_is_not_believed_either(card, tmp_path, capsys):
+    from ddpm_core import Denoiser, Eps, UNet, cosine
+
+    denoiser = Denoiser(UNet(width=8, words=["red"]), cosine(20), Eps())
+    checkpoints.save(denoiser, tmp_path / "model.safetensors", shape=[1, 8, 8], **card)
+    wish = ["sample", "--from", str(tmp_path), "--n", "1", "--words", "red", "--out", str(tmp_path / "a.png")]
+    assert main(wish) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+    assert not (tmp_path / "a.png").exists()
+
+
 def test_words_are_for_models_with_words(tmp_path, capsys):
     wish = ["sample", "--from", "digits", "--n", "2", "--steps", "2", "--out", str(tmp_path / "a.png")]
     assert main([*wish, "--words", "three"]) == 2
