@@ -30,8 +30,8 @@ def model(name: str, device: torch.device) -> tuple[dict[str, Any], Denoiser]:
             "save(denoiser, path, shape=[1, 28, 28])"
         )
     shapes = card["shape"], card.get("latent_of", [1])
-    sound = all(isinstance(shape, list) for shape in shapes)
-    sizes = [*shapes[0], *shapes[1], card.get("levels", 2)] if sound else [None]
+    lists = all(isinstance(shape, list) for shape in shapes)
+    sizes = [*shapes[0], *shapes[1], card.get("levels", 2)] if lists else [None]
     if card.get("data", "digits") not in {*RECIPES, FOLDER} or not all(
         type(n) is int and 0 < n <= 4096 for n in sizes
     ):
@@ -71,8 +71,8 @@ def pick(name: str) -> torch.device:
     there: dict[str, Callable[[], bool]] = {
         "cuda": torch.cuda.is_available,
         "mps": torch.backends.mps.is_available,
+        "cpu": lambda: True,
     }
-    there["cpu"] = lambda: True
     if name == "auto":
         return torch.device(next(device for device, found in there.items() if found()))
     if not there[name]():

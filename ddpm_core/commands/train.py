@@ -66,10 +66,7 @@ def add_train(commands: Any) -> argparse.ArgumentParser:
     t.add_argument("--lr", type=float, help="the highest learning rate")
     t.add_argument("--ema", type=float, help="how slowly the average of the weights forgets, in [0, 1)")
     t.add_argument(
-        "--min-snr",
-        type=float,
-        metavar="MOST",
-        help="count an error in x_0 at most so often; 5 is usual",
+        "--min-snr", type=float, metavar="MOST", help="weigh errors in x_0 by min(SNR, MOST), such as 5"
     )
     t.add_argument("--clip-grad", type=float, metavar="MOST", help="shorten a longer gradient to this norm")
     t.add_argument("--seed", type=int, default=0)
@@ -281,13 +278,14 @@ def _images(
     if args.resume and save.is_file():
         return int(checkpoints.card(save)["images"])
     trial = train(copy.deepcopy(denoiser), *given, **settings | {"images": 10**9}, extras=extras)
-    return images_in(60 * args.minutes - (time.perf_counter() - start), settings["batch"], trial)
+    left, device = 60 * args.minutes - (time.perf_counter() - start), next(denoiser.parameters()).device
+    return images_in(left, settings["batch"], trial, device)
 
 
 def _card(plan: Recipe, own: Data, paint: Autoencoder | None, settings: dict[str, Any]) -> dict[str, Any]:
     """What `sample` must know of a run, and how many images it sees."""
-    card = {"shape": own.shape, "levels": own.levels, "steps": plan.steps, "images": settings["images"]}
-    card |= {"walk": plan.walk, "guidance": plan.guidance}
+    card = {"shape": own.shape, "levels": own.levels, "images": settings["images"]}
+    card |= {"steps": plan.steps, "walk": plan.walk, "guidance": plan.guidance}
     if paint is not None:
         card |= {"shape": list(paint.latents(own.images[:1])[1:]), "latent_of": own.shape}
     return card | ({"names": own.names} if isinstance(own, Folder) else {})

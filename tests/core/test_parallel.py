@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from ddpm_core import MLP, Denoiser, Eps, checkpoints, cosine, parallel, train
+from ddpm_core import MLP, Denoiser, Eps, checkpoints, cosine, digits, parallel, pictures, train
 from ddpm_core.__main__ import main
 
 pytestmark = pytest.mark.slow
@@ -115,3 +115,13 @@ def test_every_row_is_somebodys_once(n, world, monkeypatch):
     sizes = [len(mine) for mine in rows]
     assert max(sizes) - min(sizes) <= 1
     assert sizes[0] == max(sizes), "the first prints the loss: it is never without rows"
+
+
+def test_two_processes_share_an_autoencoder_and_its_length(tmp_path):
+    """Each measures another time, and both must take as many steps: else one would wait for ever."""
+    shown = digits()[0].images[:40].repeat(1, 3, 1, 1)
+    for k, picture in enumerate(shown):
+        pictures.write_grid(tmp_path / "in" / f"{k}.png", picture[None])
+    wish = ["train", "--data", str(tmp_path / "in"), "--size", "8", "--latent", "--minutes", "0.05"]
+    torchrun("-m", "ddpm_core", *wish, "--batch", "16", "--out", str(tmp_path / "out"))
+    assert checkpoints.card(tmp_path / "out" / "model.safetensors")["latent_of"] == [3, 8, 8]
