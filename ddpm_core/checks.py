@@ -115,10 +115,11 @@ def batch(x: object, name: str) -> Tensor:
 def data(x: object, name: str, clip: float | None = None) -> Tensor:
     """As `batch`, and ValueError for pictures (B, C, H, W) that aren't scaled to [-1, 1].
 
-    clip: what a denoiser's estimates are clamped to; data within it are what it was made for.
+    clip: what a denoiser's estimates are clamped to; above 1 its data are no pictures, but latents, say.
     """
-    x, most = batch(x, name), max(UNSCALED, 1.001 * (clip or 0))
-    if x.ndim == 4 and x.numel() and not x.is_meta and (peak := float(x.abs().max())) >= most:
+    x = batch(x, name)
+    pictures = x.ndim == 4 and x.numel() and not x.is_meta and (clip or 0) <= 1
+    if pictures and (peak := float(x.abs().max())) >= UNSCALED:
         raise ValueError(f"{name} looks unscaled: pixels reach {peak:g}, expected [-1, 1]; scale them first")
     return x
 

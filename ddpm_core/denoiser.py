@@ -109,7 +109,8 @@ class Denoiser(nn.Module):
         """Labels (batch,), or words (batch, L), that the network knows, or TypeError / ValueError."""
         config = getattr(self.net, "config", {})
         if known := config.get("words"):
-            return checks.labels(Vocabulary(known).numbers(y), batch, len(known), axes=2)
+            y = y if isinstance(y, Tensor) else Vocabulary(known).numbers(y)
+            return checks.labels(y, batch, len(known), axes=2)
         return checks.labels(y, batch, config.get("classes"))
 
     def given(self, y: Told) -> "Denoiser":

@@ -32,15 +32,12 @@ class Vocabulary:
         self.words = list(words)
         self.places = {word: place for place, word in enumerate(self.words)}
 
-    def numbers(self, texts: str | Sequence[str] | Tensor) -> Tensor:
+    def numbers(self, texts: str | Sequence[str]) -> Tensor:
         """The known words of each text, in its order: (B, L), -1 where a text has no more.
 
-        texts: one, or a sequence of them; numbers, (B, L), stay as they are.  Words that are not known are
-        left out, with a warning.  ValueError for a text of which no word is known, unless it has none;
-        TypeError for anything else.
+        texts: one, or a sequence of them.  Words that are not known are left out, with a warning.  ValueError
+        for a text of which no word is known, unless it has none; TypeError for anything else.
         """
-        if isinstance(texts, Tensor):
-            return texts
         texts = [texts] if isinstance(texts, str) else list(texts)
         if wrong := [text for text in texts if not isinstance(text, str)]:
             raise TypeError(f"words must be texts such as 'red heart', got {checks.brief(wrong[0])}")

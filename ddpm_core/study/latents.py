@@ -208,8 +208,8 @@ class Captioned:
 
     @property
     def reach(self) -> float:
-        """A little more than the largest absolute value: nothing is lost by a clip at this."""
-        return math.ceil(10 * float((self.means.abs() + 3 * self.deviations).max())) / 10
+        """A value that none exceeds, but one draw in a million: nothing is lost by a clip at this."""
+        return math.ceil(10 * float((self.means.abs() + 5 * self.deviations).max())) / 10
 
     def batches(self, size: int, seed: int, seen: int) -> Iterator[Batch]:
         """Batches of them and of their words, without end; they begin with the picture number `seen`."""

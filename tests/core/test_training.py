@@ -7,7 +7,21 @@ import pytest
 import torch
 from oracles import normal
 
-from ddpm_core import MLP, X0, Denoiser, Eps, Extras, Flow, V, checkpoints, cosine, linear, straight, train
+from ddpm_core import (
+    MLP,
+    X0,
+    Denoiser,
+    Eps,
+    Extras,
+    Flow,
+    UNet,
+    V,
+    checkpoints,
+    cosine,
+    linear,
+    straight,
+    train,
+)
 from ddpm_core.data import Batch, order
 from ddpm_core.training import rate, watch, weights
 
@@ -610,3 +624,17 @@ def test_a_gradient_is_shortened_to_what_is_asked():
         train(small(), DATA, images=9, extras=Extras(clip_grad=0.0))
     with pytest.raises(TypeError, match="extras must be like Extras"):
         train(small(), DATA, images=9, extras=5)
+
+
+@pytest.mark.parametrize(("clip", "fine"), [(None, False), (1.0, False), (30.0, True)])
+def test_what_is_clamped_far_out_is_no_picture_that_was_never_scaled(clip, fine):
+    """Latents reach further than pictures do; pictures that reach 20 are bytes that nobody scaled."""
+    torch.manual_seed(0)
+    x0 = torch.randn(8, 1, 8, 8).clamp(-1, 1) * 20
+    denoiser = Denoiser(UNet(width=8), cosine(50), V(), clip=clip)
+    if fine:
+        assert denoiser.loss(x0, torch.tensor([3]), torch.randn(x0.shape)).isfinite().all()
+        assert len(list(train(denoiser, x0, images=8, batch=8))) == 1
+    else:
+        with pytest.raises(ValueError, match="unscaled"):
+            train(denoiser, x0, images=8)
