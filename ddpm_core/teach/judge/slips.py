@@ -68,7 +68,7 @@ DONE = {
     "stroke": "only {0} stands below the stroke, where {1} belongs as well",
     "upside down": "{0} stands upside down",
     "complement": "{0} stands where {1} belongs",
-    "from one": "it is subtracted from 1",
+    "from one": "the result is subtracted from 1",
     "times for plus": "{0} and {1} are multiplied instead of added",
     "plus for times": "{0} and {1} are added instead of multiplied",
     "doubled": "{0} is doubled (a factor 2 too many, or a half lost)",
