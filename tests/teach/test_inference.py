@@ -230,6 +230,17 @@ def test_the_words_are_about_the_student_s_formula_not_the_right_one(id, answer,
     assert words in plain(judged(id, answer).message)
 
 
+def test_several_divisors_may_stand_below_alone():
+    for answer, words in (
+        (
+            "beta^2/(2*sigma^2)*alpha*(1-abar)",
+            "only 2·σ_t² stands below the stroke, where α_t·(1 − ᾱ_t) belongs",
+        ),
+        ("beta^2/(2*sigma^2*alpha)*(1-abar)", "multiplied by 1 − ᾱ_t instead of divided"),
+    ):
+        assert words in plain(judged("04.5", answer).message)
+
+
 def number(formula, **fields):
     return Number(**TEXTS, formula=formula, **fields)
 

@@ -251,12 +251,13 @@ def in_products(node: Tree) -> Iterator[Change]:
 
 
 def half_strokes(node: Product) -> Iterator[Change]:
-    """One divisor alone below the stroke, as in a/b*c for a/(b*c)."""
-    below = [pair for pair in node.factors if pair[0] < 0]
-    for alone in below if len(below) > 1 else ():
-        new = tuple((1 if pair in below and pair is not alone else pair[0], pair[1]) for pair in node.factors)
-        rest = tuple((1, factor) for pair in below if pair is not alone for factor in pair[1:])
-        yield Product(new), "stroke", (alone[1], joined(node, rest)), 1
+    """One divisor alone below the stroke, or the first ones, as in a/b*c for a/(b*c)."""
+    above, below = ([(1, f) for sign, f in node.factors if sign == side] for side in (1, -1))
+    for low, high in [*((i, i + 1) for i in range(len(below))), *((0, k) for k in range(2, len(below)))]:
+        stay, rest = tuple(below[low:high]), tuple(below[:low] + below[high:])
+        if rest:
+            new = Product((*above, *rest, *((-1, factor) for _, factor in stay)))
+            yield new, "stroke", (joined(node, stay), joined(node, rest)), 1
 
 
 def half_brackets(node: Product, i: int, bracket: Sum) -> Iterator[Change]:
