@@ -241,6 +241,11 @@ def test_several_divisors_may_stand_below_alone():
         assert words in plain(judged("04.5", answer).message)
 
 
+def test_a_single_root_is_named():
+    message = judged("03.10", "abar*(x_0^2 - 1)/2 - log(1 - abar)").message
+    assert "the root over 1 − ᾱ_t is left out" in plain(message)
+
+
 def number(formula, **fields):
     return Number(**TEXTS, formula=formula, **fields)
 

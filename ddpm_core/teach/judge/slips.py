@@ -324,8 +324,8 @@ def of_the_whole(tree: Tree) -> Iterator[Change]:
 
 def throughout(tree: Tree) -> Iterator[Change]:
     """One mistake made everywhere."""
-    if (bare := without_roots(tree)) != tree:
-        yield bare, "all roots lost", (), 1
+    if sum(isinstance(node, Call) and node.function == "sqrt" for node in nodes(tree)) > 1:
+        yield without_roots(tree), "all roots lost", (), 1
     for name in map(Name, sorted(names(tree))):
         if "(" not in name.name and sum(node == name for node in nodes(tree)) > 1:
             yield renamed(tree, {name.name: Call("sqrt", name)}), "root", (name,), 1
