@@ -246,6 +246,10 @@ def test_a_single_root_is_named():
     assert "the root over 1 − ᾱ_t is left out" in plain(message)
 
 
+def test_what_is_always_0_is_told_so():
+    assert "That is 0, whatever the numbers are" in judged("02.10", "abar/1-abar").message
+
+
 def number(formula, **fields):
     return Number(**TEXTS, formula=formula, **fields)
 
