@@ -250,6 +250,10 @@ def test_what_is_always_0_is_told_so():
     assert "That is 0, whatever the numbers are" in judged("02.10", "abar/1-abar").message
 
 
+def test_percent_is_no_part_of_two_mistakes():
+    assert "100 times too small" in judged("02.5", "0.397 %").message
+
+
 def number(formula, **fields):
     return Number(**TEXTS, formula=formula, **fields)
 
