@@ -200,6 +200,60 @@ def test_every_kind_of_slip_is_made():
     assert set(DONE) == set(UNDONE)
 
 
+def test_what_is_undone_has_words_of_its_own_unless_it_is_the_same_both_ways():
+    both_ways = {"sign", "upside down", "from one", "swapped", "power turned"}
+    never_undone = {"stopped", "percent", "rounded", "times input", "by input"}
+    assert {kind for kind in DONE if DONE[kind] == UNDONE[kind]} == both_ways | never_undone
+
+
+@pytest.mark.parametrize(
+    ("id", "answer", "words"),
+    [
+        ("00.3", "abar_prev^(1-beta)", "is raised to 1 − β_t instead of multiplied by it"),
+        ("02.12", "1 + abar^3", "ᾱ_t is raised to 3 instead of multiplied by it"),
+        ("01.7", "((mu + sigma)^2 - 1)/2 - log(sigma)", "is squared as a whole"),
+        ("01.7", "(mu^2*sigma^2 - 1)/2 - log(sigma)", "are multiplied instead of added"),
+        ("01.7", "(mu^2 + exp(sigma^2) - 1)/2 - log(sigma)", "is put into an exponential, one too many"),
+        (
+            "04.12",
+            "lambda out, xt, s, t: t.signal**0.5*xt - t.noise**0.5*out",
+            "roots are taken where none belong",
+        ),
+        (
+            "04.12",
+            "lambda out, xt, s, t: t.signal**0.5*xt + t.noise**0.5*out",
+            "added instead of subtracted, and roots are taken where none belong",
+        ),
+    ],
+)
+def test_the_words_are_about_the_student_s_formula_not_the_right_one(id, answer, words):
+    assert words in plain(judged(id, answer).message)
+
+
+def test_several_divisors_may_stand_below_alone():
+    for answer, words in (
+        (
+            "beta^2/(2*sigma^2)*alpha*(1-abar)",
+            "only 2·σ_t² stands below the stroke, where α_t·(1 − ᾱ_t) belongs",
+        ),
+        ("beta^2/(2*sigma^2*alpha)*(1-abar)", "multiplied by 1 − ᾱ_t instead of divided"),
+    ):
+        assert words in plain(judged("04.5", answer).message)
+
+
+def test_a_single_root_is_named():
+    message = judged("03.10", "abar*(x_0^2 - 1)/2 - log(1 - abar)").message
+    assert "the root over 1 − ᾱ_t is left out" in plain(message)
+
+
+def test_what_is_always_0_is_told_so():
+    assert "That is 0, whatever the numbers are" in judged("02.10", "abar/1-abar").message
+
+
+def test_percent_is_no_part_of_two_mistakes():
+    assert "100 times too small" in judged("02.5", "0.397 %").message
+
+
 def number(formula, **fields):
     return Number(**TEXTS, formula=formula, **fields)
 

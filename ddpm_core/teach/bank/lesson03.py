@@ -283,7 +283,7 @@ ANSWERS = {
         given=("beta", "beta_tilde"),
         also=[
             "½(β̃/β − 1 + ln(β/β̃))",
-            "log(sqrt(beta/beta_tilde)) + (beta_tilde - beta)/(2*beta)",
+            "(beta_tilde - beta)/(2*beta) + log(beta/beta_tilde)/2",
             "(beta_tilde - beta)/(2*beta) - log(beta_tilde)/2 + log(beta)/2",
         ],
         mistakes={

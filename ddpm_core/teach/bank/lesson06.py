@@ -129,7 +129,7 @@ ANSWERS = {
         given={"bits": 98, "candidates": 65_536},
         rel=0,
         unit="steps",
-        also=["7", "98/14", "6 + 1"],
+        also=["7", "98/14", "ceil(98/16)"],
         mistakes={
             "not rounded": 6.125,
             "rounded down": 6,

@@ -110,7 +110,7 @@ class Inference:
     def pairs(self) -> Iterator[Fit]:
         """The values after two slips that are often made."""
         often = [fit.slips[0] for fit in self.singles if fit.cost <= 1]
-        often = [slip for slip in often if slip.kind != "stopped"]
+        often = [slip for slip in often if slip.kind not in ("stopped", "percent")]
         twice = ((a, b) for a in often for b in slips(a.tree, self.others, 1) if b.kind != "stopped")
         seen = {(alike, _key(fit.value)) for fit in self.singles for alike in (True, False)}
         for pair in islice(twice, PAIRS):

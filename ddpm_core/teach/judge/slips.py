@@ -68,7 +68,7 @@ DONE = {
     "stroke": "only {0} stands below the stroke, where {1} belongs as well",
     "upside down": "{0} stands upside down",
     "complement": "{0} stands where {1} belongs",
-    "from one": "it is subtracted from 1",
+    "from one": "the result is subtracted from 1",
     "times for plus": "{0} and {1} are multiplied instead of added",
     "plus for times": "{0} and {1} are added instead of multiplied",
     "doubled": "{0} is doubled (a factor 2 too many, or a half lost)",
@@ -95,15 +95,25 @@ DONE = {
 UNDONE = DONE | {
     "root lost": "{0} stands under a root, one too many",
     "root": "the root over {0} is left out",
+    "all roots lost": "roots are taken where none belong",
     "square lost": "{0} is squared, once too often",
     "square": "{0} isn't squared",
+    "power lost": "{0} is raised to {1}, an exponent too many",
+    "power times": "{0} is raised to {1} instead of multiplied by it",
+    "exp lost": "{0} is put into an exponential, one too many",
+    "log10": r"another logarithm of {0} is taken, where $\log_{{10}}$ belongs",
+    "base ten": r"$\log 2$ stands where $\log 10$ belongs",
+    "log of": r"{0} is divided by $\log 2$, where its $\log_2$ belongs",
     "plus": "{0} is subtracted instead of added",
     "minus": "{0} is added instead of subtracted",
     "term lost": "the term {0} is too many",
     "factor lost": "the factor {0} is too many",
     "divisor lost": "the division by {0} is too many",
+    "nats": DONE["bits"],
+    "bits": r"the division by {0} is left out: those are nats, and bits are asked for",
     "multiplied": "it is divided by {0} instead of multiplied",
     "divided": "it is multiplied by {0} instead of divided",
+    "stroke": "{1} stands below the stroke, where {0} belongs alone",
     "doubled": "{0} is halved (a half too many, or a factor 2 lost)",
     "halved": "{0} is doubled (a factor 2 too many, or a half lost)",
     "name": "{1} stands where {0} belongs",
@@ -111,10 +121,16 @@ UNDONE = DONE | {
     "log2": r"the natural logarithm is taken of {0}, where $\log_2$ belongs",
     "log": r"$\log_2$ is taken of {0}, where the natural logarithm belongs",
     "complement": "{1} stands where {0} belongs",
+    "times for plus": DONE["plus for times"],
+    "plus for times": DONE["times for plus"],
     "one more": "{0} is counted one too low",
     "one less": "{0} is counted one too high",
     "bracket": "{0} goes with the whole; it belongs to {1} alone",
     "whole bracket": "{0} goes with {1} alone; it belongs to the whole bracket",
+    "root of parts": "{0} is one root of a sum, where each part has a root of its own",
+    "square of parts": "{0} is squared as a whole, where each part has a square of its own",
+    "parts squared": "the squares of the parts of {0} are left out",
+    "parts rooted": "the roots over the parts of {0} are left out",
 }
 
 Change = tuple[Tree, str, tuple[Tree, ...], int]
@@ -235,12 +251,13 @@ def in_products(node: Tree) -> Iterator[Change]:
 
 
 def half_strokes(node: Product) -> Iterator[Change]:
-    """One divisor alone below the stroke, as in a/b*c for a/(b*c)."""
-    below = [pair for pair in node.factors if pair[0] < 0]
-    for alone in below if len(below) > 1 else ():
-        new = tuple((1 if pair in below and pair is not alone else pair[0], pair[1]) for pair in node.factors)
-        rest = tuple((1, factor) for pair in below if pair is not alone for factor in pair[1:])
-        yield Product(new), "stroke", (alone[1], joined(node, rest)), 1
+    """One divisor alone below the stroke, or the first ones, as in a/b*c for a/(b*c)."""
+    above, below = ([(1, f) for sign, f in node.factors if sign == side] for side in (1, -1))
+    for low, high in [*((i, i + 1) for i in range(len(below))), *((0, k) for k in range(2, len(below)))]:
+        stay, rest = tuple(below[low:high]), tuple(below[:low] + below[high:])
+        if rest:
+            new = Product((*above, *rest, *((-1, factor) for _, factor in stay)))
+            yield new, "stroke", (joined(node, stay), joined(node, rest)), 1
 
 
 def half_brackets(node: Product, i: int, bracket: Sum) -> Iterator[Change]:
@@ -307,8 +324,8 @@ def of_the_whole(tree: Tree) -> Iterator[Change]:
 
 def throughout(tree: Tree) -> Iterator[Change]:
     """One mistake made everywhere."""
-    if (bare := without_roots(tree)) != tree:
-        yield bare, "all roots lost", (), 1
+    if sum(isinstance(node, Call) and node.function == "sqrt" for node in nodes(tree)) > 1:
+        yield without_roots(tree), "all roots lost", (), 1
     for name in map(Name, sorted(names(tree))):
         if "(" not in name.name and sum(node == name for node in nodes(tree)) > 1:
             yield renamed(tree, {name.name: Call("sqrt", name)}), "root", (name,), 1

@@ -173,10 +173,10 @@ class Symbolic(Exercise):
             return "That has no finite value at ordinary numbers: a division by 0, or a huge power."
         if len(data) > LONGEST_TEXT:
             return "That is another formula. Write it shorter, and I can say where it departs."
-        if clause := self._inferred(tree, value):
-            return f"Yours comes out if {clause}. {self._numbers(tree)}"
         if not any(value):
             return f"That is 0, whatever the numbers are. {self._departs(tree)}"
+        if clause := self._inferred(tree, value):
+            return f"Yours comes out if {clause}. {self._numbers(tree)}"
         if times := named_factor(value, self._value):
             return f"Yours is ${times}$ times what is asked. {self._departs(tree)}"
         return f"Another formula came out. {self._departs(tree)}"
