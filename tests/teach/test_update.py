@@ -15,7 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from ddpm_core.teach.__main__ import main
 from ddpm_core.teach.bank import bank
-from ddpm_core.teach.progress.file import current
+from ddpm_core.teach.progress.file import current, load_entries
 from ddpm_core.teach.update import update
 from ddpm_core.teach.update.cells import made, roles, used, variables, with_names
 from ddpm_core.teach.update.merge import merge
@@ -609,6 +609,25 @@ def test_the_command(tmp_path, course, capsys):
     assert "up to date" in capsys.readouterr().out
     assert main(["update", str(tmp_path / "anna"), "--lessons", str(tmp_path / "none")]) == 2
     assert "no lessons in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("other", [{}, {"00.2": {"outcome": "GREAT"}}], ids=["sound", "damaged"])
+def test_progress_from_when_lessons_were_worked_in_comes_along_once(tmp_path, monkeypatch, other):
+    passed = {"outcome": "PASSED", "attempts": 1, "passed": "2026-01-01T00:00:00+00:00", "data": 5}
+    (tmp_path / "notebooks").mkdir()
+    nbformat.write(ONE, tmp_path / "notebooks" / "01_one.ipynb")
+    old, mine = tmp_path / "notebooks" / "progress.json", tmp_path / "my" / "progress.json"
+    monkeypatch.setattr("ddpm_core.teach.__main__.COURSE", tmp_path)
+    monkeypatch.setenv("DDPM_PROGRESS", str(mine))
+    assert main(["update"]) == 0
+    assert not mine.exists()
+    old.write_text(json.dumps({"schema": 1, "exercises": {"00.1": passed, **other}}))
+    assert main(["update"]) == 0
+    assert mine.read_bytes() == old.read_bytes()
+    assert load_entries()["00.sum-of-noises"].data == 5
+    mine.write_text("later")
+    assert main(["update"]) == 0
+    assert mine.read_text() == "later"
 
 
 def test_former_ids_and_present_ones_are_one_exercise(monkeypatch):
