@@ -546,6 +546,24 @@ def test_a_damaged_lesson_is_set_aside_and_a_fresh_one_comes(tmp_path, course, r
     assert (mine / "own.ipynb").read_bytes() == raw
 
 
+@pytest.mark.parametrize("raw", [b"", b'{"cells": 1}', b"[]", b"\xff"])
+def test_a_damaged_version_of_before_ends_no_update(tmp_path, course, raw):
+    mine = tmp_path / "mine"
+    list(update(mine, course))
+    (version,) = (mine / ".course" / "01_one.ipynb").glob("*.ipynb")
+    sound = version.read_bytes()
+    version.write_bytes(raw)
+    nbformat.write(changed(ONE, try1="answer = 5\nq1.check(answer)"), mine / "01_one.ipynb")
+    before = (mine / "01_one.ipynb").read_bytes()
+    assert list(update(mine, course)) == []
+    assert (mine / "01_one.ipynb").read_bytes() == before
+    assert version.read_bytes() == sound
+    version.write_bytes(raw)
+    nbformat.write(changed(ONE, head="# One"), course / "01_one.ipynb")
+    assert [line.split(":")[0] for line in update(mine, course)] == ["01_one.ipynb"]
+    assert "answer = 5\nq1.check(answer)" in sources(nbformat.read(mine / "01_one.ipynb", 4))
+
+
 def test_cells_without_ids_as_an_old_editor_leaves_them(tmp_path, course):
     mine = tmp_path / "mine"
     list(update(mine, course))

@@ -152,9 +152,16 @@ def _notebooks(folder: Path) -> list[Path]:
 
 
 def _versions(store: Path) -> Iterator[Version]:
-    """Every version that was delivered to this folder, the latest last."""
+    """Every version that was delivered to this folder, the latest last; a damaged one is renamed."""
     for path in sorted(store.glob("*/*.ipynb"), key=lambda p: p.stat().st_mtime_ns):
-        yield Version(path.parent.name, _read(path))
+        try:
+            notebook = _read(path)
+        except OSError:
+            raise
+        except Exception:  # whatever nbformat says of a damaged file
+            path.replace(path.with_suffix(".damaged"))  # `_remember` writes it again, if it is a new one
+        else:
+            yield Version(path.parent.name, notebook)
 
 
 def _remember(store: Path, new: list[Version]) -> None:
