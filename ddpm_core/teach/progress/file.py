@@ -144,11 +144,6 @@ def _joined(entries: list[Entry]) -> Entry:
     return first._replace(data=last.data, version=last.version, when=last.when, draft=draft)
 
 
-def key(exercise: Any) -> str:
-    """The name under which an exercise's answers are kept: its permanent key, or its id where it has none."""
-    return str(getattr(exercise, "key", "") or exercise.id)
-
-
 def fits(data: object) -> bool:
     """Whether `data` can be stored: plain JSON, at most LONGEST characters, nested at most DEEPEST levels."""
     try:
