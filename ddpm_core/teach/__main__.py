@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .. import files
 from .progress.file import PASSED, join
 from .report import class_report, moment
 from .report.tables import clean
@@ -53,8 +54,8 @@ def _update(args: argparse.Namespace) -> None:
     for line in update(folder, lessons):
         print(clean(line))
     if not args.folder and not (folder / "progress.json").exists():  # from when lessons were worked in there
-        with contextlib.suppress(OSError, ValueError):
-            join([lessons / "progress.json"], folder / "progress.json")
+        with contextlib.suppress(FileNotFoundError):  # byte for byte: what is damaged in it is mended there
+            files.write(folder / "progress.json", (lessons / "progress.json").read_bytes())
     print(f"the lessons in {clean(str(folder))} are up to date")
 
 

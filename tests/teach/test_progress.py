@@ -667,6 +667,22 @@ def test_the_command_joins_two_devices_and_keeps_what_was_there(tmp_path, capsys
     assert parse_entries((tmp_path / "all.json").read_bytes())[0] == entries
 
 
+def test_what_a_notebook_writes_while_files_are_joined_is_joined_too(file, tmp_path, monkeypatch):
+    other = tmp_path / "progress-laptop.json"
+    other.write_bytes(book(**{"02.1": entry()}))
+    note("02.2", "PASSED", 2)
+    locked = progress._locked
+
+    def late(out, patience):
+        monkeypatch.setattr(progress, "_locked", locked)
+        note("02.3", "PASSED", 3)
+        return locked(out, patience)
+
+    monkeypatch.setattr(progress, "_locked", late)
+    progress.join([file, other], file)
+    assert list(load_entries()) == ["02.1", "02.2", "02.3"]
+
+
 @pytest.mark.parametrize("raw", [b"no JSON", book(**{"02.1": {"outcome": "GREAT"}})], ids=["noise", "broken"])
 def test_a_file_that_cannot_be_read_whole_joins_nothing(tmp_path, capsys, raw):
     a, b = tmp_path / "a.json", tmp_path / "b.json"

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -350,6 +351,60 @@ def test_as_a_command_with_the_course_s_own_exercises(folder, tmp_path):
     assert "1 of " in done.stdout
     assert "! claimed, not confirmed: 00.clean-picture, 00.abar-from-beta" in done.stdout
     assert (tmp_path / "report.csv").read_text("utf-8-sig").count("\n") == 4
+
+
+class Renamed(Mapping):
+    """A teacher's own exercises, each made when it is asked for, which their former ids find as well."""
+
+    made = ()
+
+    def __getitem__(self, name):
+        key = {"00.1": "00.one"}.get(name, name)
+        if key not in self:
+            raise KeyError(name)
+        self.made = {*self.made, key}
+        return Fake()
+
+    def __contains__(self, name):
+        return name in ("00.1", *self)
+
+    def __iter__(self):
+        return iter(["00.one", "00.two"])
+
+    def __len__(self):
+        return 2
+
+
+RENAMED = Renamed()
+
+
+def test_a_teacher_s_mapping_may_know_former_ids(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(globals(), "SOURCE", f"{__name__}:RENAMED")
+    put(folder / "anna.json", **{"00.1": entry(), "00.two": entry(2), "00.three": entry()})
+    rows, _ = run(folder, tmp_path, capsys)
+    told = {row["exercise"]: (row["rechecked"], row["remark"]) for row in rows}
+    assert told == {
+        "id 00.1": ("PASSED", ""),
+        "00.two": ("NOT_YET", ""),
+        "00.three": ("", "unknown exercise"),
+    }
+
+
+def test_every_exercise_is_made_before_the_clock_runs(monkeypatch):
+    class Pipe:
+        def __init__(self):
+            self.made = []
+
+        def send_bytes(self, raw):
+            self.made.append(sorted(bank.made))
+
+        def recv_bytes(self):
+            raise EOFError
+
+    bank, pipe = Renamed(), Pipe()
+    monkeypatch.setitem(globals(), "RENAMED", bank)
+    rechecker.serve(pipe, f"{__name__}:RENAMED")
+    assert pipe.made == [["00.one", "00.two"]]
 
 
 def test_exercises_that_do_not_load_end_with_one_line(folder, tmp_path):

@@ -39,7 +39,7 @@ class Choice(Exercise):
         """
         order = list(self.options)
         if seed:
-            random.Random(f"{seed} {self.key or self.id}").shuffle(order)
+            random.Random(f"{seed} {self.permanent}").shuffle(order)
         shown = dict(zip(order, self.options, strict=True))  # the author's letters, with those shown
 
         def lettered(part: Any) -> Any:

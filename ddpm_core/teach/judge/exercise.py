@@ -94,6 +94,11 @@ class Exercise:
         return f"**{self.id} · {self.title}{stop}** {self.prompt}"
 
     @property
+    def permanent(self) -> str:
+        """The name under which answers are kept: the key, or the id where there is none."""
+        return self.key or self.id
+
+    @property
     def references(self) -> Sequence[object]:
         """Right answers in several forms, the reference first."""
         raise NotImplementedError
@@ -123,7 +128,7 @@ class Exercise:
         if self.note is None:
             return
         try:
-            self.note(self.key or self.id, verdict.outcome.name, data)
+            self.note(self.permanent, verdict.outcome.name, data)
         except Exception as error:
             display(f"This check couldn't be kept: {named(error)}.", "Progress")
 

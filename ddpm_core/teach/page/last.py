@@ -9,7 +9,7 @@ from ..progress import file as progress
 
 def recalled(exercise: Exercise) -> str:
     """When the last answer was kept, how it was judged, and the answer, as Markdown."""
-    entry = progress.load_entries().get(progress.key(exercise), progress.Entry())
+    entry = progress.load_entries().get(exercise.permanent, progress.Entry())
     draft = told(exercise, entry.draft)
     if entry.outcome == progress.NOT_ATTEMPTED:
         return f"Not checked yet:\n\n{draft}" if draft else "There is none yet."
@@ -34,14 +34,9 @@ def told(exercise: Exercise, data: object) -> str:
     if isinstance(data, dict) and isinstance(text := data.get("text"), str):
         quote = "\n".join(f"> {line}" for line in text.splitlines())
         return "\n\n".join([quote, *_marks(exercise, data.get("marks"))])
-    if isinstance(exercise, Choice) and (key := option(exercise, data)) is not None:
+    if isinstance(exercise, Choice) and (key := exercise.letter(data)) is not None:
         return f"**{key}** {exercise.options[key]}"
     return _fenced(str(data))
-
-
-def option(exercise: Choice, data: object) -> str | None:
-    """The key of the option that an answer means, such as "b" for "(B)" or for the option's text; or None."""
-    return exercise.letter(data)
 
 
 def _marks(exercise: Exercise, marks: object) -> Sequence[str]:

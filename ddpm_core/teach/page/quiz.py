@@ -18,7 +18,7 @@ from ..progress import file as progress
 from ..progress.version import version
 from ..text.markup import inline, markup, plain
 from . import asset
-from .last import option, recalled, told
+from .last import recalled, told
 from .still import Still
 
 
@@ -90,7 +90,7 @@ class Quiz(Still, anywidget.AnyWidget):
     @traitlets.observe("draft")
     def _draft(self, change: Any) -> None:
         if change["new"]:
-            progress.draft(progress.key(self.exercise), change["new"])
+            progress.draft(self.exercise.permanent, change["new"])
 
     def _tell(self, verdict: Verdict, n: int) -> None:
         name = verdict.outcome.name
@@ -105,7 +105,7 @@ class Quiz(Still, anywidget.AnyWidget):
 
     def _still(self) -> str:
         """The question as HTML, with what it was answered with, for where the page asks nobody."""
-        view, entry = self.view, progress.load_entries().get(progress.key(self.exercise), progress.Entry())
+        view, entry = self.view, progress.load_entries().get(self.exercise.permanent, progress.Entry())
         options = "".join(f"<li><b>{html.escape(key)}</b> {text}</li>" for key, text in view["options"])
         answer = f"<p><b>{_head(entry.outcome)}</b></p>{_given(self.exercise, entry.data)}"
         return (
@@ -145,12 +145,12 @@ def _view(exercise: Choice | Prose) -> dict[str, Any]:
 
 def _earlier(exercise: Choice | Prose) -> tuple[dict[str, Any], dict[str, Any]]:
     """The page's initial `asked` and `told`, from the progress: a passed answer, or an unfinished text."""
-    entry = progress.load_entries().get(progress.key(exercise), progress.Entry())
+    entry = progress.load_entries().get(exercise.permanent, progress.Entry())
     data, asked, told = entry.data, {}, {}
     if entry.outcome == progress.PASSED:
         when = progress.local(entry.passed)
         told = {"n": 0, "outcome": entry.outcome, "head": _head(entry.outcome), "html": f"<p>on {when}</p>"}
-        if isinstance(exercise, Choice) and (key := option(exercise, data)) is not None:
+        if isinstance(exercise, Choice) and (key := exercise.letter(data)) is not None:
             asked = {"n": 0, "choice": key}
     if isinstance(exercise, Prose) and isinstance(entry.draft, dict):
         data = entry.draft
@@ -165,7 +165,7 @@ def _given(exercise: Exercise, data: object) -> str:
     if isinstance(exercise, Prose):
         text = data.get("text") if isinstance(data, dict) else None
         return f"<blockquote>{html.escape(text)}</blockquote>" if isinstance(text, str) else ""
-    return markup(told(exercise, data)) if isinstance(exercise, Choice) and option(exercise, data) else ""
+    return markup(told(exercise, data)) if isinstance(exercise, Choice) and exercise.letter(data) else ""
 
 
 def _head(outcome: str) -> str:

@@ -144,11 +144,6 @@ def _joined(entries: list[Entry]) -> Entry:
     return first._replace(data=last.data, version=last.version, when=last.when, draft=draft)
 
 
-def key(exercise: Any) -> str:
-    """The name under which an exercise's answers are kept: its permanent key, or its id where it has none."""
-    return str(getattr(exercise, "key", "") or exercise.id)
-
-
 def fits(data: object) -> bool:
     """Whether `data` can be stored: plain JSON, at most LONGEST characters, nested at most DEEPEST levels."""
     try:
@@ -400,19 +395,24 @@ def join(paths: list[Path], out: Path) -> Entries:
 
     OSError or ValueError, and nothing is written, if one can't be read whole.
     """
-    books: list[Entries] = []
-    for file in paths:
-        try:
-            entries, broken = parse_entries(plain_bytes(file))
-        except ValueError as error:
-            raise ValueError(f"{file}: {error}") from None
-        if broken:
-            raise ValueError(f"{file}: {len(broken)} of its entries can't be read")
-        books.append(entries)
-    after = united(*books)
+    books = [_whole(file) for file in paths]
     with _locked(out, PATIENCE):
+        if out in paths:
+            books.append(_whole(out))  # a notebook may have written it since
+        after = united(*books)
         files.write(out, _text(after), _aside(out, "before-join") if os.path.lexists(out) else None)
     return after
+
+
+def _whole(file: Path) -> Entries:
+    """The entries of a file of which all can be read.  OSError or ValueError if that isn't so."""
+    try:
+        entries, broken = parse_entries(plain_bytes(file))
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
+    if broken:
+        raise ValueError(f"{file}: {len(broken)} of its entries can't be read")
+    return entries
 
 
 @contextlib.contextmanager

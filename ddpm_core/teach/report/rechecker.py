@@ -2,13 +2,13 @@
 
 import json
 import multiprocessing
-from importlib import import_module
 from multiprocessing.connection import Connection
 from pkgutil import resolve_name
 from typing import Any
 
 METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 LIMIT = 1.0  # seconds; timeout of one recheck
+HEAVY = "ddpm_core.teach.judge.function"  # loads torch, which takes longer than all the rest
 
 
 class Rechecker:
@@ -20,8 +20,8 @@ class Rechecker:
     def __init__(self, source: str) -> None:
         self.source = source
         self.context: Any = multiprocessing.get_context(METHOD)
-        if METHOD == "forkserver":  # the bank is loaded once, so a process that was killed is soon replaced
-            self.context.set_forkserver_preload([source.partition(":")[0]])
+        if METHOD == "forkserver":  # loaded once, so a process that was killed is soon replaced
+            self.context.set_forkserver_preload([HEAVY, source.partition(":")[0]])
         self.process: Any = None
         self.pipe: Connection | None = None
 
@@ -71,8 +71,8 @@ class Rechecker:
 
 def serve(pipe: Connection, source: str) -> None:
     """The other process: check what comes through the pipe until it is closed."""
-    bank = dict(resolve_name(source))  # all of it, and torch, which functions need, before the clock runs
-    import_module("torch")
+    bank = resolve_name(source)
+    list(bank.values())  # each exercise is made, with what it needs, before the clock runs
     tell(pipe, "ready")
     while True:
         try:

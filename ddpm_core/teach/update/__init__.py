@@ -16,8 +16,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from ... import files
-from ..progress.file import HANDED, current
-from .cells import ASKS, code_of, squeezed
+from ..progress.file import HANDED
+from .cells import asked, squeezed
 from .merge import merge
 
 BACKUP = "backup"
@@ -97,13 +97,12 @@ def _bring(
 
 
 def _places(new: list[Version], here: Version) -> Mapping[str, str]:
-    """For each exercise of the other lessons, the lesson."""
+    """For each exercise of the other lessons, by key, the lesson."""
     return {
-        current(exercise): lesson.name
+        exercise: lesson.name
         for lesson in new
         if lesson.name != here.name
-        for cell in lesson.notebook.cells
-        for exercise in ASKS.findall(code_of(cell))
+        for exercise in asked(lesson.notebook.cells)
     }
 
 
@@ -153,9 +152,16 @@ def _notebooks(folder: Path) -> list[Path]:
 
 
 def _versions(store: Path) -> Iterator[Version]:
-    """Every version that was delivered to this folder, the latest last."""
+    """Every version that was delivered to this folder, the latest last; a damaged one is renamed."""
     for path in sorted(store.glob("*/*.ipynb"), key=lambda p: p.stat().st_mtime_ns):
-        yield Version(path.parent.name, _read(path))
+        try:
+            notebook = _read(path)
+        except OSError:
+            raise
+        except Exception:  # whatever nbformat says of a damaged file
+            path.replace(path.with_suffix(".damaged"))  # `_remember` writes it again, if it is a new one
+        else:
+            yield Version(path.parent.name, notebook)
 
 
 def _remember(store: Path, new: list[Version]) -> None:

@@ -33,8 +33,7 @@ def roles(cells: Iterable[NotebookNode]) -> list[Role | None]:
     for cell in cells:
         bound |= dict(BINDS.findall(code_of(cell)))
         checked = [id or bound.get(name) or every.get(name, "") for name, id in CHECKS.findall(code_of(cell))]
-        asked = ASKS.findall(code_of(cell))
-        ids = [id for id in checked if id] or asked
+        ids = [id for id in checked if id] or ASKS.findall(code_of(cell))
         found.append(Role(current(ids[0]), any(checked)) if ids else None)
     return found
 
@@ -42,6 +41,11 @@ def roles(cells: Iterable[NotebookNode]) -> list[Role | None]:
 def variables(cells: Iterable[NotebookNode]) -> dict[str, str]:
     """The name of the variable that holds each exercise."""
     return {current(id): name for cell in cells for name, id in BINDS.findall(code_of(cell))}
+
+
+def asked(cells: Iterable[NotebookNode]) -> dict[str, str]:
+    """The exercises in the cells by key, each as the cells name it: by its number or key."""
+    return {current(id): id for cell in cells for id in ASKS.findall(code_of(cell))}
 
 
 def code_of(cell: NotebookNode) -> str:
@@ -82,7 +86,7 @@ def used(source: str) -> frozenset[str]:
 
 
 def with_names(source: str, names: Mapping[str, str]) -> str:
-    """The source with variables with_names; as it is if it can't be read."""
+    """The source with its variables renamed; as it is if it can't be read."""
     if not any(old != new for old, new in names.items()):
         return source
     try:
@@ -105,6 +109,6 @@ def squeezed(source: str) -> str:
 
 
 def alike(a: NotebookNode, b: NotebookNode) -> bool:
-    """Whether two cells hold the alike, but for blanks at the ends of lines."""
+    """Whether two cells hold the same, but for blanks at the ends of lines."""
     plain = ["\n".join(line.rstrip() for line in cell.source.strip().splitlines()) for cell in (a, b)]
     return a.cell_type == b.cell_type and plain[0] == plain[1]

@@ -13,7 +13,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
 
-from .cells import CHECKS, Role, alike, code_of, made, roles, tree, used, variables, with_names
+from .cells import CHECKS, Role, alike, asked, code_of, made, roles, tree, used, variables, with_names
 from .split import rejoined
 
 BOTH = "The course changed the cell above, and so had you. This was yours:"
@@ -56,7 +56,7 @@ def merge(
     """The student's notebook `mine`, made from the version `base`, brought to the version `new`.
 
     base: None if it isn't known; then each cell that differs counts as changed by both.  elsewhere: for the
-    exercises of all lessons, the notebook in which they are now.
+    exercises of all lessons, by key, the notebook in which they are now.
     """
     work = _Merge(mine, base, new, elsewhere or {})
     work.run()
@@ -221,9 +221,9 @@ class _Merge:
 
     def answer(self, mine: NotebookNode, new: NotebookNode) -> str | None:
         """The student's answer to an exercise, as it stands in the new version; None if it doesn't fit."""
-        asked, role = self.mine.role(mine), self.new.role(new)
+        was, role = self.mine.role(mine), self.new.role(new)
         source = with_names(code_of(mine), self.names)
-        if role is None or tree(source) is None or (asked is not None and asked.exercise != role.exercise):
+        if role is None or tree(source) is None or (was is not None and was.exercise != role.exercise):
             return None
         lacking = made(code_of(new)) - made(source)
         if lacking & set().union(*(used(code_of(cell)) for cell in self.new.cells if cell is not new)):
@@ -245,5 +245,5 @@ class _Merge:
         """Why a cell that the student had changed is no cell of the new version."""
         if role is None:
             return GONE
-        place = self.elsewhere.get(role.exercise)
-        return MOVED.format(role.exercise, place) if place else ENDED.format(role.exercise)
+        shown, place = asked(self.mine.cells)[role.exercise], self.elsewhere.get(role.exercise)
+        return MOVED.format(shown, place) if place else ENDED.format(shown)
