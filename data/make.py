@@ -34,6 +34,7 @@ from ddpm_core.nets import Block
 from ddpm_core.prediction import Prediction
 from ddpm_core.sampling import sample
 from ddpm_core.study import metrics
+from ddpm_core.study.colours import tint
 from ddpm_core.study.metrics import Classifier, entropy, floor, frechet, nearest
 from ddpm_core.teach.page.plots import tile
 
@@ -63,15 +64,6 @@ ZODIAC = "aries taurus gemini cancer leo virgo libra scorpio sagittarius caprico
 MANY = re.compile(
     r"skin-tone|medium-(light|dark)|oclock|-thirty$|^keycap-|^letter-|^input-|blood-type|^japanese-.*button$|^family-"
 )
-HUES = {
-    "red": 16,
-    "orange": 36,
-    "yellow": 70,
-    "green": 170,
-    "blue": 245,
-    "purple": 300,
-    "pink": 340,
-}  # degrees, up to
 
 
 def emoji() -> None:
@@ -87,7 +79,7 @@ def emoji() -> None:
         (_drawn(icons[s], n), n.replace("-", " "), s) for s in SETS for n in names if n in icons[s]["icons"]
     ]
     images, names, styles = (np.stack(column) for column in zip(*rows, strict=True))
-    tints = np.array([_tint(image) for image in images])
+    tints = np.array([tint(data.from_bytes(torch.from_numpy(x)).permute(2, 0, 1)) for x in images])
     path = data.SHIPPED / "emoji.npz"
     np.savez_compressed(path, images=images, names=names, styles=styles, tints=tints)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -120,23 +112,6 @@ def _drawn(icons: dict[str, Any], name: str, side: int = 32, over: int = 4) -> n
     paper = Image.new("RGBA", picture.size, "white")
     paper.alpha_composite(picture)
     return np.asarray(paper.convert("RGB").resize((side, side), Image.Resampling.BOX))
-
-
-def _tint(image: np.ndarray) -> str:
-    """The colour word that three fifths of the coloured surface deserve, "" if there is none.
-
-    Of pixels with a saturation of at least 0.3 and a value of at least 0.4, if they are a seventh of all.
-    Red and orange are called brown where they are dark.
-    """
-    hue, saturation, value = np.asarray(Image.fromarray(image).convert("HSV"), float).reshape(-1, 3).T
-    coloured = (saturation >= 77) & (value >= 100)
-    degrees, value = hue[coloured] * (360 / 255), value[coloured]
-    if len(degrees) < hue.size / 7:
-        return ""
-    words = np.array([*HUES, "red", "brown"])[np.searchsorted(list(HUES.values()), degrees, side="right")]
-    words[(degrees >= 8) & (degrees < 40) & (value < 200)] = "brown"
-    (word, count), *_ = Counter(words.tolist()).most_common(1)
-    return word if count > 0.6 * len(words) else ""
 
 
 def distorted(x: torch.Tensor, g: torch.Generator) -> torch.Tensor:

@@ -209,10 +209,9 @@ class Emoji(NamedTuple):
         """
         texts = []
         for name, style, tint in zip(self.names, self.styles, self.tints, strict=True):
-            coloured = set(COLOURS) & set(name.split()) or _composed(f"{tint} {name}")
-            texts.append(
-                [f"{name} {style}", f"{name} {style}" if coloured else f"{tint} {name} {style}".strip()]
-            )
+            coloured = set(COLOURS) & set(name.split()) or composed(f"{tint} {name}")
+            said = name if coloured else f"{tint} {name}".strip()
+            texts.append([f"{name} {style}", f"{said} {style}"])
         return texts
 
     def where(self, mask: Tensor) -> "Emoji":
@@ -230,12 +229,13 @@ def emoji() -> Emoji:
     with np.load(_shipped("emoji.npz", EMOJI_SHA256), allow_pickle=False) as file:
         images = from_bytes(torch.from_numpy(file["images"])).permute(0, 3, 1, 2).contiguous()
         names, styles, tints = (file[column].tolist() for column in ("names", "styles", "tints"))
-    held = [_composed(name) for name in names]
+    held = [composed(name) for name in names]
     test = [hashlib.sha256(name.encode()).digest()[0] % 5 == 0 for name in names]
     return Emoji(images, names, styles, tints, torch.tensor(held), torch.tensor(test))
 
 
-def _composed(text: str) -> bool:
+def composed(text: str) -> bool:
+    """Whether a text has both words of one of COMPOSITIONS."""
     return any(set(pair.split()) <= set(text.split()) for pair in COMPOSITIONS)
 
 

@@ -14,6 +14,7 @@ from .. import data, parallel
 from ..folders import FITS, Folder, folder, losses
 from ..nets import UNet
 from ..prediction import Eps, Prediction, V
+from ..study.colours import varied
 from ..words import vocabulary
 
 FOLDER = "folder"  # what a card calls the data of a folder
@@ -44,9 +45,9 @@ class Recipe(NamedTuple):
 
 
 def _emoji() -> tuple[data.Emoji, data.Emoji]:
-    """Those to train on, and those with a colour and a thing that a model never sees together."""
+    """Those to train on, in many colours, and those with a colour and a thing never seen together."""
     known = data.emoji()
-    return known.where(~known.held), known.where(known.held)
+    return varied(known.where(~known.held)), known.where(known.held)
 
 
 RECIPES = {
