@@ -55,7 +55,7 @@ RECIPES = {
     "mnist": Recipe(
         data.mnist, lambda _: UNet(width=16, mults=(1, 3, 6), blocks=2, classes=10), V(), 64, 3e-3, 0.9995
     ),
-    "emoji": Recipe(_emoji, lambda own: _net(own), V(), 256, 3e-3, 0.9995, 5.0, 20, "ddim", 2.0),
+    "emoji": Recipe(_emoji, lambda own: _net(own), V(), 128, 3e-3, 0.9995, None, 20, "ddim", 2.0),
 }
 
 
