@@ -8,73 +8,13 @@ The shortest way from data to samples:
         ...
     new = last(sample(denoiser, torch.randn(16, 1, 8, 8), denoiser.schedule.times(100))).xt
 
-Each name is imported when it is asked for, so that parts that need no torch load without it.
+Each name is imported when it is asked for, so that parts that need no torch load without it; what reads
+source only, such as mypy, finds the names in __init__.pyi.
 """
 
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .checkpoints import load, pretrained, save
-    from .data import digits, emoji, mnist
-    from .denoiser import Denoiser
-    from .folders import folder
-    from .gaussian import Gaussian
-    from .nets import MLP, UNet
-    from .pictures import preview
-    from .prediction import X0, Eps, Flow, Mu, Score, V
-    from .process import posterior, posterior_beta, q_sample, transition
-    from .sampling import ancestral, ancestral_beta, ddim, dpm_2m, eta, heun, invert, last, sample
-    from .schedule import Level, Schedule, cosine, exploding, from_betas, linear, straight, zero_terminal
-    from .study.metrics import classifier
-    from .training import Extras, train, watch
-
-__all__ = [
-    "MLP",
-    "X0",
-    "Denoiser",
-    "Eps",
-    "Extras",
-    "Flow",
-    "Gaussian",
-    "Level",
-    "Mu",
-    "Schedule",
-    "Score",
-    "UNet",
-    "V",
-    "ancestral",
-    "ancestral_beta",
-    "classifier",
-    "cosine",
-    "ddim",
-    "digits",
-    "dpm_2m",
-    "emoji",
-    "eta",
-    "exploding",
-    "folder",
-    "from_betas",
-    "heun",
-    "invert",
-    "last",
-    "linear",
-    "load",
-    "mnist",
-    "posterior",
-    "posterior_beta",
-    "pretrained",
-    "preview",
-    "q_sample",
-    "sample",
-    "save",
-    "straight",
-    "train",
-    "transition",
-    "watch",
-    "zero_terminal",
-]
+from typing import Any
 
 _HOMES = {
     "checkpoints": "load pretrained save",
@@ -91,6 +31,7 @@ _HOMES = {
     "study.metrics": "classifier",
     "training": "Extras train watch",
 }
+__all__ = [name for names in _HOMES.values() for name in names.split()]
 
 
 def __getattr__(name: str) -> Any:

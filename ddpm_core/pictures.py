@@ -103,13 +103,16 @@ def preview(
 def few(run: Run, n: int = 16, steps: int = 25) -> Tensor:
     """Samples of a run's average so far, without noise (DDIM) and always from the same x_T: (n, ...).
 
-    Of a network with labels, they take turns.
+    Of a network with labels, they take turns; of one with words, n of them, from first to last.
     """
-    model, classes = run.average, getattr(run.average.net, "config", {}).get("classes")
+    model, config = run.average, getattr(run.average.net, "config", {})
+    classes, words = config.get("classes"), config.get("words")
     die = torch.Generator("cpu").manual_seed(0)
     x_T = model.schedule.start(randn(torch.empty(n, *run.settings["shape"], device=run.device), die))
     if classes:
         model = model.given(torch.arange(n, device=run.device) % classes)
+    if words:
+        model = model.given([words[k * len(words) // n] for k in range(n)])
     return last(sample(model, x_T, model.schedule.times(min(steps, run.T)), ddim, die)).xt
 
 

@@ -189,6 +189,9 @@ def test_everything_public_is_exported_once_and_told():
     import ddpm_core
 
     assert len(set(ddpm_core.__all__)) == len(ddpm_core.__all__)
+    stub = ast.parse((PACKAGE / "__init__.pyi").read_text("utf-8"))
+    told = [(home.module, name.asname) for home in stub.body for name in home.names]
+    assert told == [(home, name) for home, names in ddpm_core._HOMES.items() for name in names.split()]
     for name in ddpm_core.__all__:
         thing = getattr(ddpm_core, name)
         assert (thing.__doc__ or "").strip(), name

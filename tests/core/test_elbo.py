@@ -16,6 +16,7 @@ from ddpm_core import (
     ancestral_beta,
     cosine,
     digits,
+    elbo as elbo_module,
     from_betas,
     linear,
     posterior,
@@ -24,7 +25,6 @@ from ddpm_core import (
     q_sample,
     transition,
 )
-from ddpm_core import elbo as elbo_module
 from ddpm_core.elbo import (
     bits_per_dim,
     bound,

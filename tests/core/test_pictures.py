@@ -191,6 +191,17 @@ def test_a_look_at_a_run_with_labels_shows_each_in_turn(monkeypatch):
     assert asked == [[*range(10), *range(6)]]
 
 
+def test_a_look_at_a_run_with_words_shows_some_from_first_to_last(monkeypatch):
+    asked, given = [], Denoiser.given
+    monkeypatch.setattr(Denoiser, "given", lambda self, y: asked.append(y) or given(self, y))
+    words, (train_set, _) = [f"w{k:02d}" for k in range(40)], digits()
+    net = UNet(1, width=8, mults=(1, 2), words=words)
+    numbers = torch.arange(len(train_set.images))[:, None] % 40
+    steps = train(Denoiser(net, cosine(100), Eps()), train_set.images, numbers, images=64)
+    assert [pictures.few(step.run).shape for step in itertools.islice(steps, 1)] == [(16, 1, 8, 8)]
+    assert asked == [[f"w{40 * k // 16:02d}" for k in range(16)]]
+
+
 def test_previews_lie_beside_the_weights_and_are_not_written_over(tmp_path, capsys):
     wish = ["train", "--images", "128", "--preview", "128", "--out"]
     assert main([*wish, str(tmp_path / "a")]) == 0

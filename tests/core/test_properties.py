@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 from endurance import often
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ddpm_core import (
     MLP,

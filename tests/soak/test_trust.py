@@ -19,8 +19,7 @@ import numpy as np
 import pytest
 import torch
 from endurance import often, soak_only
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from nbformat.sign import MemorySignatureStore, NotebookNotary
 
 from ddpm_core import checkpoints, data, digits, mnist

@@ -31,8 +31,8 @@ from ddpm_core.teach.judge import (
     Verdict,
     clock,
     grammar,
+    tree as tree_of,
 )
-from ddpm_core.teach.judge import tree as tree_of
 from ddpm_core.teach.judge.tree import Name, Num, Power, Product, Sum
 from ddpm_core.teach.progress.file import load_entries
 from ddpm_core.teach.text.markup import plain
