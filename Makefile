@@ -60,6 +60,7 @@ notebooks: setup
 	  --NotebookExporter.preprocessors=nbconvert.preprocessors.TagRemovePreprocessor \
 	  --NotebookExporter.preprocessors=nbconvert.preprocessors.CoalesceStreamsPreprocessor \
 	  --TagRemovePreprocessor.remove_all_outputs_tags=live notebooks/*.ipynb
+	$(PY) tests/small.py
 	$(PY) tests/minutes.py read
 
 site: setup

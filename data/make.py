@@ -36,7 +36,7 @@ from ddpm_core.sampling import sample
 from ddpm_core.study import metrics
 from ddpm_core.study.colours import tint
 from ddpm_core.study.metrics import Classifier, entropy, floor, frechet, nearest
-from ddpm_core.teach.page.plots import tile
+from ddpm_core.teach.page.film import film
 
 
 def digits() -> None:
@@ -234,26 +234,7 @@ def picture(target: str = "notebooks/denoising.png") -> None:
     model = checkpoints.pretrained("digits")
     start = torch.randn(48, 1, 8, 8, generator=g)
     walk = list(sample(model, start, model.schedule.times(100), generator=g))[::2]
-    between = tile(torch.full_like(start, -1), columns=12) == 1
-    greys = np.linspace(0, 255, 17).round().astype(int)  # the scans have 17
-
-    def sheet(x: torch.Tensor) -> Image.Image:
-        shades = np.where(between, 17, np.round(16 * tile(x, columns=12))).astype(np.uint8)
-        page = Image.fromarray(np.kron(shades, np.ones((8, 8), np.uint8)))
-        page.putpalette([*greys.repeat(3).tolist(), 0, 0, 0])
-        return page
-
-    noise, *states = (sheet(frame.xt) for frame in walk)
-    pace = [800, *[80] * (len(states) - 1), 3000]  # ms
-    states[-1].save(
-        target,
-        save_all=True,
-        default_image=True,  # the still image, for viewers without animation
-        append_images=[noise, *states],
-        duration=pace,
-        loop=0,
-        transparency=17,
-    )
+    Path(target).write_bytes(film([frame.xt for frame in walk], 12, greys=17, width=860))  # the scans' greys
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""The time that each lesson takes, written into the README's map of the lessons.
+"""The time that each lesson takes, and the ways through the course, written into the README.
+
+Minutes of reading are those of the road; what a lesson folds away under "Deeper" is counted apart, 30 + 10.
 
 python tests/minutes.py              run every lesson, some minutes on two cores
 python tests/minutes.py read         count the words only; the seconds stay as they are
@@ -9,21 +11,33 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 
+from ddpm_core.teach.page.folds import deeper
+from ddpm_core.teach.progress.ways import ways_table
+
 ROOT = Path(__file__).parents[1]
 PACE = 150  # words a minute, for text with formulas
-ROW = re.compile(r"^(\| \w+ \| \[.*\]\(notebooks/(.+)\) \| .* )\| (\d+) \| (\d+) \|$", re.M)
+WAYS = re.compile(r"^\| way \| hours \|.*?(?=\n\n)", re.M | re.S)
+ROW = re.compile(r"^(\| \w+ \| \[.*\]\(notebooks/(.+)\) \| .* )\| (\d+(?: \+ \d+)?) \| (\d+) \|$", re.M)
 
 
-def reading(path: Path) -> int:
-    """Minutes to read a lesson's text, rounded up to five."""
-    cells = nbformat.read(path, as_version=4).cells
-    words = sum(len(cell.source.split()) for cell in cells if cell.cell_type == "markdown")
-    return 5 * math.ceil(words / PACE / 5)
+def words(cells: Sequence[nbformat.NotebookNode]) -> tuple[int, int]:
+    """The words of a lesson's text, on the road and in the sections that are folded."""
+    counts = [0, 0]
+    for cell, beside in zip(cells, deeper(cells), strict=True):
+        counts[bool(beside)] += len(cell.source.split()) * (cell.cell_type == "markdown")
+    return counts[0], counts[1]
+
+
+def reading(path: Path) -> str:
+    """Minutes to read a lesson's text, rounded up to five: 30, or 30 + 10 if a part of it is folded."""
+    road, beside = words(nbformat.read(path, as_version=4).cells)
+    return " + ".join(f"{5 * math.ceil(n / PACE / 5)}" for n in (road, beside)[: 1 + bool(beside)])
 
 
 def running(path: Path) -> int:
@@ -49,7 +63,10 @@ def told(readme: str, run: bool) -> str:
         print(new, flush=True)
         return new
 
-    return ROW.sub(row, readme)
+    files = {
+        path.stem.split("_")[0]: f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")
+    }
+    return WAYS.sub(lambda _: ways_table(files), ROW.sub(row, readme))
 
 
 if __name__ == "__main__":

@@ -7,26 +7,34 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .exercises import course_map, exercise
+    from .exercises import course_map, course_ways, exercise, lesson_mark
+    from .page.bells import shape_posterior
     from .page.explore import explore
+    from .page.line import one_line
     from .page.plots import show, strip
     from .page.quiz import quiz
     from .page.widgets import scrub, scrub_noise, shape_schedule
 
 __all__ = [
     "course_map",
+    "course_ways",
     "exercise",
     "explore",
+    "lesson_mark",
+    "one_line",
     "quiz",
     "scrub",
     "scrub_noise",
+    "shape_posterior",
     "shape_schedule",
     "show",
     "strip",
 ]
 _HOMES = {
-    ".exercises": ("course_map", "exercise"),
+    ".exercises": ("course_map", "course_ways", "exercise", "lesson_mark"),
+    ".page.bells": ("shape_posterior",),
     ".page.explore": ("explore",),
+    ".page.line": ("one_line",),
     ".page.plots": ("show", "strip"),
     ".page.quiz": ("quiz",),
     ".page.widgets": ("scrub", "scrub_noise", "shape_schedule"),

@@ -203,14 +203,14 @@ DECLARED = {
     "everywhere": r"\mathbb E \mathrm{Var} \mathrm{KL} \mathrm{ELBO} L_\mathrm{simple} e d x p y v V_t "
     r"\pi \theta \mu \alpha \bar\alpha \beta \tilde\beta \varepsilon_t "
     r"\hat x_t \hat\varepsilon \hat\varepsilon_\theta ",
-    "01": r"q_\phi \phi \sigma w v_t \mu_t E a b",
-    "02": r"\Phi \phi r V u z_t",
-    "03": r"\rho \mu_t v_t \mathcal N_t m w_t H \mu_q c_t \Delta h \sigma \sigma_*",
-    "04": r"\hat v c m \lambda \mu_q \mu_t p_t w_t",
+    "01": r"q_\phi \phi \sigma w v_t \mu_t E a b m",
+    "02": r"\Phi \phi r V u u_t c z_t",
+    "03": r"a b r \rho \mu_t v_t \mathcal N_t m w_t H \mu_q c_t \Delta h \sigma \sigma_*",
+    "04": r"\hat v c c_\text{new} h k m \mu_q \mu_t p_t w_t \omega_k \omega_t",
     "05": r"\mathrm{Cov} \tilde\mu",
     "06": r"\sigma D k \tau_t \tau_i w",
     "07": r"\hat v E V W \tilde\varepsilon a b c h q_u s_t m u w",
-    "A_": r"c a b w v_t \mu_q \mu_t p_t P_\theta",
+    "A_": r"\sigma c a b w v_t \mu_q \mu_t p_t P_\theta",
 }
 TABLE = {symbol for latex in formulas_in(NOTATION) for symbol in symbols(latex)}
 
@@ -385,11 +385,10 @@ def wrong(latex: str) -> set[str]:
 
 
 EXCUSED = {
-    r"\bar\alpha_t = 0.01\,\bar\alpha_t + 1-\bar\alpha_t": "exercise 02.13",  # an equation to solve for t
-    r"x_t = \sqrt{\bar\alpha_t}\,x_0": "exercise 03.3",  # where the noise happens to be 0
+    r"\bar\alpha_t = 0.01\,\bar\alpha_t + 1-\bar\alpha_t": "exercise 02.12",  # an equation to solve for t
+    r"x_t = \sqrt{\bar\alpha_t}\,x_0": "exercise 03.12",  # where the noise happens to be 0
     r"\hat x_0 = \sqrt{\bar\alpha_t}\,x_t": "exercise 05.13",  # for data N(0, 1)
     r"\hat x_0 = \sqrt{0.5}\,x_s": "exercise 05.13",  # the same
-    r"\hat\varepsilon_\theta(x_t)": "04_predicting_noise.ipynb",  # section 5 says that the t is missing
 }
 
 

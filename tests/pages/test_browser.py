@@ -16,12 +16,14 @@ from nbclient import NotebookClient
 
 from ddpm_core import cosine, digits, linear, q_sample
 from ddpm_core.data import to_bytes
+from ddpm_core.sampling import Frame
 from ddpm_core.study.exact import gaussian
 from ddpm_core.teach.judge import Prose
 from ddpm_core.teach.maths.faults import FAULTS
 from ddpm_core.teach.page.errata import watch_fault
+from ddpm_core.teach.page.line import one_line
 from ddpm_core.teach.page.quiz import quiz
-from ddpm_core.teach.page.widgets import export_html, loader, mounted, scrub_noise, shape_schedule
+from ddpm_core.teach.page.widgets import export_html, loader, mounted, scrub, scrub_noise, shape_schedule
 
 SETUP = """
 import torch
@@ -508,6 +510,46 @@ def test_all_noise_levels_are_torch_s_within_one_grey_level_in_colour_too(offlin
         tab.keyboard.press("ArrowRight")
 
 
+def dots(svg):
+    """Where the truth and the guess stand in a line's plane, as pairs (x_0, eps) of 2.7 to either side."""
+    places = svg.locator("circle[cx].line-truth, circle[cx].line-guess").all()
+    return [
+        tuple(sign * (2 * float(dot.get_attribute(c)) / 380 - 1) * 2.7 for c, sign in (("cx", 1), ("cy", -1)))
+        for dot in places
+    ]
+
+
+def test_the_line_s_pairs_are_torch_s_within_a_pixel_and_the_guess_is_dragged(offline):
+    w = one_line(linear())
+    tab = offline(export_html(w))
+    tab.wait_for_selector("svg[data-ready]")
+    root, svg, slider = tab.locator(".scrub"), tab.locator("svg[data-t]"), tab.locator(".scrub-time")
+    pixel = 2 * 2.7 / svg.bounding_box()["width"]
+    slider.focus()
+    for key in ("Home", "PageUp", "PageUp", "ArrowLeft", "End"):
+        tab.keyboard.press(key)
+        t = int(svg.get_attribute("data-t"))
+        for velocity, dot in zip((w.truth, w.guess), dots(svg), strict=True):
+            assert np.abs(np.subtract(dot, w.pair(velocity, t))).max() < pixel
+    tab.keyboard.press("Home")
+    for _ in range(3):
+        tab.keyboard.press("PageUp")
+    box, level = svg.bounding_box(), linear().at(300)
+    for velocity in (-1.5, 1.2):
+        x0, eps = w.pair(velocity, 300)
+        tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        tab.mouse.down()
+        # beside the line, at a right angle to it: the guess is the nearest place on it
+        x, y = x0 + 0.3 * level.signal, eps + 0.3 * level.noise
+        tab.mouse.move(
+            box["x"] + box["width"] * (1 + x / 2.7) / 2, box["y"] + box["height"] * (1 - y / 2.7) / 2
+        )
+        tab.mouse.up()
+        assert np.abs(np.subtract(dots(svg)[1], (x0, eps))).max() < pixel
+    gaps = [abs(float(out)) for out in root.locator("output:nth-of-type(3n)").all_text_contents()]
+    assert gaps == pytest.approx([level.noise * 0.6, level.signal * 0.6, 0.6], abs=0.011)
+
+
 def test_a_finger_moves_it_and_nothing_moves_by_itself(offline):
     tab = offline(export_html(scrub_noise(X0, linear(), EPS)))
     tab.wait_for_selector("canvas[data-ready]")
@@ -519,6 +561,22 @@ def test_a_finger_moves_it_and_nothing_moves_by_itself(offline):
     t = int(slider.input_value())
     assert 730 <= t <= 770
     assert_drawn(canvas, t)
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_a_walk_that_plays_does_so_once_and_not_where_less_motion_is_asked_for(chrome, motion):
+    widget = scrub([Frame(20 - k, XS[0, k], None, None) for k in range(21)], plays=True)
+    with chrome.new_context(reduced_motion=motion) as context:
+        tab = context.new_page()
+        tab.set_content(export_html(widget))
+        tab.wait_for_selector("canvas[data-ready]")
+        root, canvas, _ = scrubber(tab, 0)
+        assert root.locator(".scrub-head").count() == 0  # one panel needs no name
+        if motion == "no-preference":
+            tab.wait_for_selector("canvas[data-t='0']", timeout=60_000)
+        tab.wait_for_timeout(1500)
+        assert canvas.get_attribute("data-t") == {"no-preference": "0", "reduce": "20"}[motion]
+        assert not root.evaluate("(node) => node.classList.contains('scrub-playing')")
 
 
 @pytest.mark.parametrize("ratio", [1, 1.5, 2])
@@ -568,6 +626,50 @@ def test_the_page_computes_python_s_schedules(offline):
             torch.cat([to_bytes(q_sample(image, eps, schedule.level(t))) for t in times]).numpy().astype(int)
         )
         assert np.abs(shown(strip, 11, 8, 8, 11) - exact).max() <= 1
+
+
+def test_a_curve_ends_where_it_leaves_the_picture(offline):
+    """Far below the axis of SNR neither curve nor dot lies on it, as if 4e-30 were 1e-8."""
+    widget = shape_schedule()
+    widget.T, widget.beta_min, widget.beta_max, widget.t = 1830, 0.00457, 0.0676, 1500
+    tab = offline(export_html(widget))
+    tab.wait_for_selector("canvas[data-ready]")
+    root = scrubber(tab, 0)[0]
+    dots = root.locator(".scrub-dot")
+    assert [dots.nth(k).is_visible() for k in range(2)] == [True, False]
+    ends = (
+        root.locator(".scrub-curve")
+        .nth(1)
+        .evaluate(
+            """(curve) => {
+            const window = document.getElementById(curve.getAttribute("clip-path").slice(5, -1)).firstChild;
+            const { y, height } = window.getBBox();
+            return [curve.getBBox().y + curve.getBBox().height, y + height];
+        }"""
+        )
+    )
+    assert ends[0] > ends[1] + 50  # it goes on below, and is cut off there
+    root.get_by_role("slider").last.fill("300")
+    assert dots.nth(1).is_visible()
+
+
+@pytest.mark.parametrize("width", [360, 390, 640, 1280])
+def test_the_ends_of_an_axis_have_room(offline, width):
+    widget = shape_schedule()
+    widget.T = 2000
+    tab = offline(export_html(widget))
+    tab.set_viewport_size({"width": width, "height": 800})
+    tab.wait_for_selector("canvas[data-ready]")
+    tab.wait_for_timeout(100)
+    boxes = tab.evaluate(
+        """() => [...document.querySelectorAll(".scrub-plot")].map((plot) => {
+            const low = [...plot.querySelectorAll("text")].filter((text) => +text.getAttribute("y") > 160);
+            return low.map((text) => text.getBoundingClientRect()).map(({ left, right }) => [left, right]);
+        })"""
+    )
+    for (_, zero_ends), (end_begins, end_ends) in boxes:
+        assert zero_ends + 8 < end_begins
+        assert end_ends <= width
 
 
 def test_the_kind_is_chosen_by_key_and_the_betas_then_follow(offline):

@@ -4,6 +4,7 @@ import re
 import browser
 import pytest
 
+from ddpm_core.teach.bank import bank
 from ddpm_core.teach.judge import Choice, Number, Prose
 from ddpm_core.teach.page.quiz import Quiz, quiz
 from ddpm_core.teach.progress import file as progress
@@ -115,6 +116,14 @@ def test_what_was_passed_is_shown_as_passed_and_a_text_comes_back():
 def test_an_answer_in_another_form_ticks_its_option(answer):
     quiz(CHOICE).check(answer)
     assert quiz(CHOICE).asked == {"n": 0, "choice": "a"}
+
+
+def test_a_question_is_named_from_a_cell_so_that_it_is_found():
+    """A number that was another exercise's in former times goes on meaning that one."""
+    for each in bank.values():
+        if each.kind in ("choice", "prose"):
+            (call,) = re.findall(r'To answer from a cell: quiz\("(.+)"\)\.', repr(quiz(each)))
+            assert bank[call] is each
 
 
 @pytest.mark.parametrize("wish", [3, None, ["00.2"], Choice])

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from ddpm_core.teach.bank import LESSONS, Bank, bank, find, lesson, pairs
+from ddpm_core.teach.bank import LESSONS, Bank, bank, find, lesson, number_shown, pairs
 from ddpm_core.teach.bank.keys import KEYS, former
 from ddpm_core.teach.bank.words import PLACE
 from ddpm_core.teach.judge import Choice, Number, Outcome, Prose
@@ -108,14 +108,20 @@ def test_an_exercise_is_found_by_number_and_by_key():
         find("02.shrink-faktor")
 
 
+def test_what_is_told_to_a_student_names_the_number_on_the_page():
+    assert number_shown("00.sum-of-noises") == number_shown("00.1") == bank["00.sum-of-noises"].id == "00.2"
+    assert {key: number_shown(key) for key in bank} == {key: each.id for key, each in bank.items()}
+    assert number_shown("00.gone") == "00.gone"
+
+
 def test_the_number_follows_the_place_and_the_key_stays(folder):
     path = folder / "00.toml"
-    head, first, second, *rest = re.split(r"(?m)^(?=\[(?!hopes\.))", path.read_text("utf-8"))
-    path.write_text("".join([head, second, first, *rest]), "utf-8")
+    head, first, second, third, *rest = re.split(r"(?m)^(?=\[(?!hopes\.))", path.read_text("utf-8"))
+    path.write_text("".join([head, first, third, second, *rest]), "utf-8")
     moved = Bank()
-    assert [e.id for e in moved.values()][:2] == ["00.1", "00.2"]
-    assert moved["00.clean-picture"].id == "00.1"
-    assert moved["00.1"].key == "00.sum-of-noises", "an id of former times keeps its exercise"
+    assert [e.id for e in moved.values()][:3] == ["00.1", "00.2", "00.3"]
+    assert moved["00.abar-from-beta"].id == "00.2"
+    assert moved["00.3"].key == "00.abar-from-beta", "an id of former times keeps its exercise"
 
 
 def test_a_new_exercise_has_a_number_that_was_no_id_before(folder):

@@ -18,7 +18,7 @@ import sympy as sp
 import torch
 
 from ddpm_core.process import q_sample
-from ddpm_core.teach import course_map, exercise
+from ddpm_core.teach import course_map, exercise, lesson_mark
 from ddpm_core.teach.bank import bank
 from ddpm_core.teach.judge import (
     Choice,
@@ -34,7 +34,7 @@ from ddpm_core.teach.judge import (
     tree as tree_of,
 )
 from ddpm_core.teach.judge.tree import Name, Num, Power, Product, Sum
-from ddpm_core.teach.progress.file import load_entries
+from ddpm_core.teach.progress.file import load_entries, note
 from ddpm_core.teach.text.markup import plain
 
 PASSED, NOT_YET, NOT_ATTEMPTED = Outcome.PASSED, Outcome.NOT_YET, Outcome.NOT_ATTEMPTED
@@ -231,23 +231,61 @@ def test_check_shows_the_verdict_and_notes_it(e, capsys, monkeypatch):
     notes = []
     monkeypatch.setattr(e, "note", lambda *args: notes.append(args))
     verdict = e.check(e.references[0])
-    assert capsys.readouterr().out == f"Passed. {plain(verdict.message)}\n"
+    assert capsys.readouterr().out == f"✓ Passed. {plain(verdict.message)}\n"
     ((id, outcome, data),) = notes
     assert (id, outcome) == (e.key, "PASSED")
     assert e.recheck(json.loads(json.dumps(data))) == verdict
 
 
-def test_in_a_notebook_a_verdict_is_shown_once_as_text_and_as_markdown(monkeypatch):
+def test_in_a_notebook_a_verdict_is_shown_once_as_text_and_as_markdown(monkeypatch, tmp_path):
+    """With its mark and an edge in its colour, as in the quiz, and how far the lesson is done."""
     from IPython.core.formatters import DisplayFormatter
 
     shown = []
+    monkeypatch.setenv("DDPM_PROGRESS", str(tmp_path / "progress.json"))
     monkeypatch.setattr("IPython.get_ipython", lambda: object())
     monkeypatch.setattr("IPython.display.display", lambda bundle, raw: shown.append(bundle))
-    verdict = exercise("02.1").check(0.81)
-    (bundle,) = shown
-    assert bundle["text/plain"] == f"Not yet. {plain(verdict.message)}"
-    assert bundle["text/markdown"] == f"**Not yet.** {verdict.message}"
+    count = sum(key.startswith("02.") and not e.optional for key, e in bank.items())
+    for answer, head, edge, done in ((0.81, "◐ Not yet", "double", 0), (0.9, "✓ Passed", "solid", 1)):
+        verdict = exercise("02.1").check(answer)
+        bundle = shown.pop()
+        tally = f"{done} of {count} in this lesson"
+        assert not shown
+        assert bundle["text/plain"] == f"{head}. {plain(verdict.message)} ({tally})"
+        assert f"**{head}**\n\n{verdict.message}\n\n<small>{tally}</small>" in bundle["text/markdown"]
+        assert bundle["text/markdown"].startswith(f'<div style="border-left: 4px {edge} var(--jp-')
     assert DisplayFormatter().format(verdict) == ({}, {})
+    exercise("02.1").check(...)
+    assert shown.pop()["text/markdown"].startswith("**Not attempted.** Nothing here")
+
+
+def test_a_lesson_s_mark_counts_what_it_needs_and_tells_what_is_open(monkeypatch, tmp_path):
+    monkeypatch.setenv("DDPM_PROGRESS", str(tmp_path / "progress.json"))
+    ids = [e.id for e in bank.values() if e.id.startswith("00.")]
+    assert lesson_mark("00").line == f"0 of {len(ids)} in this lesson"
+    first = exercise("00.clean-picture")
+    first.check(first.references[0])
+    assert lesson_mark("00").line == f"1 of {len(ids)} in this lesson"
+    assert lesson_mark("00").left == ids[1:]
+    assert repr(lesson_mark("00")).startswith("✓ ○")
+    with pytest.raises(ValueError, match=r"no lesson '77'.*00, 01"):
+        lesson_mark("77")
+
+
+def test_an_optional_exercise_doesn_t_count_towards_the_lesson(monkeypatch, tmp_path):
+    from ddpm_core.teach.bank import lesson
+
+    monkeypatch.setenv("DDPM_PROGRESS", str(tmp_path / "progress.json"))
+    words, name = lesson("00").words, next(iter(lesson("00").words))
+    monkeypatch.setitem(words, name, {**words[name], "optional": True})
+    count = len(words) - 1
+    assert lesson_mark("00").line == f"0 of {count} in this lesson"
+    note(f"00.{name}", "PASSED", 7)
+    assert lesson_mark("00").line == f"0 of {count} in this lesson, and 1 optional"
+    for key in bank:
+        note(key, "PASSED", None)
+    assert lesson_mark("00").line == f"{count} of {count} in this lesson, and 1 optional: all done"
+    assert not lesson_mark("00").left
 
 
 def test_a_verdict_stands_where_it_cannot_be_kept(capsys, monkeypatch):
@@ -298,7 +336,8 @@ def test_the_bank_covers_the_course():
 
 def test_a_title_that_asks_ends_with_its_question_mark():
     shown = {e.id: e._repr_markdown_() for e in bank.values() if isinstance(e, Number)}
-    assert shown["01.4"].startswith("**01.4 · How many latent numbers?** The")
+    many = bank["01.latent-numbers"]
+    assert shown[many.id].startswith(f"**{many.id} · How many latent numbers?** The")
     assert all(re.match(r"\*\*[^*]*[^.?][.?]\*\* ", text) for text in shown.values())
 
 
@@ -443,7 +482,7 @@ def test_prose_is_marked_by_its_author():
 
 SAID = {
     "00.5": ["I know some of it, by no means everything."],
-    "01.5": [
+    "01.20": [
         "A DDPM does not learn to add noise.",
         "It learns to add back, step by step, the detail that the noise has destroyed.",
         "Unlike a VAE, which learns the encoder too, it has a fixed one.",
@@ -455,7 +494,7 @@ SAID = {
         "It would be wrong to say that each step only adds noise.",
         "It would be exactly N(0, I) only if abar_T were 0.",
     ],
-    "03.5": [
+    "03.4": [
         "Given x_{t-1}, x_t is independent of x_0, ..., x_{t-2}, since each step draws fresh noise.",
         "Then x_t is independent of x_0 if x_{t-1} is known.",
         "Markov: knowing x_{t-1} makes x_t independent of x_0.",
@@ -463,7 +502,7 @@ SAID = {
         "This does not mean that all the x_t are independent; only the noises are.",
         "Nothing here is an approximation.",
     ],
-    "04.1": [
+    "04.16": [
         "The noise can't be known exactly from x_t, only its mean can.",
         "Predicting the noise is exactly the same regression up to a weight.",
         "It is not the same objective as the ELBO, since the weights are dropped.",

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from oracles import well_nested
 
 from ddpm_core import files
 from ddpm_core.teach.__main__ import main
+from ddpm_core.teach.bank import number_shown
 from ddpm_core.teach.progress import file as progress
 from ddpm_core.teach.progress.file import WORDS, Entry, draft, load_entries, note, parse_entries, united
 from ddpm_core.teach.progress.map import LESSONS, CourseMap, Lesson, survey
@@ -398,7 +400,8 @@ def test_a_file_is_never_written_that_would_not_be_read(file, monkeypatch, answe
     assert [e.outcome for e in entries] == ["PASSED"] * (times // 5 + 2)
     assert entries[0].data == answer
     assert entries[-1].data is None
-    assert f"progress.json is full: the answer to 01.{k} isn't kept" in capsys.readouterr().out
+    told = f"progress.json is full: the answer to {number_shown(f'01.{k}')} isn't kept"
+    assert told in capsys.readouterr().out
     assert leftovers(file) == []
 
 
@@ -566,12 +569,30 @@ def test_the_map_as_text():
 
 def test_the_map_as_html_says_in_words_what_it_shows_in_signs():
     text = CourseMap(survey(TITLES, ENTRIES, FILES))._repr_html_()
-    assert "A &lt;number&gt; &amp; more<span class='aloud'>, not yet</span>" in text
+    assert "A &lt;number&gt; &amp; more</a><span class='aloud'>, not yet</span>" in text
     assert "href='02_forward%20process.ipynb'" in text
-    assert text.count("<a ") == 2
+    assert text.count("href='00_start_here.ipynb'") == 6  # lesson, exercise, going on, three ways
     for word in WORDS.values():
         assert f"</i> {word}</span>" in text  # the legend
     assert well_nested(text)
+
+
+def test_the_map_is_text_too_where_its_style_is_stripped_and_unfolds_where_one_goes_on():
+    """As in a notebook that isn't trusted: no number runs into the next word."""
+    titles = {"00.1": "first", "01.1": "second", "02.1": "third"}
+    entries = {"00.1": Entry("PASSED", 1, "2026-01-01T00:00:00+00:00")}
+    files = ["00_a.ipynb", "01_b.ipynb", "02_c.ipynb"]
+    text = CourseMap(survey(titles, entries, files))._repr_html_()
+    bare = re.sub(r"<[^>]*>", "", re.sub(r"<style>.*?</style>", "", text, flags=re.S))
+    assert "1 of 3 exercises passed" in bare
+    assert "○ 01.1 second, not tried" in bare
+    assert "01 From the VAE to the DDPM continue here" in bare
+    assert text.count("continue here") == text.count("<details open>") == 1
+    assert text.count("<details>") == 2
+    assert "Without VAEs, about 9 hours." in bare
+    assert "00 Start here → 02 The forward process →" in bare
+    done = {name: Entry("PASSED", 1, "2026-01-01T00:00:00+00:00") for name in titles}
+    assert "continue here" not in CourseMap(survey(titles, done, files))._repr_html_()
 
 
 # two devices

@@ -106,6 +106,25 @@ def test_an_id_that_now_belongs_to_another_exercise_takes_no_answer_of_this_one(
     assert "answer = 5" in kept
 
 
+def test_messages_name_an_exercise_by_the_number_that_the_page_shows():
+    """In its own cell it may stand by its key; the number is that of the saved page, else that of today."""
+    named = changed(ONE, ask1='q1 = exercise("00.sum-of-noises")\nq1')
+    mine = changed(named, try1="answer = 5\nq1.check(answer)")
+    kept = {}
+    for shown in ("", "exercise('00.9'): A number"):
+        ask = next(cell for cell in mine.cells if cell.id == "ask1")
+        ask.outputs = [nbformat.v4.new_output("execute_result", {"text/plain": shown})] * bool(shown)
+        for place in ({"00.sum-of-noises": "07_x.ipynb"}, {}):
+            done = merge(mine, named, changed(named, ask1=None, try1=None), place).notebook
+            kept[shown[10:14], bool(place)] = next(c.source for c in done.cells if "Kept from" in c.source)
+    now = bank["00.sum-of-noises"].id
+    assert f"The exercise {now} is now in 07_x.ipynb. This" in kept["", True]
+    assert f"The exercise 00.9 is now in 07_x.ipynb, as {now}. This" in kept["00.9", True]
+    assert f"no longer has the exercise {now}." in kept["", False]
+    assert "no longer has the exercise 00.9." in kept["00.9", False]
+    assert not any("00.sum" in text for text in kept.values())
+
+
 def test_an_answer_to_an_exercise_that_is_gone_is_kept_and_says_so():
     mine = changed(ONE, try3='answer = "abar"  # ```\nq3.check(answer)')
     mine.cells.append(code("q3.hint()"))

@@ -8,13 +8,14 @@ import browser
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageSequence
 from traitlets import TraitError
 
-from ddpm_core import cosine, from_betas, linear, q_sample
+from ddpm_core import V, cosine, from_betas, linear, q_sample, straight
 from ddpm_core.data import to_bytes
 from ddpm_core.sampling import Frame
 from ddpm_core.teach.page import widgets
+from ddpm_core.teach.page.line import one_line
 from ddpm_core.teach.page.widgets import export_html, scrub, scrub_noise, shape_schedule
 
 SCHEDULE = linear(20, 1e-3, 0.3)
@@ -35,12 +36,13 @@ def frames(count=5, shape=(2, 1, 4, 4)):
     return [first, *(Frame(10 * (count - 1 - k), xt[k], x0[k], noise[k]) for k in range(1, count))]
 
 
-@pytest.fixture(params=["noise", "frames", "shape"])
+@pytest.fixture(params=["noise", "frames", "shape", "line"])
 def scrubber(request):
     make = {
         "noise": lambda: scrub_noise(images(2, 3, 4, 5), SCHEDULE, generator=generator()),
         "frames": lambda: scrub(frames()),
         "shape": shape_schedule,
+        "line": lambda: one_line(SCHEDULE),
     }
     return make[request.param]()
 
@@ -223,6 +225,27 @@ def test_what_a_page_is_asked_to_hold_has_a_limit():
         scrub_noise(torch.zeros(600, 1, 128, 128), SCHEDULE)
 
 
+@pytest.mark.parametrize("t", [0, 1, 7, 20])
+def test_every_pair_on_the_line_gives_the_same_x_t_and_its_velocity(t):
+    w, level = one_line(SCHEDULE, xt=-0.7), SCHEDULE.at(t)
+    for velocity in (-2.0, 0.0, 0.3):
+        x0, eps = (torch.tensor(x, dtype=torch.float64) for x in w.pair(velocity, t))
+        assert q_sample(x0, eps, level).item() == pytest.approx(-0.7, abs=1e-12)
+        assert V().target(x0, eps, x0, level, level).item() == pytest.approx(velocity, abs=1e-12)
+
+
+def test_the_line_s_guess_and_its_schedule_have_limits():
+    w = one_line(SCHEDULE)
+    w.guess = 2.0
+    for bad in (2.1, float("nan")):
+        with pytest.raises(TraitError, match=r"guess must be in -2\.\.2"):
+            w.guess = bad
+    with pytest.raises(TypeError, match="schedule must preserve variance"):
+        one_line(straight(10))
+    with pytest.raises(ValueError, match="truth must lie strictly between -2 and 2"):
+        one_line(SCHEDULE, truth=3.0)
+
+
 # what is left behind
 
 
@@ -235,6 +258,7 @@ def test_the_repr_is_short_and_the_same_each_time(scrubber):
         "NoiseScrubber": "scrub_noise: 2 images of 3x4x5, t = 0..20",
         "FrameScrubber": "scrub: 5 frames of 2 images of 1x4x4, t = 40..0",
         "ScheduleShaper": "shape_schedule: linear, beta = 0.0001..0.02, T = 1000",
+        "LineScrubber": "one_line: x_t = 1.1, t = 0..20",
     }
     assert text == expected[type(scrubber).__name__]
 
@@ -275,3 +299,30 @@ def test_without_a_browser_the_browser_tests_say_so_aloud(monkeypatch, demand, o
     monkeypatch.setattr(browser, "browsers", list)
     with pytest.raises(outcome, match="NOT tested"):
         browser.chromium()
+
+
+@pytest.mark.parametrize(("count", "channels"), [(5, 1), (30, 1), (6, 3)])
+def test_what_plays_by_itself_has_a_film_as_its_still_which_ends_where_the_walk_does(count, channels):
+    run = frames(count, (3, channels, 4, 5))
+    w = scrub(run, columns=3, plays=True)
+    assert (w.plays, w.columns) == (True, 3)
+    assert "film" in w.awakes != scrub(run).awakes
+    with Image.open(io.BytesIO(w.still())) as film:
+        pages = [page.convert("RGBA") for page in ImageSequence.Iterator(film)]
+    still, first, last = pages[0], pages[1], pages[-1]
+    assert still.tobytes() == last.tobytes() != first.tobytes()  # where nothing moves, it is the end
+    assert still.width <= 720
+    scale = still.width // 17  # three pictures of 5 and two gaps
+    for page, frame in ((first, run[0]), (last, run[-1])):
+        seen = np.asarray(page)[::scale, ::scale].astype(float)
+        assert (seen[:, 5, 3], seen[:, 11, 3]) == pytest.approx((0, 0))  # the page shows through
+        for k, place in enumerate((0, 6, 12)):
+            grey = (frame.xt[k].clamp(-1, 1) + 1).numpy() * 127.5
+            assert np.abs(seen[:, place : place + 5, :3].transpose(2, 0, 1) - grey).max() <= 5  # 32 levels
+
+
+def test_columns_are_a_whole_number():
+    assert scrub(frames(shape=(10, 1, 4, 4)), columns=5).columns == 5
+    assert scrub(frames(shape=(10, 1, 4, 4))).columns == 4
+    with pytest.raises(ValueError, match="columns"):
+        scrub(frames(), columns=0)

@@ -14,7 +14,7 @@ from ..judge.exercise import Exercise
 from .keys import FORMER, former
 from .pairs import LESSONS, Lesson
 
-__all__ = ["FORMER", "LESSONS", "bank", "find", "former"]
+__all__ = ["FORMER", "LESSONS", "bank", "find", "former", "number_shown"]
 
 lesson = cache(Lesson)
 
@@ -48,6 +48,12 @@ def full(name: object) -> str | None:
     places = {str(place): each for place, each in enumerate(names, 1)}
     found = rest if rest in names else places.get(rest)
     return found and f"{number}.{found}"
+
+
+def number_shown(name: str) -> str:
+    """The number that a page shows for an exercise, given its key or an id of former times; else the name."""
+    number, _, rest = (full(name) or "").partition(".")
+    return f"{number}.{list(lesson(number)).index(rest) + 1}" if rest else name
 
 
 def find(id: str) -> Exercise:

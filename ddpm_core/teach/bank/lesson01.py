@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ..judge.table import linear_table
 from .later import later
 from .pairs import a_formula, a_function, a_number, fields
 
@@ -20,13 +19,15 @@ if TYPE_CHECKING:
 else:
     torch, gaussian, vae, inputs = later("torch", "gaussian", "study.vae", "teach.bank.inputs")
 
-LINEAR = linear_table()
+TWO = 0.64 * 0.36 + 0.36  # the variance after two steps with beta = 0.36
 MODEL = "log p(x_2) + log p(x_1|x_2) + log p(x_0|x_1)"
 ENCODER = "log q(x_2|x_0) + log q(x_1|x_2,x_0)"
 
 NUMBERS = {
-    "known_100": 0.5 * math.log(1 + 0.25 * LINEAR.snr[100]),  # nats; for data of variance 1/4
-    "known_500": 0.5 * math.log(1 + 0.25 * LINEAR.snr[500]),
+    "two_steps": math.sqrt(TWO),
+    "two_variance": TWO,
+    "top": 0.5 * (0.64**2 + TWO - 1 - math.log(TWO)),
+    "eight": 0.5 * (0.64**8 + (1 - 0.64**8) - 1 - math.log(1 - 0.64**8)),
     "log_p": -0.25 - 0.5 * math.log(4 * math.pi),
     "lazy": -1 - 0.5 * math.log(2 * math.pi),
     "bit": math.log(2),
@@ -129,6 +130,32 @@ ANSWERS = {
             "one channel": 1024 * 1000,
         },
     ),
+    "top-level-cost": a_number(
+        formula="((signal*x_0)^2 + v - 1 - log(v))/2",
+        given={"signal": 0.64, "x_0": 2, "v": TWO},
+        instead={"v": {"beta": 0.36}},
+        unit="nats",
+        also=["(1.28^2 + 0.5904 - 1 - log(0.5904))/2", "0.5*(1.6384 - 0.4096 - ln(0.5904))", 0.87788],
+        mistakes={
+            "the first pixel": 0.5 * (0.64**2 + TWO - 1 - math.log(TWO)),
+            "one step": 0.5 * (1.6**2 + 0.36 - 1 - math.log(0.36)),
+            "last noise only": 0.5 * (1.28**2 + 0.36 - 1 - math.log(0.36)),
+            "variances added": 0.5 * (1.28**2 + 0.72 - 1 - math.log(0.72)),
+            "twice the first": 0.64**2 + TWO - 1 - math.log(TWO),
+        },
+    ),
+    "square-completed": a_number(
+        formula="x_0/(1 + v)",
+        given={"x_0": 1, "v": 0.25},
+        also=["4/5", "1/(1+1/4)", "4/(2*5/2)"],
+        mistakes={
+            "as before": 0.5,
+            "the variance": 0.2,
+            "the data": 1.0,
+            "not divided": 4.0,
+            "once the factor": 1.6,
+        },
+    ),
     "latent-kl": a_formula(
         answer="(mu^2 + sigma^2 - 1)/2 - log(sigma)",
         given={"mu": 1.0, "sigma": 2.0},
@@ -143,6 +170,7 @@ ANSWERS = {
             "log of the variance": "(mu^2 + sigma^2 - 1)/2 - log(sigma^2)",
             "not zero": "(mu^2 + sigma^2)/2 - log(sigma)",
             "not halved": "mu^2 + sigma^2 - 1 - log(sigma)",
+            "sigma as the variance": "(mu^2 + sigma - 1)/2 - log(sigma)/2",
             "deviation for variance": "(mu^2 + sigma - 1)/2 - log(sigma)",
         },
     ),

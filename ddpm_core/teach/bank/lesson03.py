@@ -160,7 +160,92 @@ def _term_cases() -> list[Case]:
     ]
 
 
+# The example: x_0 = 2, T = 3, signals 0.96, 0.8, 0.6, and a model that adds noise in three steps
+LOG_TWO_PI = math.log(2 * math.pi)
+L_3 = (1.44 + 0.64 - 1 - math.log(0.64)) / 2
+L_2 = (0.37390625 / 0.5 + 63 / 128 - 1 - math.log(63 / 128)) / 2
+REST_1 = (539 / 2430 - 1 - math.log(539 / 2430)) / 2  # of the two variances, in L_1
+GAP_1, SPREAD_1 = 86.4 / 270, 132.6 / 270  # the two means at t = 2: gap - spread * noise
+L_1 = (GAP_1**2 + SPREAD_1**2) / 0.6 + REST_1
+L_0 = math.log(2 * math.pi / 5) / 2 + (0.08**2 + 0.28**2) / 0.4
+EXACT_2 = math.log(4 * math.pi) / 2 + 1  # -log p of the model at 2
+
 ANSWERS = {
+    "model-density": a_number(
+        formula="-log(2*pi*(start + v_3 + v_2 + v_1))/2 - x_0^2/(2*(start + v_3 + v_2 + v_1))",
+        given={"start": 1, "v_3": 0.5, "v_2": 0.3, "v_1": 0.2, "x_0": 2},
+        unit="nats",
+        also=["-log(4*pi)/2 - 1", "-2.27", -2.2655],
+        mistakes={
+            "variance of 1": -LOG_TWO_PI / 2 - 2,
+            "no normaliser": -1,
+            "the density": math.exp(-EXACT_2),
+            "base two": -EXACT_2 / math.log(2),
+        },
+    ),
+    "precision-by-hand": a_number(
+        formula="1/(1/known + shrink^2/beta)",
+        given={"known": 0.0784, "shrink": 5 / 6, "beta": 11 / 36},
+        also=["539/8100", "1/(1/0.0784 + 25/11)", "0.0665"],
+        mistakes={
+            "not divided": 1 / (1 / 0.0784 + 36 / 11),
+            "variances added": 0.0784 + 0.44,
+            "precision": 1 / 0.0784 + 25 / 11,
+            "variances averaged": (0.0784 + 0.44) / 2,
+        },
+    ),
+    "prior-by-hand": a_number(
+        formula="(gap^2/v_2 + v_1/v_2 - 1 - log(v_1/v_2))/2",
+        given={"gap": 1.2, "v_1": 0.64, "v_2": 1},
+        unit="nats",
+        also=["0.763", "(1.44 - 0.36 - log(0.64))/2"],
+        mistakes={
+            "half lost": 2 * L_3,
+            "turned round": (1.44 / 0.64 + 1 / 0.64 - 1 + math.log(0.64)) / 2,
+            "sign of the logarithm": (1.44 - 0.36 + math.log(0.64)) / 2,
+            "means only": 0.72,
+            "no x_0": (0.36 - 0.36 - math.log(0.64)) / 2,
+        },
+    ),
+    "second-term": a_number(
+        formula="(gap^2 + spread^2)/(2*v) + rest",
+        given={"gap": GAP_1, "spread": SPREAD_1, "v": 0.3, "rest": REST_1},
+        rel=2e-3,
+        unit="nats",
+        also=["0.937", "0.573 + 0.364", "(0.32^2 + 0.4911^2)/0.6 + 0.364"],
+        mistakes={
+            "variances lost": L_1 - REST_1,
+            "noise lost": GAP_1**2 / 0.6 + REST_1,
+            "half lost": (GAP_1**2 + SPREAD_1**2) / 0.3 + REST_1,
+            "posterior's variance": (GAP_1**2 + SPREAD_1**2) / (2 * 539 / 8100) + REST_1,
+        },
+    ),
+    "last-step": a_number(
+        formula="log(2*pi*v)/2 + (gap^2 + spread^2)/(2*v)",
+        given={"v": 0.2, "gap": 0.08, "spread": 0.28},
+        rel=2e-3,
+        unit="nats",
+        also=["0.326", "0.114 + 0.212"],
+        mistakes={
+            "noise lost": math.log(2 * math.pi / 5) / 2 + 0.08**2 / 0.4,
+            "no normaliser": 0.212,
+            "sign": -L_0,
+            "model's own walk": math.log(2 * math.pi / 5) / 2 + (4 + 1.8) / 0.4,
+        },
+    ),
+    "gap-by-hand": a_number(
+        formula="prior + second + first + last - exact",
+        given={"prior": L_3, "second": L_2, "first": L_1, "last": L_0, "exact": EXACT_2},
+        rel=5e-3,
+        digits=2,
+        unit="nats",
+        also=["0.235", "2.500 - 2.266"],
+        mistakes={
+            "the bound": L_3 + L_2 + L_1 + L_0,
+            "sign": EXACT_2 - (L_3 + L_2 + L_1 + L_0),
+            "prior term lost": L_2 + L_1 + L_0 - EXACT_2,
+        },
+    ),
     "inside-the-bound": a_formula(
         answer=f"{MODEL} - ({FORWARD})",
         given=(*P, *CHAIN),

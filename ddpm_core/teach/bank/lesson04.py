@@ -37,6 +37,7 @@ SIGNAL, NOISE = LINEAR.abar[500] ** 0.5, (1 - LINEAR.abar[500]) ** 0.5
 BETA_10, VARIANCE_10 = LINEAR.betas[10], 1 - LINEAR.abar[10]
 TWO_MODES = 1 - 0.4**2 + 0.1**2  # the variance of 0.3 N(-1, 0.1^2) + 0.7 N(1, 0.1^2)
 RATIO = NOISE / SIGNAL
+PICTURE_2 = (576 / 49 - 16 / 9) / 2  # what the picture's error weighs at t = 2 in the example of lesson 03
 
 NUMBERS = {
     "hidden_100": 1 - 1 / (1 + 0.25 * LINEAR.snr[100]),  # Var(eps | x_t) for data of variance 1/4
@@ -132,6 +133,66 @@ def _square(gap: Tensor) -> Tensor:
 
 
 ANSWERS = {
+    "noise-by-hand": a_number(
+        formula="(x_t - a*x_0)/b",
+        given={"x_t": 1.0, "x_0": 2.0, "a": 0.6, "b": 0.8},
+        also=["-1/4", "(1-1.2)/0.8", "-0.2/0.8"],
+        mistakes={"x_0 not shrunk": -1.25, "not rescaled": -0.2, "difference": -1.0},
+    ),
+    "weight-by-hand": a_number(
+        formula="(snr_1 - snr_2)/(2*snr_2)",
+        given={"snr_1": 576 / 49, "snr_2": 16 / 9},
+        rel=4e-3,  # from rounded ratios it is 2.803
+        also=["4.99/1.78", "0.5*(11.76-1.78)/1.78", "(11.76/1.78 - 1)/2"],
+        mistakes={
+            "of the picture": PICTURE_2,
+            "root of SNR": PICTURE_2 * 0.75,
+            "times SNR": PICTURE_2 * 16 / 9,
+            "half lost": 2 * PICTURE_2 * 9 / 16,
+        },
+    ),
+    "next-step-by-hand": a_number(
+        formula="c + 2*r*(eps - c*x_t)*x_t",
+        given={"c": 0.19, "r": 0.1, "eps": -1.0, "x_t": 0.4},
+        also=["0.19 - 0.1*2*1.076*0.4", "0.19-0.08608"],
+        mistakes={
+            "uphill": 0.19 + 0.08608,
+            "no 2": 0.19 - 0.04304,
+            "without x": 0.19 - 0.2152,
+            "from 0": -0.08,
+            "gap at c = 0": 0.11,
+            "the change": -0.08608,
+        },
+    ),
+    "best-answer": a_number(
+        formula="p*a^2 + (1 - p)*b^2 - (p*a + (1 - p)*b)^2",
+        given={"p": 0.75, "a": 0.4, "b": -2.0},
+        also=["0.75*0.6^2 + 0.25*1.8^2", "0.27+0.81", "27/25"],
+        mistakes={
+            "majority": 0.25 * 2.4**2,
+            "the answer itself": -0.2,
+            "root": 1.08**0.5,
+            "zero": 0.0,
+        },
+    ),
+    "group-norm": a_number(
+        formula="(x - m)/sqrt(v)",
+        given={"x": 7.0, "m": 4.0, "v": 5.0},
+        also=["3/√5", "3/sqrt(5)", "0.6*sqrt(5)"],
+        mistakes={
+            "not divided": 3.0,
+            "variance": 0.6,
+            "one less": 3 / (20 / 3) ** 0.5,
+            "its own channel": 1.0,
+            "not centred": 7 / 5**0.5,
+        },
+    ),
+    "attention-by-hand": a_number(
+        formula="(a + k*b)/(1 + k)",
+        given={"a": 4.0, "b": 8.0, "k": 3.0},
+        also=["1/4*4 + 3/4*8", "28/4"],
+        mistakes={"swapped": 5.0, "plain mean": 6.0, "not normalised": 28.0, "only the best": 8.0},
+    ),
     "picture-from-noise": a_formula(
         answer="(x_t - sqrt(1-abar)*eps)/sqrt(abar)",
         given=("x_t", "eps", *SCHEDULE),

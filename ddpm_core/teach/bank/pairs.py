@@ -157,7 +157,7 @@ def _unfolded(part: Any) -> Any:
         return part.replace("\n", " ")
     if isinstance(part, dict):
         return {name: _unfolded(each) for name, each in part.items()}
-    return [_unfolded(each) for each in part]
+    return [_unfolded(each) for each in part] if isinstance(part, list) else part
 
 
 def _over(below: Any, above: Any) -> Any:

@@ -21,6 +21,18 @@ class Outcome(enum.Enum):
     NOT_YET = "not yet"
     NOT_ATTEMPTED = "not attempted"
 
+    @property
+    def mark(self) -> str:
+        """The sign of it, everywhere on a page."""
+        return MARKS[self]
+
+
+MARKS = {Outcome.PASSED: "✓", Outcome.NOT_YET: "◐", Outcome.NOT_ATTEMPTED: "○"}
+EDGES = {
+    Outcome.PASSED: "solid var(--jp-success-color1, #2e7d32)",
+    Outcome.NOT_YET: "double var(--jp-warn-color1, #ef6c00)",
+}
+
 
 class Verdict(NamedTuple):
     """An outcome, a message about it, and what stands above the message if not the outcome's own words."""
@@ -67,7 +79,8 @@ class Exercise:
     Each kind has `read`, from an answer to plain data, and `weigh`, from data to a verdict.  worked: the text
     of the solution; right: the message for a right answer; also: more right answers, for the tests; note: a
     function that records each check, given the key, the outcome's name and the data; None for no record;
-    recall: a function that tells the last answer recorded, given the exercise.
+    recall: a function that tells the last answer recorded, given the exercise; tally: one that says how far
+    the lesson is done.  optional: whether the lesson is done without it.
     id: the number that is shown; key: the permanent name, the id if it is "".
     """
 
@@ -84,6 +97,8 @@ class Exercise:
     also: Sequence[object] = ()
     note: Callable[[str, str, object], None] | None = None
     recall: Callable[["Exercise"], str] | None = None
+    tally: Callable[["Exercise"], str] | None = None
+    optional: bool = False
     _told: int = field(default=0, init=False)
 
     def __repr__(self) -> str:
@@ -91,7 +106,8 @@ class Exercise:
 
     def _repr_markdown_(self) -> str:
         stop = "" if self.title.endswith("?") else "."
-        return f"**{self.id} · {self.title}{stop}** {self.prompt}"
+        beside = "  \n*Optional.*" * self.optional
+        return f"**{self.id} · {self.title}{stop}** {self.prompt}{beside}"
 
     @property
     def permanent(self) -> str:
@@ -116,11 +132,11 @@ class Exercise:
         return self.recheck(self.record(answer, marks))
 
     def check(self, answer: object, marks: object = None) -> Verdict:
-        """Judge an answer, show the verdict, and record it with `note`."""
+        """Judge an answer, record the verdict with `note`, and show it."""
         data = self.record(answer, marks)
         verdict = self.recheck(data)
-        display(verdict.message, verdict.head)
         self.keep(verdict, data)
+        present(verdict, self.tally(self) if self.tally and data is not None else "")
         return verdict
 
     def keep(self, verdict: Verdict, data: object) -> None:
@@ -191,12 +207,29 @@ def as_text(text: str) -> str:
 
 def display(text: str, head: str) -> None:
     """Show a text in the notebook, or print it outside of one."""
+    _show(f"{head}. {as_text(text)}", f"**{head}.** {text}")
+
+
+def present(verdict: Verdict, tally: str = "") -> None:
+    """Show a verdict with its mark, an edge in its colour, and how far the lesson is done.
+
+    The colour stands in the Markdown itself, since a front end may drop styles but keeps the text.
+    """
+    edge = EDGES.get(verdict.outcome)
+    if edge is None:
+        return display(verdict.message, verdict.head)
+    head = f"{verdict.outcome.mark} {verdict.head}"
+    said = f"**{head}**\n\n{verdict.message}" + f"\n\n<small>{tally}</small>" * bool(tally)
+    boxed = f'<div style="border-left: 4px {edge}; padding-left: 0.9em">\n\n{said}\n\n</div>'
+    return _show(f"{head}. {as_text(verdict.message)}" + f" ({tally})" * bool(tally), boxed)
+
+
+def _show(plain: str, markdown: str) -> None:
     shell = sys.modules.get("IPython")
     if shell is not None and shell.get_ipython() is not None:
-        bundle = {"text/plain": f"{head}. {as_text(text)}", "text/markdown": f"**{head}.** {text}"}
-        shell.display.display(bundle, raw=True)
+        shell.display.display({"text/plain": plain, "text/markdown": markdown}, raw=True)
     else:
-        print(f"{head}. {as_text(text)}")
+        print(plain)
 
 
 def named(error: BaseException) -> str:

@@ -17,6 +17,7 @@ from ...study.exact import Mixture
 from ..maths.faults import FAULTS, RIGHT, Fault
 from ..text.markup import inline, plain
 from . import asset
+from .figures.style import BLUE, ORANGE, styled
 from .widgets import Scrubber
 
 
@@ -105,12 +106,18 @@ class FaultWatcher(Scrubber):
 
     def still(self) -> bytes:
         """Where the particles of each sampler end, as histograms."""
+        png = io.BytesIO()
+        self._histograms().savefig(png, dpi=90)
+        return png.getvalue()
+
+    @styled
+    def _histograms(self) -> Figure:
         rows = -(-len(self.ends) // 5)
         figure = Figure(figsize=(9, 1.45 * rows))
         grid = figure.subplots(rows, 5, squeeze=False).flatten()
         for axes, (number, x) in zip(grid, self.ends.items(), strict=False):
             inside = x.abs() <= EDGE
-            colour = "#333333" if number == RIGHT.number else "#b3472a"
+            colour = BLUE if number == RIGHT.number else ORANGE
             axes.hist(x[inside].numpy(), bins=60, range=(-EDGE, EDGE), color=colour)
             axes.set_title(number, fontsize=9, pad=3)
             axes.set(xticks=[-1, 1], yticks=[], xlim=(-EDGE, EDGE))
@@ -122,9 +129,7 @@ class FaultWatcher(Scrubber):
         for axes in grid[len(self.ends) :]:
             axes.set_axis_off()
         figure.subplots_adjust(0.02, 0.07, 0.98, 0.93, 0.12, 0.55)
-        png = io.BytesIO()
-        figure.savefig(png, dpi=90)
-        return png.getvalue()
+        return figure
 
 
 def watch_fault(

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as widgets
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from ... import checks
+from .figures.style import CLEAR, DPI, styled
 from .still import Still
 
 
@@ -23,7 +23,7 @@ class Explorer(Still, widgets.VBox):  # type: ignore[misc]
     """The widget that `explore` returns: `controls` by name, and the picture below them."""
 
     def __init__(self, draw: Callable[..., Figure], controls: dict[str, widgets.ValueWidget]):
-        self._draw, self.controls, self._held = draw, controls, False
+        self._draw, self.controls, self._held = styled(draw), controls, False
         self.picture = widgets.Image(
             format="png", layout=widgets.Layout(max_width="100%", align_self="flex-start")
         )
@@ -60,14 +60,13 @@ class Explorer(Still, widgets.VBox):  # type: ignore[misc]
         if self._held:
             return
         figure = self._draw(**{name: control.value for name, control in self.controls.items()})
-        if not isinstance(figure, Figure):
-            raise TypeError(
-                f"draw must return a Figure, such as the first of plt.subplots(), got {checks.brief(figure)}"
-            )
         file = io.BytesIO()
-        figure.savefig(file, format="png", dpi=100)
-        plt.close(figure)
+        figure.savefig(file, format="png", dpi=2 * DPI, facecolor=CLEAR)
+        self.picture.width = f"{round(DPI * figure.get_figwidth())}"
         self.picture.value = file.getvalue()
+
+    def _sizes(self) -> dict[str, dict[str, int]]:
+        return {"image/png": {"width": int(self.picture.width)}}
 
     def __repr__(self) -> str:
         return f"explore: {', '.join(self.controls)}"

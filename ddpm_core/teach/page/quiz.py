@@ -15,6 +15,7 @@ from ..bank import bank
 from ..judge import Choice, Exercise, Prose, Verdict
 from ..judge.exercise import display
 from ..progress import file as progress
+from ..progress.tally import tally
 from ..progress.version import version
 from ..text.markup import inline, markup, plain
 from . import asset
@@ -50,12 +51,12 @@ class Quiz(Still, anywidget.AnyWidget):
 
     view = traitlets.Dict().tag(sync=True)  # what is shown, once
     asked = traitlets.Dict().tag(sync=True)  # page to Python: {n, choice} or {n, text, marks}
-    told = traitlets.Dict().tag(sync=True)  # Python to page: {n, outcome, head, html}
+    told = traitlets.Dict().tag(sync=True)  # Python to page: {n, outcome, head, html, tally}
     draft = traitlets.Dict().tag(sync=True)  # page to Python, while a text is typed: {text, marks}
 
     def __init__(self, exercise: Choice | Prose) -> None:
         self.exercise = exercise
-        exercise.note = partial(progress.note, version=version(exercise))
+        exercise.note, exercise.tally = partial(progress.note, version=version(exercise)), tally
         asked, told = _earlier(exercise)
         super().__init__(view=_view(exercise), asked=asked, told=told)
 
@@ -95,7 +96,8 @@ class Quiz(Still, anywidget.AnyWidget):
     def _tell(self, verdict: Verdict, n: int) -> None:
         name = verdict.outcome.name
         head = f"{progress.SYMBOLS[name]} {verdict.title}" if verdict.title else _head(name)
-        self.told = {"n": n, "outcome": name, "head": head, "html": markup(verdict.message)}
+        done = tally(self.exercise)
+        self.told = {"n": n, "outcome": name, "head": head, "html": markup(verdict.message), "tally": done}
         self.renew()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
@@ -126,7 +128,13 @@ class Quiz(Still, anywidget.AnyWidget):
             points = f"{len(e.rubric)} point{'s' * (len(e.rubric) != 1)}"
             lines += [f'There are {points} to mark, which check("...") shows once a text is there.']
             call = 'check("...")'
-        return "\n".join([*lines, "", f'To answer from a cell: quiz("{e.id}").{call}'])
+        return "\n".join([*lines, "", f'To answer from a cell: quiz("{_name(e)}").{call}'])
+
+
+def _name(exercise: Exercise) -> str:
+    """What `quiz` finds the exercise by: its number, or its key if that number was another's before."""
+    number = exercise.id
+    return exercise.permanent if number in bank and bank[number].key != exercise.key else number
 
 
 def _view(exercise: Choice | Prose) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class Still:
         data = self._bundle()
         view = {WIDGET_VIEW: data.pop(WIDGET_VIEW)} if WIDGET_VIEW in data else {}
         handles = self.__dict__.setdefault("_stills", [])
-        handles.append(display(data, raw=True, display_id=True))
+        handles.append(display(data, raw=True, display_id=True, metadata=self._sizes()))
         line = f'<style>{asset("still.css")}</style><p class="{MARK}">{self.awakes}</p>'
         display({"text/html": line, "text/plain": self.awakes}, raw=True)
         display(view, raw=True)
@@ -34,13 +34,17 @@ class Still:
         bundle = self._repr_mimebundle_()  # type: ignore[attr-defined]
         return dict(bundle[0] if isinstance(bundle, tuple) else bundle or {})
 
+    def _sizes(self) -> dict[str, dict[str, int]]:
+        """The width of the still on the page, by its format, where that isn't the file's own."""
+        return {}
+
     def renew(self) -> None:
         """Replace the stills that are in the notebook: with what is true now, so that a file shows it."""
         handles: Sequence[DisplayHandle | None] = self.__dict__.get("_stills", [])
         data = {mime: content for mime, content in self._bundle().items() if mime != WIDGET_VIEW}
         for handle in handles:
             if handle is not None:
-                handle.update(data, raw=True)
+                handle.update(data, raw=True, metadata=self._sizes())
 
 
 def together(outputs: Sequence[Any]) -> list[Any]:
@@ -49,5 +53,6 @@ def together(outputs: Sequence[Any]) -> list[Any]:
     for k, output in enumerate(outputs):
         if MARK in output.get("data", {}).get("text/html", "") and 0 < k < len(outputs) - 1:
             outputs[k + 1].data = {**outputs[k - 1].data, **outputs[k + 1].data}
+            outputs[k + 1].metadata = outputs[k - 1].metadata
             joined = [each for each in joined if each is not output and each is not outputs[k - 1]]
     return joined

@@ -29,6 +29,8 @@ from ...process import q_sample
 from ...sampling import Frame, randn
 from ...schedule import Schedule, cosine, linear
 from . import asset
+from .figures.style import BLUE, FAINT, INK
+from .film import film
 from .still import Still
 
 MAX_FRAMES = 24_000_000  # bytes of pixels that one widget may send to the page
@@ -115,15 +117,19 @@ class FrameScrubber(Scrubber):
     xt = traitlets.Bytes(help="grey levels (frames, n, h, w, c)").tag(sync=True)
     x0 = traitlets.Bytes(help="the same, without the frames that have none").tag(sync=True)
     noise = traitlets.Bytes(help="the same; z = -3..3 is black..white").tag(sync=True)
+    plays = traitlets.Bool(False, help="plays once when it is first seen").tag(sync=True)
 
-    def __init__(self, frames: Sequence[Frame]):
+    def __init__(self, frames: Sequence[Frame], columns: int | None = None, plays: bool = False):
         self._frames = frames
+        if plays:
+            self.awakes = "This is a film. Run this cell, and it follows your hand."
         first = frames[0].xt
         super().__init__(
             times=[f.t for f in frames],
             t=frames[0].t,
             shape=_shape(first),
-            columns=math.ceil(math.sqrt(len(first))),
+            columns=columns or math.ceil(math.sqrt(len(first))),
+            plays=plays,
             xt=_greys([f.xt for f in frames]),
             x0=_greys([f.x0 for f in frames if f.x0 is not None]),
             noise=_greys([f.noise / 3 for f in frames if f.noise is not None]),
@@ -143,7 +149,10 @@ class FrameScrubber(Scrubber):
         return [None if x is None else to_bytes(x) for x in (xt, x0, None if noise is None else noise / 3)]
 
     def still(self) -> bytes:
-        """The first picture's x_t, estimate and noise at up to nine of the frames."""
+        """The first picture's x_t, estimate and noise at up to nine frames; of one that plays, a film."""
+        if self.plays:
+            fewer = self._frames[:: -max(1, len(self._frames) // 25)][::-1]  # with the last
+            return film([f.xt for f in fewer], self.columns)
         count = min(9, len(self._frames))
         chosen = [self._frames[round(k * (len(self._frames) - 1) / max(1, count - 1))] for k in range(count)]
         columns = [self.pictures(f.t) for f in chosen]
@@ -209,11 +218,11 @@ class ScheduleShaper(Scrubber):
         row = torch.cat([self.pictures(t)[0] for t in times])  # (11, c, h, w)
         strip = _contact_sheet([list(row)], [f"t = {t}" for t in times], [""], cell=64)
         under = Image.open(io.BytesIO(strip))
-        sheet = Image.new("RGB", (under.width, under.height + 190), "white")
+        sheet = Image.new("RGBA", (under.width, under.height + 190))
         half = under.width // 2
         decades = (torch.log10(schedule.snr[1:]) + 8) / 14
-        sheet.paste(_plot(schedule.abar, half, 180, "abar", ("0", "1")), (0, 0))
-        sheet.paste(_plot(decades, under.width - half, 180, "SNR", ("1e-8", "1e6")), (half, 0))
+        sheet.paste(_plot(schedule.abar, half, 180, "abar over t", ("0", "1")), (0, 0))
+        sheet.paste(_plot(decades, under.width - half, 180, "SNR over t", ("1e-8", "1e6")), (half, 0))
         sheet.paste(under, (0, 190))
         return _png(sheet)
 
@@ -249,8 +258,11 @@ def scrub_noise(
     return NoiseScrubber(x0, eps, schedule)
 
 
-def scrub(frames: Iterable[Frame]) -> FrameScrubber:
+def scrub(frames: Iterable[Frame], columns: int | None = None, plays: bool = False) -> FrameScrubber:
     """A widget with the frames of `sample`: x_t, the estimate of x_0 and the step's noise side by side.
+
+    columns: pictures in a row, about as many as rows if None.  plays: it plays once by itself when it is
+    first seen (not where the system asks for less motion), and its still picture is a film.
 
     All frames hold pictures (N, C, H, W) of one shape, C = 1 or 3, each at another time; x0 and noise may be
     None in the first ones.  Values outside [-1, 1] are shown black or white; the noise is shown from -3 to 3.
@@ -276,6 +288,11 @@ def scrub(frames: Iterable[Frame]) -> FrameScrubber:
         if missing != sorted(missing, reverse=True):
             k = missing.index(True, missing.index(False))
             raise ValueError(f"only the first frames may lack {name}, got None at t = {frames[k].t}")
+    _small_enough(frames)
+    return FrameScrubber(frames, None if columns is None else checks.whole(columns, "columns", 1), plays)
+
+
+def _small_enough(frames: Sequence[Frame]) -> None:
     size = sum(x.numel() for frame in frames for x in frame[1:] if x is not None)
     if size > MAX_FRAMES:
         stride = -(-size // MAX_FRAMES)
@@ -285,10 +302,9 @@ def scrub(frames: Iterable[Frame]) -> FrameScrubber:
             else "fewer pictures, or smaller ones"
         )
         raise ValueError(
-            f"{_frames(frames)} of {_count(first)} hold {size / 1e6:.0f} MB of pixels, expected at most "
-            f"{MAX_FRAMES // 1_000_000} MB; show {fewer}"
+            f"{_frames(frames)} of {_count(frames[0].xt)} hold {size / 1e6:.0f} MB of pixels, expected at "
+            f"most {MAX_FRAMES // 1_000_000} MB; show {fewer}"
         )
-    return FrameScrubber(frames)
 
 
 def shape_schedule() -> ScheduleShaper:
@@ -395,13 +411,13 @@ def _contact_sheet(
     font = ImageFont.load_default(13)
     left, top, gap = (74 if any(names) else 0), 24, 6
     size = (left + len(heads) * (cell + gap) - gap, top + len(rows) * (cell + gap) - gap)
-    sheet = Image.new("RGB", size, "white")
+    sheet = Image.new("RGBA", size)
     draw = ImageDraw.Draw(sheet)
     for k, head in enumerate(heads):
-        draw.text((left + k * (cell + gap) + cell / 2, 10), head, "#444444", font, anchor="mm")
+        draw.text((left + k * (cell + gap) + cell / 2, 10), head, INK, font, anchor="mm")
     for j, (row, name) in enumerate(zip(rows, names, strict=True)):
         y = top + j * (cell + gap)
-        draw.text((0, y + cell / 2), name, "#444444", font, anchor="lm")
+        draw.text((0, y + cell / 2), name, INK, font, anchor="lm")
         for k, x in enumerate(row):
             if x is not None:
                 tile = Image.fromarray(x.permute(1, 2, 0).numpy().repeat(3 // len(x), 2))
@@ -410,18 +426,20 @@ def _contact_sheet(
 
 
 def _plot(values: Tensor, width: int, height: int, title: str, ends: tuple[str, str]) -> Image.Image:
-    """A curve of values in 0..1, drawn at three times the size and reduced, for smooth lines."""
+    """A curve of values, those in 0..1, drawn at three times the size and reduced, for smooth lines."""
     n, pad = 3, 34
-    big = Image.new("RGB", (width * n, height * n), "white")
+    big = Image.new("RGBA", (width * n, height * n))
     draw, font = ImageDraw.Draw(big), ImageFont.load_default(13 * n)
     low, high, right = (height - 22) * n, 12 * n, (width - 12) * n
-    for y, label in zip((low, high), ends, strict=True):
-        draw.line((pad * n, y, right, y), "#cccccc", n)
-        draw.text(((pad - 5) * n, y), label, "#444444", font, anchor="rm")
     xs = torch.linspace(pad * n, right, len(values), dtype=torch.float64)
-    ys = low + (high - low) * values.clamp(0, 1)
-    draw.line(torch.stack([xs, ys], 1).flatten().tolist(), "#222222", 2 * n, joint="curve")
-    draw.text((right, high + 12 * n), title, "#222222", font, anchor="rm")
+    ys = low + (high - low) * values.clamp(-9, 9)
+    draw.line(torch.stack([xs, ys], 1).flatten().tolist(), BLUE, 2 * n, joint="curve")
+    for top, bottom in ((0, high - 2 * n), (low + 2 * n, height * n)):  # what lies outside is cut off
+        draw.rectangle((0, top, width * n, bottom), (0, 0, 0, 0))
+    for y, label in zip((low, high), ends, strict=True):
+        draw.line((pad * n, y, right, y), FAINT, n)
+        draw.text(((pad - 5) * n, y), label, INK, font, anchor="rm")
+    draw.text((right, high + 12 * n), title, INK, font, anchor="rm")
     return big.resize((width, height), Image.Resampling.LANCZOS)
 
 

@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from ... import files
-from ..bank.keys import former
+from ..bank import former, number_shown
+from ..judge.exercise import Outcome
 
 SCHEMA = 2  # 1 had neither version, when nor draft; it is read as well
 LARGEST = 5_000_000  # bytes; larger files are refused
@@ -33,7 +34,7 @@ HANDED = ".course"  # the folder that marks a student's folder of lessons: see `
 CONFLICT = re.compile(r"\W.*(conflict|konflikt|conflit)", re.I)
 
 PASSED, NOT_YET, NOT_ATTEMPTED = OUTCOMES = ("PASSED", "NOT_YET", "NOT_ATTEMPTED")
-SYMBOLS = {PASSED: "✓", NOT_YET: "◐", NOT_ATTEMPTED: "○"}
+SYMBOLS = {outcome.name: outcome.mark for outcome in Outcome}
 WORDS = {PASSED: "passed", NOT_YET: "not yet", NOT_ATTEMPTED: "not tried"}
 
 
@@ -309,7 +310,10 @@ def _trimmed(file: Path, entries: Entries, new: list[str]) -> Entries:
     longest = sorted(entries, key=lambda name: -len(json.dumps(entries[name].data)))
     for name, most in [*((name, FULL) for name in new), *((name, LARGEST) for name in longest)]:
         if size > most:
-            _say_once(f"{file.name} is full: the answer to {name} isn't kept; that it was checked is kept.")
+            _say_once(
+                f"{file.name} is full: the answer to {number_shown(name)} isn't kept; "
+                "that it was checked is kept."
+            )
             full, bare = {name: entries[name]}, {name: entries[name]._replace(data=None, draft=None)}
             size -= len(_text(full)) - len(_text(bare))
             entries = entries | bare
@@ -319,7 +323,7 @@ def _trimmed(file: Path, entries: Entries, new: list[str]) -> Entries:
 def _bounded(exercise: str, data: object) -> Any:
     """`data` after a round trip through JSON, or None, with a line, if it can't be stored."""
     if not fits(data):
-        _say_once(f"The answer to {exercise} is too long to keep; that it was checked is kept.")
+        _say_once(f"The answer to {number_shown(exercise)} is too long to keep; that it was checked is kept.")
         return None
     return json.loads(json.dumps(data))
 

@@ -10,9 +10,9 @@ from typing import Any
 
 WORDS = {
     *("id", "key", "title", "prompt", "worked", "hints"),
-    *("mistakes", "instead", "right", "also", "why", "models", "formula", "given"),
+    *("mistakes", "instead", "right", "also", "why", "models", "formula", "given", "optional"),
 }
-HOOKS = {"letters", "note", "recall"}
+HOOKS = {"letters", "note", "recall", "tally"}
 
 
 def version(exercise: Any) -> str:

@@ -4,8 +4,10 @@ import base64
 import hashlib
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
@@ -17,6 +19,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from ..page.folds import deeper, is_folded, tags
 from ..page.still import WIDGET_VIEW, together
 from ..page.widgets import WIDGET_STATE, mounted
 from ..text.latex import mathml
@@ -77,6 +80,11 @@ def lesson(stem: str, notebook: NotebookNode, folder: Path) -> Page:
     return page
 
 
+def address(cell: NotebookNode) -> str:
+    """The address of a cell on its page, the one that it has in JupyterLab."""
+    return f' id="cell-id={html.escape(cell.id)}"' if "id" in cell else ""
+
+
 def coloured(source: str) -> str:
     """Python source as HTML with classes for syntax colours."""
     return str(highlight(source, PythonLexer(), HtmlFormatter(cssclass="code")))
@@ -103,15 +111,17 @@ class _Writer:
         return self.page.sections[-1]
 
     def cells(self) -> Iterator[str]:
-        for cell in self.notebook.cells:
-            if cell.cell_type == "markdown":
-                yield f'<div class="text">{self.markdown(cell.source)}</div>'
-            elif (
-                cell.cell_type == "code"
-                and cell.source.strip()
-                and KERNEL not in cell.metadata.get("tags", [])
-            ):
-                yield self.code(cell)
+        cells = self.notebook.cells
+        for beside, group in groupby(zip(cells, deeper(cells), strict=True), key=itemgetter(1)):
+            made = [self.cell(cell) for cell, _ in group]
+            yield from (aside(made[0], made[1:]) if beside else filter(None, made))
+
+    def cell(self, cell: NotebookNode) -> str:
+        """A cell as HTML, "" for one that the site doesn't show."""
+        if cell.cell_type == "markdown":
+            return f'<div class="text"{address(cell)}>{self.markdown(cell.source)}</div>'
+        shown = cell.cell_type == "code" and cell.source.strip() and KERNEL not in tags(cell)
+        return self.code(cell) if shown else ""
 
     def markdown(self, text: str) -> str:
         """Markdown as HTML.  Its words are added to the sections that its headings begin."""
@@ -127,8 +137,10 @@ class _Writer:
     def code(self, cell: NotebookNode) -> str:
         self.section.words.append(cell.source)
         source = coloured(cell.source)
+        if is_folded(cell):
+            source = f'<details class="fold"><summary>Code</summary>{source}</details>'
         outputs = "".join(self.output(output) for output in together(cell.outputs))
-        return f'<div class="cell">{source}{outputs}</div>'
+        return f'<div class="cell"{address(cell)}>{source}{outputs}</div>'
 
     def output(self, output: NotebookNode) -> str:
         if output.output_type == "stream":
@@ -139,13 +151,13 @@ class _Writer:
         if data.get("text/plain", "").startswith(BLANK):
             return NOTE
         if WIDGET_VIEW in data:
-            return self.widget(data)
+            return self.widget(output)
         if "text/html" in data:
             return f'<div class="out">{self.typeset(data["text/html"])}</div>'
         if "text/markdown" in data:
             return f'<div class="out text">{self.markdown(data["text/markdown"])}</div>'
         if "image/png" in data:
-            return f'<div class="out">{self.picture(data["image/png"])}</div>'
+            return f'<div class="out">{self.picture(output)}</div>'
         return f'<pre class="out">{html.escape(data.get("text/plain", ""))}</pre>'
 
     def typeset(self, text: str) -> str:
@@ -157,17 +169,20 @@ class _Writer:
         ]
         return "".join(parts)
 
-    def picture(self, png: str) -> str:
-        content = base64.b64decode(png)
+    def picture(self, output: NotebookNode) -> str:
+        content = base64.b64decode(output.data["image/png"])
         name = f"{hashlib.sha256(content).hexdigest()[:12]}.png"
         self.page.files[name] = content
         width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))
+        if shown := output.get("metadata", {}).get("image/png", {}).get("width"):
+            width, height = round(shown), round(height * shown / width)
         alt = f"Figure: {words(self.section.title)}"
         size = f'width="{width}" height="{height}"'
         return f'<img src="{name}" alt="{html.escape(alt)}" {size} loading="lazy">'
 
-    def widget(self, data: NotebookNode) -> str:
+    def widget(self, output: NotebookNode) -> str:
         """A scrubber as a working widget, a question as static HTML, any other widget as its picture."""
+        data = output.data
         id = data[WIDGET_VIEW]["model_id"]
         entry = self.widgets.get(id, {"model_name": "", "state": {}})
         if "view" in entry["state"]:
@@ -175,7 +190,7 @@ class _Writer:
         if entry["model_name"] == "AnyModel":
             return self.scrubber(id, entry, data)
         if "image/png" in data:
-            return f'<div class="out">{self.picture(data["image/png"])}{CONTROLS}</div>'
+            return f'<div class="out">{self.picture(output)}{CONTROLS}</div>'
         return ""  # a progress bar
 
     def scrubber(self, id: str, entry: dict[str, Any], data: NotebookNode) -> str:
@@ -185,6 +200,13 @@ class _Writer:
         name = f"stage-{self.page.name.removesuffix('.html')}-{len(self.page.stages) + 1}.html"
         self.page.stages.append(Stage(name, title, data.get("text/plain", ""), self.section, mount))
         return f'<div class="out">{mount}<p class="note"><a href="{name}">Full width</a></p></div>'
+
+
+def aside(head: str, rest: Iterable[str]) -> list[str]:
+    """A folded section: its heading is seen, the rest when it is opened."""
+    opening, heading, text = re.split(r"(<h[1-6].*?</h[1-6]>)", head, maxsplit=1, flags=re.S)
+    summary = f'<details class="deeper"><summary>{heading}</summary>{opening}{text}'
+    return [summary, *filter(None, rest), "</details>"]
 
 
 def question(view: dict[str, Any]) -> str:

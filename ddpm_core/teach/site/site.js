@@ -93,6 +93,14 @@ function reachable() {
   }
 }
 
+// A link into what is folded unfolds it.
+function unfold() {
+  const goal = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!goal) return;
+  for (let at = goal.closest("details"); at; at = at.parentElement.closest("details")) at.open = true;
+  goal.scrollIntoView();
+}
+
 // For the lecture hall: a scrubber as large as the window.
 function fill(stage) {
   const fit = () => {
@@ -109,6 +117,8 @@ document.addEventListener("DOMContentLoaded", () => {
   const contents = document.querySelector(".contents details");
   if (innerWidth < 1100 || root.dataset.page === "formulas") contents.open = false;
   new ResizeObserver(reachable).observe(document.body);
+  unfold();
+  addEventListener("hashchange", unfold);
 });
 addEventListener("load", () => {
   if (root.dataset.page === "stage") fill(document.querySelector(".scrub-mount"));

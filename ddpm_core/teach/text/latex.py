@@ -58,7 +58,12 @@ _UPRIGHT = {"text", "mathrm", "operatorname", "textrm"}
 _BOLD = {"mathbf", "boldsymbol"}
 _STYLES = {"displaystyle": "true", "textstyle": "false"}
 _FRACTIONS = {"tfrac": "textstyle", "dfrac": "displaystyle"}
-_FRAMES = {"boxed", "underbrace", "overbrace"}  # drawn with CSS, because browsers' own braces are too short
+_FRAMES = {
+    "boxed",
+    "underbrace",
+    "overbrace",
+    "cancel",
+}  # drawn with CSS, because browsers' own braces are too short
 _STACKS = {"overset": "^", "stackrel": "^", "underset": "_"}
 _SIZES = {"big": "1.2em", "Big": "1.8em", "bigg": "2.4em", "Bigg": "3em"}
 _ALIGNED = {"aligned", "align", "align*", "split", "gathered", "gather*"}
@@ -200,10 +205,11 @@ class _Reader:
         if name in _STYLES:
             return _styled(name, self.row())
         if name in _FRAMES:
-            return _wrapped(f"mrow class='{name}'", self.argument())._replace(over=True)
+            return _wrapped(f"mrow class='{name}'", self.argument())._replace(over=name != "cancel")
+        if name == "textcolor":
+            return self.coloured(self.words())
         if name in _STACKS:
-            script, base = self.argument(), self.argument()
-            return _scripted(base._replace(over=True), {_STACKS[name]: script})
+            return self.stacked(_STACKS[name])
         if name == "left":
             return self.fenced()
         if name == "middle" or name.rstrip("lrm") in _SIZES:
@@ -211,6 +217,17 @@ class _Reader:
         if name == "begin":
             return self.environment(self.words())
         raise ValueError("\\sqrt takes no index here" if name == "sqrt" else f"\\{name} is not known here")
+
+    def stacked(self, at: str) -> Formula:
+        """The second argument with the first above it, for "^", or below it, for "_"."""
+        script, base = self.argument(), self.argument()
+        return _scripted(base._replace(over=True), {at: script})
+
+    def coloured(self, colour: str) -> Formula:
+        """The next argument in a colour that CSS has a name for."""
+        if not re.fullmatch("[a-z]+", colour):
+            raise ValueError(f"{colour} is not the name of a colour")
+        return _wrapped(f"mrow mathcolor='{colour}'", self.argument())
 
     def words(self) -> str:
         """The text between braces, with its spaces; without braces, one letter."""

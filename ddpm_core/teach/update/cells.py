@@ -12,8 +12,9 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from ..progress.file import current
+from ..progress.places import ASKS
 
-ASKS = re.compile(r"""\b(?:exercise|quiz)\(\s*["']([^"'\n]+)["']\s*\)""")
+SHOWN = re.compile(r"(?:exercise\(')?(\w+\.\d+)\b")  # the beginning of what an asking cell shows, as text
 BINDS = re.compile(r"""^(\w+)\s*=\s*(?:exercise|quiz)\(\s*["']([^"'\n]+)["']\s*\)""", re.M)
 CHECKS = re.compile(r"""^(?:(\w+)|(?:exercise|quiz)\(\s*["']([^"'\n]+)["']\s*\))\.check\(""", re.M)
 
@@ -46,6 +47,17 @@ def variables(cells: Iterable[NotebookNode]) -> dict[str, str]:
 def asked(cells: Iterable[NotebookNode]) -> dict[str, str]:
     """The exercises in the cells by key, each as the cells name it: by its number or key."""
     return {current(id): id for cell in cells for id in ASKS.findall(code_of(cell))}
+
+
+def numbered(cells: Iterable[NotebookNode]) -> dict[str, str]:
+    """The exercises in the cells by key, each by the number that the saved page shows, where it shows one."""
+    found: dict[str, str] = {}
+    for cell in cells:
+        names = ASKS.findall(code_of(cell))
+        texts = ["".join(output.get("data", {}).get("text/plain", "")) for output in cell.get("outputs", [])]
+        numbers = [match[1] for text in texts if (match := SHOWN.match(text))]
+        found |= {current(name): number for name, number in zip(names, numbers, strict=False)}
+    return found
 
 
 def code_of(cell: NotebookNode) -> str:

@@ -13,12 +13,26 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
 
-from .cells import CHECKS, Role, alike, asked, code_of, made, roles, tree, used, variables, with_names
+from ..bank import number_shown
+from .cells import (
+    CHECKS,
+    Role,
+    alike,
+    asked,
+    code_of,
+    made,
+    numbered,
+    roles,
+    tree,
+    used,
+    variables,
+    with_names,
+)
 from .split import rejoined
 
 BOTH = "The course changed the cell above, and so had you. This was yours:"
 GONE = "The course no longer has this cell, which you had changed. This was yours:"
-MOVED = "The exercise {} is now in {}. This was your answer:"
+MOVED = "The exercise {} is now in {}{}. This was your answer:"
 ENDED = "This lesson no longer has the exercise {}. This was your answer:"
 NAMES = "This cell of yours uses {}, which the lesson no longer makes above it, so it is kept as text:"
 BROKEN = "This cell of yours is no complete Python, so it is kept as text:"
@@ -245,5 +259,14 @@ class _Merge:
         """Why a cell that the student had changed is no cell of the new version."""
         if role is None:
             return GONE
-        shown, place = asked(self.mine.cells)[role.exercise], self.elsewhere.get(role.exercise)
-        return MOVED.format(shown, place) if place else ENDED.format(shown)
+        key, place = role.exercise, self.elsewhere.get(role.exercise)
+        was, now = (
+            numbered(self.mine.cells).get(key) or _number(asked(self.mine.cells)[key]),
+            number_shown(key),
+        )
+        return MOVED.format(was, place, f", as {now}" * (now != was)) if place else ENDED.format(was)
+
+
+def _number(name: str) -> str:
+    """The number of an exercise that a cell names by its number or key."""
+    return name if re.fullmatch(r"\w+\.\d+", name) else number_shown(name)

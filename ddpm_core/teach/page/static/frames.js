@@ -22,6 +22,7 @@ function render({ model, el }) {
     return {
       ...pictures,
       missing,
+      head,
       figure: element("div", { class: "scrub-panel" }, head, box),
       at(k) {
         box.classList.toggle("scrub-none", k < missing);
@@ -36,6 +37,7 @@ function render({ model, el }) {
     panel("x0", "x̂", "0", "estimate"),
     panel("noise", "z", "", "noise of the step"),
   ].filter((p) => p.missing <= last);
+  if (panels.length === 1) panels[0].head.remove(); // there is nothing to tell it from
   const { canvas } = panels[0];
   const time = document.createTextNode("");
   const step = document.createTextNode("");
@@ -80,6 +82,7 @@ function render({ model, el }) {
   el.append(root);
   follow();
   canvas.dataset.ready = "true";
+  if (model.get("plays")) controls.unasked();
   model.on("change:t", follow);
   const unwatch = onWidth(root, (room) => {
     const each = Math.floor((room - GAP * (panels.length - 1)) / panels.length);

@@ -195,11 +195,24 @@ function player(root, { last, name, describe, moved, seconds, left = () => {} })
     event.preventDefault();
   });
 
+  // Plays once as soon as `root` is seen, unless a hand was faster or the system asks for less motion.
+  const unasked = () => {
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    const from = k;
+    const watch = new IntersectionObserver(([seen]) => {
+      if (!seen.isIntersecting) return;
+      watch.disconnect();
+      if (k === from && !running) toggle();
+    });
+    watch.observe(root);
+  };
+
   return {
     bar,
     place,
     stop,
     take,
+    unasked,
     get k() {
       return k;
     },

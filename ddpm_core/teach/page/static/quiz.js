@@ -110,9 +110,10 @@ function render({ model, el }) {
     for (const span of node.querySelectorAll(".tex")) span.textContent = span.dataset.tex;
     typesetter.typeset(node);
   };
-  const say = (outcome, text, html = "") => {
+  const say = (outcome, text, html = "", tally = "") => {
     result.className = `result ${outcome}`;
     result.replaceChildren(element("b", {}, text), element("div", { html }));
+    if (tally) result.append(element("small", {}, tally));
     typeset(result);
   };
   const left = () => {
@@ -153,7 +154,7 @@ function render({ model, el }) {
     const told = model.get("told");
     if (told.outcome === undefined || told.n < (model.get("asked").n ?? 0)) return;
     clearTimeout(timer);
-    say(told.outcome.toLowerCase(), told.head, told.html);
+    say(told.outcome.toLowerCase(), told.head, told.html, told.tally);
   };
 
   form.addEventListener("submit", (event) => {

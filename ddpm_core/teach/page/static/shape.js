@@ -29,28 +29,47 @@ const drawn = (name, attributes, text = "") => {
   return made;
 };
 
-// A curve over t = 0..T with a mark at one t.  y(value) in 0..1 from bottom to top; ticks: [[value, label]].
-function plot(name, y, ticks) {
+// A curve over t = 0..T with a mark at one t.  y(value) in 0..1 from bottom to top; ticks: [[value, label]];
+// ghosts: tables over the same axis, drawn thin to compare with.
+function plot(name, y, ticks, ghosts) {
   const height = 168;
   const [left, right, top, bottom] = [36, 10, 8, 20];
   const svg = drawn("svg", { class: "scrub-plot", height, role: "img", "aria-label": `curve of ${name}` });
+  const clip = `curve-${Math.random().toString(36).slice(2)}`; // its own on the page
+  const window = drawn("rect", { x: left, y: top - 2, height: height - top - bottom + 4 });
+  const frame = drawn("clipPath", { id: clip });
+  frame.append(window);
   const title = drawn("text", { class: "scrub-plot-title", "text-anchor": "end" }, name);
   const rules = ticks.map(([, label]) => [drawn("line", { class: "scrub-rule" }), drawn("text", { "text-anchor": "end" }, label)]);
-  const zero = drawn("text", {}, "0");
+  const zero = drawn("text", {}, "t = 0");
+  const pale = ghosts.map((_, i) => drawn("path", { class: `scrub-ghost scrub-ghost-${i}`, "clip-path": `url(#${clip})` }));
   const end = drawn("text", { "text-anchor": "end" });
-  const curve = drawn("path", { class: "scrub-curve" });
+  const curve = drawn("path", { class: "scrub-curve", "clip-path": `url(#${clip})` });
   const mark = drawn("line", { class: "scrub-mark", y1: top, y2: height - bottom });
   const dot = drawn("circle", { class: "scrub-dot", r: 4.5 });
-  svg.append(...rules.flat(), title, zero, end, curve, mark, dot);
+  svg.append(frame, ...rules.flat(), title, zero, end, ...pale, curve, mark, dot);
   let width = 0;
   let values = [];
-  const X = (t) => left + ((width - left - right) * t) / (values.length - 1);
-  const Y = (v) => top + (height - top - bottom) * (1 - clamp(y(v), 0, 1));
+  const X = (t, T = values.length - 1) => left + ((width - left - right) * t) / T;
+  // What lies above or below the picture is drawn outside of it, as far as numbers go, and cut off.
+  const Y = (v) => top + (height - top - bottom) * (1 - clamp(y(v), -20, 20));
+  const inside = (v) => y(v) >= 0 && y(v) <= 1;
+  const path = (table) => {
+    const T = table.length - 1;
+    const points = Math.min(T, 240);
+    let d = "";
+    for (let i = 0; i <= points; i++) {
+      const t = Math.round((T * i) / points);
+      d += `${i ? "L" : "M"}${X(t, T).toFixed(1)} ${Y(table[t]).toFixed(1)}`;
+    }
+    return d;
+  };
   return {
     svg,
     resize(to) {
       width = to;
       svg.setAttribute("width", width);
+      window.setAttribute("width", width - left - right);
       ticks.forEach(([v], i) => {
         const [rule, label] = rules[i];
         for (const [key, value] of Object.entries({ x1: left, x2: width - right, y1: Y(v), y2: Y(v) })) rule.setAttribute(key, value);
@@ -66,19 +85,15 @@ function plot(name, y, ticks) {
       values = all;
       const T = values.length - 1;
       end.textContent = `T = ${T}`;
-      const points = Math.min(T, 240);
-      let d = "";
-      for (let i = 0; i <= points; i++) {
-        const t = Math.round((T * i) / points);
-        d += `${i ? "L" : "M"}${X(t).toFixed(1)} ${Y(values[t]).toFixed(1)}`;
-      }
-      curve.setAttribute("d", d);
+      curve.setAttribute("d", path(values));
+      ghosts.forEach((table, i) => pale[i].setAttribute("d", path(table)));
     },
     point(t) {
       mark.setAttribute("x1", X(t));
       mark.setAttribute("x2", X(t));
       dot.setAttribute("cx", X(t));
       dot.setAttribute("cy", Y(values[t]));
+      dot.style.display = inside(values[t]) ? "" : "none";
     },
   };
 }
@@ -130,10 +145,12 @@ function render({ model, el }) {
   const [few, many] = bounds.T;
   const number = knob("T", "T", "", "T, the number of steps", (many - few) / 10, (k) => few + 10 * k, (v) => (v - few) / 10);
 
+  const usual = [linear(1000, 1e-4, 0.02), cosine(1000)];
   const curves = [
-    plot("ᾱ", (v) => v, [[0, "0"], [0.5, "½"], [1, "1"]]),
-    plot("SNR", (v) => (Math.log10(v) + 8) / 14, [[1e-8, "10⁻⁸"], [1e-4, "10⁻⁴"], [1, "1"], [1e4, "10⁴"]]),
+    plot("ᾱ", (v) => v, [[0, "0"], [0.5, "½"], [1, "1"]], usual),
+    plot("SNR", (v) => (Math.log10(v) + 8) / 14, [[1e-8, "10⁻⁸"], [1e-4, "10⁻⁴"], [1, "1"], [1e4, "10⁴"]], usual.map(snr)),
   ];
+  const note = element("div", { class: "scrub-note" }, "Thin, to compare with: linear from 0.0001 to 0.02 (dotted) and cosine (dashed), each with T = 1000.");
   const picture = sheet(1, h, w, c, 1, "the picture at noise level t");
   const strip = sheet(columns, h, w, c, columns, "the picture at eleven levels from 0 to T");
   const levels = Array.from({ length: columns }, () => 0);
@@ -215,6 +232,7 @@ function render({ model, el }) {
   root.append(
     element("div", { class: "scrub-knobs" }, choice, first.label, final.label, number.label),
     element("div", { class: "scrub-plots" }, curves[0].svg, curves[1].svg, element("div", { class: "scrub-now" }, picture.canvas)),
+    note,
     element("div", { class: "scrub-strip" }, strip.canvas, below),
     controls.bar,
     element("div", { class: "scrub-caption" }, clock, formula.line, ratio),
@@ -231,10 +249,10 @@ function render({ model, el }) {
   model.on("change:kind change:beta_min change:beta_max change:T", reshape);
   model.on("change:t", follow);
   const unwatch = onWidth(root, (room) => {
-    const side = room < 640 ? 104 : 152;
-    picture.fit(side, side);
+    const beside = room < 640 ? 0 : 152 + 16; // on a narrow screen the picture stands below the curves
+    picture.fit(152, 152);
     strip.fit(room, 120);
-    for (const curve of curves) curve.resize(Math.floor((room - side - 32) / 2));
+    for (const curve of curves) curve.resize(Math.floor((room - beside - 16) / 2));
     reshape();
   });
   return () => {
