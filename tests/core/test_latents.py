@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from ddpm_core import data
+from ddpm_core import checkpoints, data, ddim, last, sample
 from ddpm_core.study import latents
+from ddpm_core.study.colours import tint
 from ddpm_core.study.latents import Autoencoder, Plan, fit
 
 SMALL = {"widths": (8, 16)}
@@ -93,3 +94,18 @@ def test_what_is_wrong_is_told_before_training(pictures):
         made.decode(torch.zeros(1, 3, 8, 8))
     with pytest.raises(ValueError, match="no autoencoder called 'cats'"):
         latents.pretrained_autoencoder("cats")
+
+
+def test_what_ships_draws_pairs_that_it_has_never_seen():
+    """Their colour, and the outline of the thing: nearest to that of a real picture of it."""
+    draw, paint = checkpoints.pretrained("emoji"), latents.pretrained_autoencoder("emoji")
+    known, texts = data.emoji(), [*data.COMPOSITIONS] * 2
+    x_T = torch.randn(len(texts), 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    z = last(sample(draw.guided(texts, 2.0), x_T, draw.schedule.times(20), ddim)).xt
+    with torch.no_grad():
+        x = paint.decode(z)
+    assert sum(tint(image) == text.split()[0] for image, text in zip(x, texts, strict=True)) >= 15
+    real, outline = known.where(known.held), lambda x: (x < 0.8).any(1).flatten(1).float()
+    like = torch.cdist(outline(x), outline(real.images)).argmin(1).tolist()
+    things = [real.names[k].split()[1] for k in like]
+    assert sum(thing == text.split()[1] for thing, text in zip(things, texts, strict=True)) >= 14
