@@ -26,7 +26,7 @@ def test_links_lead_somewhere_and_commands_are_there(name):
             ["make", "-n", "-o", ".venv/.installed", target], cwd=ROOT, check=True, capture_output=True
         )
     for path in re.findall(r"`((?:teach|tests|ddpm_core|data|notebooks)/[\w/.]+)`", text):
-        written = path.replace("NN", "05").replace("05_name", "05_sampling")
+        written = path.replace("NN", "02").replace("02_name", "02_forward_process")
         assert (ROOT / written).exists() or (ROOT / "ddpm_core" / written).exists(), path
 
 

@@ -100,7 +100,7 @@ def test_no_page_needs_anything_from_elsewhere(site):
             assert need.startswith("data:") or (site / need).is_file(), (page.name, need)
     for style in [*site.glob("*.css"), *pages(site)]:
         for need in re.findall(r"url\([\"']?([^\"')]*)|@import\s+[\"']([^\"']*)", style.read_text("utf-8")):
-            assert need[0].startswith("data:") or (site / need[0]).is_file(), (style.name, need)
+            assert need[0].startswith(("data:", "#")) or (site / need[0]).is_file(), (style.name, need)
     for script in site.glob("*.js"):
         assert not re.search(r"https?://|\bimport\b\s*[({\"']", script.read_text("utf-8")), script.name
 
