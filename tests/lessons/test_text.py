@@ -206,7 +206,7 @@ DECLARED = {
     "01": r"q_\phi \phi \sigma w v_t \mu_t E a b m",
     "02": r"\Phi \phi r V u u_t c z_t",
     "03": r"a b r \rho \mu_t v_t \mathcal N_t m w_t H \mu_q c_t \Delta h \sigma \sigma_*",
-    "04": r"\hat v c c_\text{new} h k m \mu_q \mu_t p_t w_t \omega_k \omega_t",
+    "04": r"a b \hat v c c_\text{new} h k m \mu_q \mu_t p_t w_t \omega_k \omega_t",
     "05": r"\mathrm{Cov} \tilde\mu",
     "06": r"\sigma D k \tau_t \tau_i w",
     "07": r"\hat v E V W \tilde\varepsilon a b c h q_u s_t m u w",
