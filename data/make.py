@@ -7,6 +7,7 @@ python data/make.py classifier mnist    ten minutes on two cores
 python data/make.py denoiser            a minute or two on two cores
 python data/make.py denoiser mnist      four hours on one core, two more on two
 python data/make.py denoiser emoji      an hour on one core: an autoencoder, and a denoiser in its latents
+python data/make.py pixels              an hour on one core: the same recipe without latents, and its pictures
 python data/make.py judge mnist F.npz   measures the samples in F, ten minutes
 python data/make.py picture             the picture at the head of the README
 """
@@ -31,14 +32,20 @@ from PIL import Image
 
 from ddpm_core import Denoiser, Eps, UNet, V, checkpoints, cosine, data
 from ddpm_core.__main__ import main
+from ddpm_core.commands.models import model, painter
 from ddpm_core.nets import Block
 from ddpm_core.prediction import Prediction
-from ddpm_core.sampling import sample
+from ddpm_core.sampling import ddim, last, sample
 from ddpm_core.study import metrics
 from ddpm_core.study.colours import tint
 from ddpm_core.study.latents import load_autoencoder, save_autoencoder
 from ddpm_core.study.metrics import Classifier, entropy, floor, frechet, nearest
 from ddpm_core.teach.page.film import film
+
+PROMPTS = (
+    *("red heart", "open book", "grinning face", "cat face", "rocket", "frog", "pizza", "tree"),
+    *("green book", "orange heart", "purple square", "blue circle"),  # never seen together
+)
 
 
 def digits() -> None:
@@ -181,6 +188,27 @@ def denoiser(name: str = "digits") -> None:
     checkpoints.save(trained, data.SHIPPED / "mnist-denoiser.safetensors", **checkpoints.card(third))
 
 
+def pixels(trained: str = "") -> None:
+    """Train the emoji's recipe in pixels for as long as the one in latents, and keep what both draw.
+
+    trained: the folder of such a run, if it is there already.
+    """
+    own = trained or str(run("pixels", "--data emoji --images 360000 --seed 0").parent)
+    drawn = {"pixels": drawings(own), "latents": drawings("emoji")}
+    np.savez_compressed(data.SHIPPED / "emoji-pixels.npz", prompts=np.array(PROMPTS), **drawn)
+
+
+@torch.no_grad()
+def drawings(name: str) -> np.ndarray:
+    """Four pictures of each prompt by a model with words: (prompts, 4, 32, 32, 3) uint8."""
+    card, denoiser = model(name, torch.device("cpu"))
+    told = denoiser.guided([text for text in PROMPTS for _ in range(4)], card["guidance"])
+    x_T = torch.randn(4 * len(PROMPTS), *card["shape"], generator=torch.Generator().manual_seed(0))
+    x = last(sample(told, x_T, told.schedule.times(card["steps"]), ddim)).xt
+    x = painter(name, card, torch.device("cpu"))(x).unflatten(0, (-1, 4)).movedim(2, -1)
+    return ((x.clamp(-1, 1) + 1) * 127.5).round().byte().numpy()
+
+
 def halved(trained: Path) -> None:
     """Write a denoiser of latents and the autoencoder beside it in float16: 7.9 MB instead of 16."""
     denoiser = checkpoints.load(trained)
@@ -255,4 +283,6 @@ def picture(target: str = "notebooks/denoising.png") -> None:
 
 
 if __name__ == "__main__":
-    {f.__name__: f for f in (digits, emoji, classifier, denoiser, judge, picture)}[sys.argv[1]](*sys.argv[2:])
+    {f.__name__: f for f in (digits, emoji, classifier, denoiser, pixels, judge, picture)}[sys.argv[1]](
+        *sys.argv[2:]
+    )

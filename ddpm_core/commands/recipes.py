@@ -17,6 +17,7 @@ from ..prediction import Eps, Prediction, V
 from ..study.colours import varied
 from ..words import vocabulary
 
+DROP = 0.1  # the share of pictures that are shown without a label
 FOLDER = "folder"  # what a card calls the data of a folder
 OPTIONS = ("size", "fit", "background", "flip", "grey")  # of `train`, for a folder only
 TEXT = (".txt", ".csv")  # suffixes of files that are not missed among pictures

@@ -27,12 +27,12 @@ from ..pictures import few, preview
 from ..schedule import cosine
 from ..speed import multiplies_bfloat16
 from ..study.latents import Autoencoder, Captioned, encoded
-from ..study.metrics import agreement
 from ..training import Extras, Run, Step, train, watch
 from ..words import Vocabulary
 from .latent import images_in, new_autoencoder
 from .models import AUTOENCODER, model, pick
-from .recipes import FOLDER, RECIPES, Data, Recipe, labelled, network, recipe, texts
+from .recipes import DROP, FOLDER, RECIPES, Data, Recipe, labelled, network, recipe, texts
+from .withheld import agreed
 
 IMAGES = 200_000  # to see, unless one says otherwise
 # in the card of a run, and not compared with what it is resumed with
@@ -50,18 +50,13 @@ def add_train(commands: Any) -> argparse.ArgumentParser:
     )
     _add_folder(t.add_argument_group("for a folder of your own pictures"))
     _add_length(t.add_argument_group("for how long"))
+    _add_labels(t.add_argument_group("for labels and words"))
     t.add_argument(
         "--latent",
         action="store_true",
         help="train an autoencoder first, then in its latents: ten times faster",
     )
     t.add_argument("--from", dest="source", metavar="NAME", help="start from this network")
-    t.add_argument(
-        "--agree",
-        type=float,
-        metavar="SHARE",
-        help="withhold labels that less than this share of a picture's ten nearest neighbours have",
-    )
     t.add_argument("--batch", type=int, help="images a step")
     t.add_argument("--lr", type=float, help="the highest learning rate")
     t.add_argument("--ema", type=float, help="how slowly the average of the weights forgets, in [0, 1)")
@@ -89,6 +84,22 @@ def _add_length(group: Any) -> None:
     )
     group.add_argument(
         "--minutes", type=float, metavar="M", help="see as many as this machine can in M minutes"
+    )
+
+
+def _add_labels(group: Any) -> None:
+    group.add_argument(
+        "--agree",
+        type=float,
+        metavar="SHARE",
+        help="withhold labels that less than this share of a picture's ten nearest neighbours have",
+    )
+    group.add_argument(
+        "--drop",
+        type=float,
+        default=DROP,
+        metavar="SHARE",
+        help=f"show this share of the pictures without their label or words, for guidance (default: {DROP})",
     )
 
 
@@ -157,6 +168,7 @@ def _check(args: argparse.Namespace, target: Path, save: Path) -> None:
         raise ValueError("--agree withholds labels; in latents they are words, of which some are left out")
     if args.agree is not None:
         checks.share(args.agree, "--agree")
+    checks.share(args.drop, "--drop")
     for name in ("save_every", "preview"):
         if getattr(args, name) is not None:
             checks.whole(getattr(args, name), f"--{name.replace('_', '-')}", 1)
@@ -217,11 +229,13 @@ def _settings(args: argparse.Namespace, plan: Recipe, own: Data) -> tuple[dict[s
     given = {name: getattr(args, name) for name in ("batch", "lr", "ema", "min_snr")}
     given |= {name: getattr(plan, name) for name, value in given.items() if value is None}
     settings = {"images": IMAGES if args.images is None else args.images, "seed": args.seed} | given
+    settings |= {"drop": args.drop}
     least = settings.pop("min_snr")
     wish = {name: getattr(args, name) for name in ("agree", "bf16", "clip_grad", "flip")}
     data = {"data": FOLDER, "pictures": own.digest} if isinstance(own, Folder) else {"data": args.data}
     data |= {"latent": True} if args.latent else {}
     wish |= data | settings | {"from": args.source, "min_snr": least}
+    wish["drop"] = None if args.drop == DROP else args.drop
     return settings, wish if args.minutes is None else {k: v for k, v in wish.items() if k != "images"}
 
 
@@ -261,7 +275,7 @@ def _fed(
         return Captioned(Gaussian(own.images, 0.0), None, numbers), None
     y = numbers[0] if numbers else own.labels if config["classes"] else None
     if args.agree is not None:
-        y = _agreed(own.images, y, args.agree)
+        return agreed(own.images, y, args.agree, args.drop, bool(args.flip)), None
     return (labelled(own, y), None) if isinstance(own, Folder) else (own.images, y)
 
 
@@ -311,16 +325,6 @@ def _finished(target: Path, wish: dict[str, Any]) -> bool:
     if parallel.first():
         print(f"finished already: {target}")
     return True
-
-
-def _agreed(images: Tensor, y: Tensor | None, least: float) -> Tensor:
-    """The labels, -1 where less than the share `least` of a picture's nearest neighbours have the same."""
-    if y is None:
-        raise ValueError("--agree: this network is trained without labels")
-    withheld = agreement(images, y) < least
-    if parallel.first():
-        print(f"{int(withheld.sum()):,} of {len(y):,} labels withheld", flush=True)
-    return y.masked_fill(withheld, -1)
 
 
 def _resumed(save: Path, told: dict[str, Any]) -> dict[str, Tensor]:

@@ -102,7 +102,7 @@ def test_labels_that_few_neighbours_share_are_withheld(tmp_path, capsys, monkeyp
     y[4], told = 1, []
     few = data.Dataset(x + 0.01 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0)), y, 17)
     monkeypatch.setitem(cli.RECIPES, "digits", cli.RECIPES["digits"]._replace(read=lambda: (few, few)))
-    monkeypatch.setattr(cli, "train", lambda d, x, y, **k: told.append(y) or train(d, x, y, **k))
+    monkeypatch.setattr(cli, "train", lambda d, x, y, **k: told.append(x.labels) or train(d, x, y, **k))
     own = Denoiser(UNet(width=8, classes=2), cosine(), V(), clip=1.0)
     checkpoints.save(own, tmp_path / "own" / "model.safetensors", data="digits", shape=[1, 8, 8])
     wish = ["train", "--images", "64", "--agree", "0.5", "--out", str(tmp_path / "more")]
@@ -112,6 +112,37 @@ def test_labels_that_few_neighbours_share_are_withheld(tmp_path, capsys, monkeyp
     assert checkpoints.card(tmp_path / "more" / "model.safetensors")["agree"] == 0.5
     assert main([*wish[:-1], str(tmp_path / "else")]) == 2
     assert "--agree: this network is trained without labels" in capsys.readouterr().err
+    assert main([*wish[:-1], str(tmp_path / "else"), "--drop", "1.5"]) == 2
+    assert "--drop must lie in [0, 1], got 1.5" in capsys.readouterr().err
+
+
+def test_no_label_stands_for_all_data_alike_when_some_labels_are_withheld():
+    """Each picture is shown without its label in the share `drop` of the rounds, doubted or not."""
+    from ddpm_core.commands.withheld import Thinned
+
+    n, drop, seed = 200, 0.2, 3
+    x = torch.arange(n).float().reshape(n, 1, 1, 1)
+    y = torch.arange(n) % 10
+    y[::4] = -1  # a quarter of them
+    data, rounds = Thinned(x, y, drop, flip=False), 100
+    a_round = 150 + round(drop * 50)
+    seen, bare = torch.zeros(n), torch.zeros(n)
+    g, batches = torch.Generator().manual_seed(0), data.batches(32, seed, 0)
+    for _ in range(rounds * a_round // 32):
+        x0, labels, _ = next(batches)
+        at = x0.flatten().long()
+        assert (labels == y[at]).all()
+        dropped = (torch.rand(len(at), generator=g) < drop) | (labels < 0)  # as `train` drops
+        seen.index_add_(0, at, torch.ones(len(at)))
+        bare.index_add_(0, at, dropped.float())
+    assert (seen[y >= 0] - rounds).abs().max() <= 1
+    assert (seen[y < 0] - drop * rounds).abs().max() <= 1  # all in turn, none left out
+    assert bare[y < 0].mean().item() == pytest.approx(bare[y >= 0].mean().item(), rel=0.03)
+    again, later = data.batches(32, seed, 64), data.batches(32, seed, 0)
+    next(later), next(later)
+    for _ in range(12):  # across the end of a round
+        for one, other in zip(next(again)[:2], next(later)[:2], strict=True):
+            torch.testing.assert_close(one, other)
 
 
 def test_what_an_error_in_x0_may_count_reaches_training_and_the_card(tmp_path, capsys, monkeypatch):
