@@ -17,7 +17,8 @@ from nbclient import NotebookClient
 from ddpm_core import cosine, digits, linear, q_sample
 from ddpm_core.data import to_bytes
 from ddpm_core.sampling import Frame
-from ddpm_core.study.exact import gaussian
+from ddpm_core.study.exact import Mixture, gaussian
+from ddpm_core.teach import particles
 from ddpm_core.teach.judge import Prose
 from ddpm_core.teach.maths.faults import FAULTS
 from ddpm_core.teach.page.errata import watch_fault
@@ -694,7 +695,64 @@ WIDGETS = {
     "frames": lambda: here["run"],
     "shape": shape_schedule,
     "fault": lambda: watch_fault(gaussian(linear(), 1.0, 0.5), [FAULTS["E31"]], particles=20),
+    "particles": lambda: particles(Mixture(linear(), torch.eye(2).double(), 0.1), count=30),
 }
+
+
+def shares(widget):
+    """How far play has come at each place of the slider, 0 to 1: by log-SNR within ±8, a seventh evenly."""
+    log_snr = getattr(widget, "log_snr", None) or linear().snr.log().clamp(-20, 20).tolist()
+    at = np.clip(log_snr, -8, 8)
+    return (6 * np.abs(at - at[0]) / np.ptp(at) + np.linspace(0, 1, len(at))) / 7
+
+
+@pytest.mark.parametrize("name", WIDGETS)
+def test_a_picture_that_is_dragged_moves_t(offline, errors, name):
+    """A drag across a share of the picture goes through that share of what play does."""
+    widget = WIDGETS[name]()
+    tab = offline(page(widget))
+    slider = tab.locator(".scrub-time")
+    slider.press("Home")
+    tab.wait_for_timeout(100)
+    box = tab.locator(".scrub-drag").first.bounding_box()
+    y, seen = box["y"] + box["height"] / 2, []
+    tab.mouse.move(box["x"] + 1, y)
+    tab.mouse.down()
+    for k in range(1, 21):
+        tab.mouse.move(box["x"] + 1 + k * box["width"] / 20, y)
+        seen.append(int(slider.input_value()))
+    tab.mouse.move(box["x"] + 1 + box["width"] / 2, y)
+    back = int(slider.input_value())
+    tab.mouse.up()
+    tab.mouse.move(box["x"] + 1, y)  # no longer held
+    pace, pixel = shares(widget), 1 / box["width"]
+    for k, place in enumerate(seen, 1):
+        low, high = (np.searchsorted(pace, k / 20 + off, "right") - 1 for off in (-pixel, pixel))
+        assert low <= place <= high
+    assert seen[-1] == int(slider.get_attribute("max")) == len(pace) - 1
+    assert int(slider.input_value()) == back == seen[9]  # half the width is half of the pace
+    tab.keyboard.press("ArrowLeft")  # the keys are at hand
+    assert int(slider.input_value()) == back - 1
+    assert errors == []
+
+
+def test_play_goes_evenly_through_log_snr(offline):
+    schedule = linear()
+    tab = offline("<p>")
+    tab.clock.install()
+    tab.set_content(page(scrub_noise(X0, schedule, EPS)))
+    tab.clock.run_for(200)
+    slider = tab.locator(".scrub-time")
+    tab.get_by_label("play").click()
+    seen = []
+    for _ in range(7):
+        tab.clock.run_for(1000)
+        seen.append(int(slider.input_value()))
+    log_snr = schedule.snr.log().clamp(-8, 8)
+    steps = log_snr[[0, *seen]].diff().abs()  # in each second
+    whole = steps[steps > 0][1:-1]  # without the seconds in which it starts and ends
+    assert len(whole) >= 3
+    assert whole.max() < 1.4 * whole.min()
 
 
 @pytest.mark.parametrize("name", WIDGETS)

@@ -281,7 +281,7 @@ def test_what_can_not_be_watched_says_why(wrong, error, words):
 def test_all_is_said_of_all_only(beyond, words, monkeypatch):
     walks = np.ones((2, 2, 1000), "<f2")
     walks[:, :, :beyond] = 4
-    watcher = FaultWatcher([FAULTS["E31"]], [1, 0], walks)
+    watcher = FaultWatcher([FAULTS["E31"]], [1, 0], walks, [0.0, 1.0])
     with browser.browser() as chrome:
         tab = chrome.new_page()
         tab.set_content(export_html(watcher))

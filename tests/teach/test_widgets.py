@@ -13,7 +13,8 @@ from traitlets import TraitError
 
 from ddpm_core import V, cosine, from_betas, linear, q_sample, straight
 from ddpm_core.data import to_bytes
-from ddpm_core.sampling import Frame
+from ddpm_core.sampling import Frame, sample
+from ddpm_core.study.exact import Mixture
 from ddpm_core.teach.page import widgets
 from ddpm_core.teach.page.line import one_line
 from ddpm_core.teach.page.widgets import export_html, scrub, scrub_noise, shape_schedule
@@ -99,6 +100,24 @@ def test_frames_are_the_grey_levels_of_the_run():
         np.testing.assert_array_equal(stored, picture.permute(0, 2, 3, 1).numpy())
     assert w.times == [20, 10, 0]
     assert w.t == 20
+
+
+def test_play_goes_through_the_log_snr_of_a_walk_given_or_seen():
+    schedule = linear(100, 1e-3, 0.2)
+    world = Mixture(schedule, images(3, 1, 6, 6), 0.05**2)
+    walk = list(sample(world, torch.randn(8, 1, 6, 6, generator=generator(1)), generator=generator(2)))
+    given, seen = (torch.tensor(scrub(walk, schedule=s).log_snr) for s in (schedule, None))
+    exact = schedule.snr[1:].log().flip(0)
+    inside = (exact > 0) & (exact < 5)  # the picture outweighs the noise, and the noise can still be seen
+    torch.testing.assert_close(given[:-1], exact.float())
+    assert given.diff()[-1] == pytest.approx(given.diff()[-2])  # to t = 0, where it is infinite
+    assert (seen.diff() >= 0).all()
+    assert (seen - given)[:-1][inside].abs().max() < 1
+    assert scrub(walk[:1]).log_snr == [0.0]
+    with pytest.raises(ValueError, match="t = 100, beyond the schedule's T = 50"):
+        scrub(walk, schedule=linear(50))
+    with pytest.raises(TypeError, match="schedule must be a Schedule"):
+        scrub(walk, schedule=schedule.abar)
 
 
 def test_a_generator_of_frames_and_a_single_frame_will_do():

@@ -18,6 +18,7 @@ from ..maths.faults import FAULTS, RIGHT, Fault
 from ..text.markup import inline, plain
 from . import asset
 from .figures.style import BLUE, ORANGE, styled
+from .pace import log_snr
 from .widgets import Scrubber
 
 
@@ -69,10 +70,11 @@ class FaultWatcher(Scrubber):
         sync=True
     )
     times = traitlets.List(traitlets.Int(), help="the t of each frame").tag(sync=True)
+    log_snr = traitlets.List(traitlets.Float(), help="of each frame").tag(sync=True)
     right = traitlets.Bytes(help="float16 (frames, n)").tag(sync=True)
     faulty = traitlets.Bytes(help="float16 (faults, frames, n)").tag(sync=True)
 
-    def __init__(self, faults: list[Fault], times: list[int], walks: np.ndarray):
+    def __init__(self, faults: list[Fault], times: list[int], walks: np.ndarray, log_snr: list[float]):
         self.ends: dict[str, Tensor] = {  # x_0 of each sampler: (n,)
             fault.number: torch.from_numpy(x[-1].astype("f4"))
             for fault, x in zip([RIGHT, *faults], walks, strict=True)
@@ -80,6 +82,7 @@ class FaultWatcher(Scrubber):
         super().__init__(
             times=times,
             t=times[0],
+            log_snr=log_snr,
             shape=list(walks.shape[1:]),
             faults=[
                 [f.number, plain(f.title), *(inline(f"${x}$") for x in (f.printed, f.right))] for f in faults
@@ -154,7 +157,8 @@ def watch_fault(
     walk = SideBySide([RIGHT, *faults], world).walk(x_T, generator)
     times, states = zip(*((t, x[..., 0]) for t, x in walk if t in kept), strict=True)
     with np.errstate(over="ignore"):  # values too large for float16 become infinite
-        return FaultWatcher(faults, list(times), torch.stack(states, 1).numpy().astype("<f2"))
+        walks = torch.stack(states, 1).numpy().astype("<f2")
+    return FaultWatcher(faults, list(times), walks, log_snr(world.schedule, times))
 
 
 def _line(world: object) -> None:

@@ -31,6 +31,7 @@ from ...schedule import Schedule, cosine, linear
 from . import asset
 from .figures.style import BLUE, FAINT, INK
 from .film import film
+from .pace import log_snr, seen_log_snr
 from .still import Still
 
 MAX_FRAMES = 24_000_000  # bytes of pixels that one widget may send to the page
@@ -114,19 +115,21 @@ class FrameScrubber(Scrubber):
 
     _esm = asset("player.js", "frames.js")
     times = traitlets.List(traitlets.Int(), help="the t of each frame").tag(sync=True)
+    log_snr = traitlets.List(traitlets.Float(), help="of each frame, as play goes").tag(sync=True)
     xt = traitlets.Bytes(help="grey levels (frames, n, h, w, c)").tag(sync=True)
     x0 = traitlets.Bytes(help="the same, without the frames that have none").tag(sync=True)
     noise = traitlets.Bytes(help="the same; z = -3..3 is black..white").tag(sync=True)
     plays = traitlets.Bool(False, help="plays once when it is first seen").tag(sync=True)
 
-    def __init__(self, frames: Sequence[Frame], columns: int | None = None, plays: bool = False):
+    def __init__(self, frames: Sequence[Frame], columns: int | None, plays: bool, schedule: Schedule | None):
         self._frames = frames
         if plays:
             self.awakes = "This is a film. Run this cell, and it follows your hand."
-        first = frames[0].xt
+        first, times = frames[0].xt, [f.t for f in frames]
         super().__init__(
-            times=[f.t for f in frames],
+            times=times,
             t=frames[0].t,
+            log_snr=seen_log_snr(frames) if schedule is None else log_snr(schedule, times),
             shape=_shape(first),
             columns=columns or math.ceil(math.sqrt(len(first))),
             plays=plays,
@@ -258,7 +261,12 @@ def scrub_noise(
     return NoiseScrubber(x0, eps, schedule)
 
 
-def scrub(frames: Iterable[Frame], columns: int | None = None, plays: bool = False) -> FrameScrubber:
+def scrub(
+    frames: Iterable[Frame],
+    schedule: Schedule | None = None,
+    columns: int | None = None,
+    plays: bool = False,
+) -> FrameScrubber:
     """A widget with the frames of `sample`: x_t, the estimate of x_0 and the step's noise side by side.
 
     columns: pictures in a row, about as many as rows if None.  plays: it plays once by itself when it is
@@ -266,8 +274,11 @@ def scrub(frames: Iterable[Frame], columns: int | None = None, plays: bool = Fal
 
     All frames hold pictures (N, C, H, W) of one shape, C = 1 or 3, each at another time; x0 and noise may be
     None in the first ones.  Values outside [-1, 1] are shown black or white; the noise is shown from -3 to 3.
-    TypeError or ValueError for bad input.
+    Play goes evenly through log-SNR: that of the walk's schedule, or if it isn't given, what the frames show
+    of it (`seen_log_snr`).  TypeError or ValueError for bad input.
     """
+    if schedule is not None and not isinstance(schedule, Schedule):
+        raise TypeError(f"schedule must be a Schedule, such as linear(), got {checks.brief(schedule)}")
     if isinstance(frames, Tensor) or not isinstance(frames, Iterable):
         raise TypeError(f"frames must be Frames, such as list(sample(...)), got {checks.brief(frames)}")
     frames = [_checked(frame, k) for k, frame in enumerate(frames)]
@@ -289,7 +300,10 @@ def scrub(frames: Iterable[Frame], columns: int | None = None, plays: bool = Fal
             k = missing.index(True, missing.index(False))
             raise ValueError(f"only the first frames may lack {name}, got None at t = {frames[k].t}")
     _small_enough(frames)
-    return FrameScrubber(frames, None if columns is None else checks.whole(columns, "columns", 1), plays)
+    if schedule is not None and (most := max(frame.t for frame in frames)) > schedule.T:
+        raise ValueError(f"the frames go up to t = {most}, beyond the schedule's T = {schedule.T}")
+    columns = None if columns is None else checks.whole(columns, "columns", 1)
+    return FrameScrubber(frames, columns, plays, schedule)
 
 
 def _small_enough(frames: Sequence[Frame]) -> None:

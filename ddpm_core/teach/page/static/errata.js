@@ -120,6 +120,7 @@ function render({ model, el }) {
   const faults = model.get("faults");
   const [count, n] = model.get("shape");
   const last = count - 1;
+  const shares = paced(model.get("log_snr"));
   const faulty = halves(model.get("faulty")); // (faults, frames, n)
 
   const root = element("div", { class: "scrub errata", role: "group", "aria-label": "watch a faulty sampler" });
@@ -147,12 +148,14 @@ function render({ model, el }) {
     name: "the walk from noise to data",
     describe: (k) => `t = ${times[k]}`,
     seconds: () => 5,
+    pace: () => shares,
     moved(k) {
       draw(k);
       model.set("t", times[k]);
       model.save_changes();
     },
   });
+  for (const p of [one, other]) controls.drag(p.svg);
   const choose = () => {
     const i = faults.findIndex(([number]) => number === model.get("fault"));
     const [number, , printed, right] = faults[i];

@@ -6,6 +6,7 @@ function render({ model, el }) {
   const [n, h, w, c] = model.get("shape");
   const times = model.get("times"); // one for each frame
   const last = times.length - 1;
+  const shares = paced(model.get("log_snr"));
   const size = n * h * w * c;
   const columns = model.get("columns");
 
@@ -57,12 +58,14 @@ function render({ model, el }) {
     name: "step of the walk from noise to data",
     describe: (k) => `t = ${times[k]}: ${words(k)}`,
     seconds: () => clamp(last / 12, 3, 8),
+    pace: () => shares,
     moved(k) {
       draw(k);
       python.move(times[k]);
     },
     left: python.tell,
   });
+  for (const p of panels) controls.drag(p.canvas);
   const follow = () => {
     const k = times.indexOf(model.get("t"));
     if (k < 0 || k === controls.k) return;

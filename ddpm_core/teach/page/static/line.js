@@ -59,7 +59,7 @@ function render({ model, el }) {
     const pair = [point(truth), point(guess)];
     const [[tx, te], [gx, ge]] = pair;
     put(all, point(-9), point(9));
-    put(foot, [0, 0], point(0));
+    put(foot, [-9 * a, -9 * b], [9 * a, 9 * b]); // the axis along which x_t is measured
     put(between, ...pair);
     put(onX, [tx, 0], [gx, 0]);
     put(onE, [0, te], [0, ge]);

@@ -8,6 +8,7 @@ function render({ model, el }) {
   const signal = abar.map(Math.sqrt);
   const noise = abar.map((a) => Math.sqrt(1 - a));
   const last = abar.length - 1;
+  const shares = paced(abar.map((a) => Math.log(a / (1 - a))));
 
   const root = element("div", { class: "scrub", role: "group", "aria-label": "scrub the noise level" });
   const python = teller(model, root);
@@ -32,12 +33,14 @@ function render({ model, el }) {
     name: "noise level t",
     describe: (t) => amounts(t, signal[t], noise[t]),
     seconds: () => clamp(last / 12, 3, 8),
+    pace: () => shares,
     moved(t) {
       draw(t);
       python.move(t);
     },
     left: python.tell,
   });
+  controls.drag(canvas);
   const follow = () => {
     if (model.get("t") === controls.k) return;
     controls.place(model.get("t"));

@@ -1,5 +1,5 @@
 // What the scrubbers share: bytes to numbers, a sheet of pictures, and the player that moves through them.
-// Put before noise.js, frames.js and shape.js, each of which exports one `render`.
+// Put before noise.js, frames.js, shape.js and so on, each of which exports one `render`.
 
 const element = (name, attributes = {}, ...children) => {
   const made = document.createElement(name);
@@ -22,6 +22,9 @@ const halves = (view) =>
     const size = exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24;
     return bits >> 15 ? -size : size;
   });
+
+const singles = (view) =>
+  Float32Array.from({ length: view.byteLength / 4 }, (_, i) => view.getFloat32(4 * i, true));
 
 const bytes = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 
@@ -98,10 +101,26 @@ const SWALLOWED = new Set(["Tab", "Escape", "Enter"]);
 // Leaves the player that a hand moved last.  Every widget has this file to itself, and its views share it.
 let leaveLast = () => {};
 
+// When play comes to each frame, from 0 to 1: evenly in log-SNR, of which the eye sees what lies within ±8;
+// a seventh of the time goes evenly to the frames, so that none is passed over.
+const paced = (logSnr) => {
+  const at = Array.from(logSnr, (l) => clamp(l, -8, 8));
+  const last = at.length - 1;
+  const whole = Math.abs(at[last] - at[0]);
+  return at.map((l, k) => (last ? (whole ? (6 * Math.abs(l - at[0])) / whole + k / last : (7 * k) / last) / 7 : 0));
+};
+
+const even = (last) => Array.from({ length: last + 1 }, (_, k) => (last ? k / last : 0));
+
+const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
 // A position in 0..last.  root: the scrubber; name: what the slider moves; describe(k): its value in words;
 // moved(k): called when a hand, a key or time has moved it (not by `place`); seconds(): a whole sweep;
-// left(): called when a hand moves another view of the same widget.
-function player(root, { last, name, describe, moved, seconds, left = () => {} }) {
+// pace(): the share of the sweep at which play comes to each k, such as `paced` gives, evenly if it isn't
+// given; between(k, share):
+// called in every frame of play, with how far it is on the way to k + 1; ready(k): whether play may come
+// to k; left(): called when a hand moves another view of the same widget.
+function player(root, { last, name, describe, moved, seconds, pace = () => even(last), between = () => {}, ready = () => true, left = () => {} }) {
   const back = button("Step back (←)", "step back", "back");
   const play = button("Play (space)", "play", "play", "pause");
   const forward = button("Step forward (→)", "step forward", "forward");
@@ -124,7 +143,19 @@ function player(root, { last, name, describe, moved, seconds, left = () => {} })
     place(to);
     moved(to);
   };
+  // The last k to which play has come at a share of the sweep.
+  const reached = (share) => {
+    const shares = pace();
+    let [low, high] = [0, last];
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (shares[middle] <= share + 1e-9) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  };
   const stop = () => {
+    if (running) between(k, 0);
     cancelAnimationFrame(running);
     running = 0;
     root.classList.remove("scrub-playing");
@@ -148,23 +179,54 @@ function player(root, { last, name, describe, moved, seconds, left = () => {} })
     if (running) return stop();
     take();
     if (k === last) go(0);
-    let from = k;
-    let began = 0;
+    let from = pace()[k];
+    let [began, before] = [0, 0];
     const tick = (now) => {
       began ||= now;
-      let to = from + Math.floor(((now - began) / 1000 / seconds()) * last);
-      if (to > last && loop.getAttribute("aria-pressed") === "true") {
-        from = to = 0;
+      const elapsed = () => from + (now - began) / 1000 / seconds();
+      if (!ready(Math.min(reached(elapsed()) + 1, last))) began += now - (before || now);
+      before = now;
+      const again = loop.getAttribute("aria-pressed") === "true";
+      let share = elapsed();
+      if (share > 1 && again) {
+        from = share = 0;
         began = now;
       }
-      go(to);
-      if (to < last || loop.getAttribute("aria-pressed") === "true") running = requestAnimationFrame(tick);
-      else stop();
+      if (calm()) share = Math.floor(12 * share) / 12; // a few stills in place of a film
+      share = Math.max(share, from);
+      go(reached(share));
+      if (k < last || again) running = requestAnimationFrame(tick);
+      else return stop();
+      if (k < last && !calm()) between(k, clamp((share - pace()[k]) / (pace()[k + 1] - pace()[k]), 0, 1));
     };
     running = requestAnimationFrame(tick);
     root.classList.add("scrub-playing");
     play.setAttribute("aria-label", "pause");
     play.title = "Pause (space)";
+  };
+  // Dragged sideways, a picture moves as play does, with its own width for the whole sweep.  tapped(event): it
+  // was pressed and not dragged.
+  const drag = (picture, tapped = () => {}) => {
+    let held = null;
+    picture.classList.add("scrub-drag");
+    picture.addEventListener("pointerdown", (event) => {
+      if (event.button || !event.isPrimary) return;
+      held = { x: event.clientX, share: pace()[k], dragged: false };
+      picture.setPointerCapture(event.pointerId);
+      slider.focus({ preventScroll: true });
+      event.preventDefault();
+    });
+    picture.addEventListener("pointermove", (event) => {
+      if (!held) return;
+      const across = event.clientX - held.x;
+      held.dragged ||= Math.abs(across) > 4;
+      if (held.dragged) byHand(reached(held.share + across / picture.getBoundingClientRect().width));
+    });
+    picture.addEventListener("pointerup", (event) => {
+      if (held && !held.dragged) tapped(event);
+      held = null;
+    });
+    picture.addEventListener("pointercancel", () => (held = null));
   };
   const keys = {
     ArrowRight: () => k + 1,
@@ -197,7 +259,7 @@ function player(root, { last, name, describe, moved, seconds, left = () => {} })
 
   // Plays once as soon as `root` is seen, unless a hand was faster or the system asks for less motion.
   const unasked = () => {
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    if (calm()) return;
     const from = k;
     const watch = new IntersectionObserver(([seen]) => {
       if (!seen.isIntersecting) return;
@@ -213,6 +275,7 @@ function player(root, { last, name, describe, moved, seconds, left = () => {} })
     stop,
     take,
     unasked,
+    drag,
     get k() {
       return k;
     },

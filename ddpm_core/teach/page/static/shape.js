@@ -107,7 +107,7 @@ function render({ model, el }) {
   const size = h * w * c;
 
   const root = element("div", { class: "scrub scrub-shape", role: "group", "aria-label": "shape the noise schedule" });
-  let abar, ratios;
+  let abar, ratios, shares;
 
   const kinds = ["linear", "cosine"].map((kind) => {
     const input = element("input", { type: "radio", name: `kind-${Math.random()}`, value: kind });
@@ -182,6 +182,7 @@ function render({ model, el }) {
     name: "noise level t",
     describe: (t) => amounts(t, Math.sqrt(abar[t]), Math.sqrt(1 - abar[t])),
     seconds: () => clamp((abar.length - 1) / 12, 3, 8),
+    pace: () => shares,
     moved(t) {
       draw(t);
       model.set("t", t);
@@ -189,12 +190,15 @@ function render({ model, el }) {
     },
   });
 
+  for (const part of [picture.canvas, strip.canvas, ...curves.map((curve) => curve.svg)]) controls.drag(part);
+
   // The whole picture again, from the model's kind, betas, T and t.
   const reshape = () => {
     const kind = model.get("kind");
     const T = model.get("T");
     abar = kind === "cosine" ? cosine(T) : linear(T, model.get("beta_min"), model.get("beta_max"));
     ratios = snr(abar);
+    shares = paced(ratios.map(Math.log));
     root.abar = abar;
     root.snr = ratios;
     for (const k of kinds) k.input.checked = k.kind === kind;
