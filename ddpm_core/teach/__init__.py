@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from .page.bells import shape_posterior
     from .page.explore import explore
     from .page.line import one_line
+    from .page.particles import particles
     from .page.plots import show, strip
     from .page.quiz import quiz
+    from .page.race import step_race
+    from .page.turning import turn
     from .page.widgets import scrub, scrub_noise, shape_schedule
 
 __all__ = [
@@ -22,21 +25,27 @@ __all__ = [
     "explore",
     "lesson_mark",
     "one_line",
+    "particles",
     "quiz",
     "scrub",
     "scrub_noise",
     "shape_posterior",
     "shape_schedule",
     "show",
+    "step_race",
     "strip",
+    "turn",
 ]
 _HOMES = {
     ".exercises": ("course_map", "course_ways", "exercise", "lesson_mark"),
     ".page.bells": ("shape_posterior",),
     ".page.explore": ("explore",),
     ".page.line": ("one_line",),
+    ".page.particles": ("particles",),
     ".page.plots": ("show", "strip"),
     ".page.quiz": ("quiz",),
+    ".page.race": ("step_race",),
+    ".page.turning": ("turn",),
     ".page.widgets": ("scrub", "scrub_noise", "shape_schedule"),
 }
 

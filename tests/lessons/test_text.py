@@ -124,7 +124,7 @@ def formulas() -> list[Text]:
 # ── a formula as signs ──────────────────────────────────────────────────────────────────────────────────────
 
 END = ";"  # where one statement ends, so that another may begin
-FUNCTIONS = {"log", "ln", "exp", "min", "max", "lim", "sup", "inf", "det", "arg", "sin", "cos", "tan"}
+FUNCTIONS = {"log", "ln", "exp", "min", "max", "lim", "sup", "inf", "det", "arg", "sin", "cos", "tan", "tanh"}
 OPERATORS = {*FUNCTIONS, *"∑∏∫∇𝔼"}  # what is written below them is no index
 MARK = re.compile(r"[(]\w[)]|[∗⋆α-ωϵ]")  # as a power, part of a name
 
@@ -203,13 +203,13 @@ DECLARED = {
     "everywhere": r"\mathbb E \mathrm{Var} \mathrm{KL} \mathrm{ELBO} L_\mathrm{simple} e d x p y v V_t "
     r"\pi \theta \mu \alpha \bar\alpha \beta \tilde\beta \varepsilon_t "
     r"\hat x_t \hat\varepsilon \hat\varepsilon_\theta ",
-    "01": r"q_\phi \phi \sigma w v_t \mu_t E a b m",
+    "01": r"q_\phi \phi \sigma w v_t \mu_t E a b f m B",
     "02": r"\Phi \phi r V u u_t c z_t",
     "03": r"a b r \rho \mu_t v_t \mathcal N_t m w_t H \mu_q c_t \Delta h \sigma \sigma_*",
-    "04": r"a b \hat v c c_\text{new} h k m \mu_q \mu_t p_t w_t \omega_k \omega_t",
-    "05": r"\mathrm{Cov} \tilde\mu",
-    "06": r"\sigma D k \tau_t \tau_i w",
-    "07": r"\hat v E V W \tilde\varepsilon a b c h q_u s_t m u w",
+    "04": r"a b \varphi \hat v c c_\text{new} h k m \mu_q \mu_t p_t w_t \omega_k \omega_t",
+    "05": r"\mathrm{Cov} \tilde\mu \eta \sigma a b c m m_1 s_1 s_t u C C_1 w",
+    "06": r"\delta \sigma D d n r \tau \tau_t \tau_i \tilde\mu",
+    "07": r"\hat v V W \tilde\varepsilon a b c f g h s s_t m u w",
     "A_": r"\sigma c a b w v_t \mu_q \mu_t p_t P_\theta",
 }
 TABLE = {symbol for latex in formulas_in(NOTATION) for symbol in symbols(latex)}
@@ -228,7 +228,7 @@ def test_every_symbol_is_of_the_readme_s_table_or_declared():
     [
         r"\epsilon_t", r"\varepsilon_t^\star", r"\sqrt{\bar\beta_t}", r"\hat{\alpha}_{t-1}", r"q_\theta(x_t)",
         r"x_{t}^{\theta}", r"D_{\mathrm{KL}}(q\|p)", r"N(0, \mathbf{I})", r"\mathbf{x}_0", r"\mu_{0:T+1}",
-        r"\mathbb E_{x\sim g}[x]", r"\sum_{k=1}^T L_t", r"2^{-f}", r"\underbrace{x}_{\eta}",
+        r"\mathbb E_{x\sim g}[x]", r"\sum_{k=1}^T L_t", r"2^{-f}", r"\underbrace{x}_{\xi}",
     ],
 )  # fmt: skip
 def test_a_stray_symbol_is_seen(latex):
@@ -387,8 +387,8 @@ def wrong(latex: str) -> set[str]:
 EXCUSED = {
     r"\bar\alpha_t = 0.01\,\bar\alpha_t + 1-\bar\alpha_t": "exercise 02.12",  # an equation to solve for t
     r"x_t = \sqrt{\bar\alpha_t}\,x_0": "exercise 03.12",  # where the noise happens to be 0
-    r"\hat x_0 = \sqrt{\bar\alpha_t}\,x_t": "exercise 05.13",  # for data N(0, 1)
-    r"\hat x_0 = \sqrt{0.5}\,x_s": "exercise 05.13",  # the same
+    r"\hat x_0 = \sqrt{\bar\alpha_t}\,x_t": "exercise 05.16",  # for data N(0, 1)
+    r"\hat x_0 = \sqrt{0.5}\,x_s": "exercise 05.16",  # the same
 }
 
 

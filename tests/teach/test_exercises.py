@@ -421,9 +421,9 @@ def test_a_wrong_number_is_told_how_it_is_wrong(answer, word):
 def test_a_share_may_be_typed_in_percent_and_a_unit_in_other_words():
     assert judged(bank["06.2"], "52.53 %").outcome is PASSED
     assert judged(bank["01.11"], "1.984 bits per dimension").outcome is PASSED
-    assert judged(bank["05.6"], "1000 times").outcome is PASSED
-    assert judged(bank["05.6"], "1000 pass").outcome is PASSED
-    assert "in passes" in judged(bank["05.6"], "1000 bits").message
+    assert judged(bank["05.6"], "4000 times").outcome is PASSED
+    assert judged(bank["05.6"], "4000 pass").outcome is PASSED
+    assert "in passes" in judged(bank["05.6"], "4000 bits").message
 
 
 def test_a_wrong_digit_and_a_wrong_term_are_told_apart():
@@ -513,7 +513,7 @@ SAID = {
         "The network is trained on the exact noise that made x_t.",
         "It is not needed for conditional generation.",
     ],
-    "05.5": [
+    "05.19": [
         "A step doesn't just remove noise: it also adds fresh noise sigma z.",
         "The step only takes away part of the noise, and then adds fresh noise.",
         "A step does not remove all the noise at once.",
@@ -523,11 +523,11 @@ SAID = {
         "A step just removes a small part of the noise. It then puts fresh noise sigma z back.",
         "x_t is a shrunk picture plus noise which was added in the forward process.",
     ],
-    "06.12": [
+    "06.11": [
         "It is not that the bound is loose.",
         "It can't be true that likelihood and looks are one thing.",
     ],
-    "07.14": [
+    "07.17": [
         "A scan that looks real is not therefore right.",
         "A model can't be trained without data.",
     ],

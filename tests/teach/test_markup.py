@@ -193,7 +193,7 @@ def letters(text):
     return sorted(c for c in unicodedata.normalize("NFKC", text) if c.isascii() and c.isalnum())
 
 
-NAMES = "log|ln|exp|min|cos|sin"  # of functions; the letters of a reason beside a formula may hold one
+NAMES = "log|ln|exp|min|cos|sin|tanh"  # of functions; the letters of a reason beside a formula may hold one
 
 
 def written(latex, without="$^"):

@@ -595,6 +595,20 @@ def test_the_map_is_text_too_where_its_style_is_stripped_and_unfolds_where_one_g
     assert "continue here" not in CourseMap(survey(titles, done, files))._repr_html_()
 
 
+def test_an_optional_lesson_is_marked_and_the_way_leads_past_it():
+    titles = {"05.1": "before", "06.1": "beside", "07.1": "after"}
+    files = ["05_a.ipynb", "06_b.ipynb", "07_c.ipynb"]
+    passed = Entry("PASSED", 1, "2026-01-01T00:00:00+00:00")
+    marked = ("05 Sampling", "06 Information and compression optional", "07 Conditions and scores")
+    for done, here in (((), 0), (("05.1",), 2), (("05.1", "07.1"), 1)):
+        course = CourseMap(survey(titles, dict.fromkeys(done, passed), files))
+        bare = re.sub(r"<[^>]*>", "", re.sub(r"<style>.*?</style>", "", course._repr_html_(), flags=re.S))
+        for k, title in enumerate(marked):
+            assert (f"{title} continue here" in bare) == (k == here), (done, title)
+        assert next(line for line in repr(course).splitlines() if "optional" in line).startswith("06")
+        assert repr(course).count("optional") == 1
+
+
 # two devices
 
 

@@ -97,6 +97,19 @@ def _ddim_noisy(x0: Tensor, xt: Tensor, s: Level, t: Level, noise: Tensor) -> Te
 
 
 ANSWERS = {
+    "mean-by-hand": a_number(
+        formula="ahead*x0_hat + back*x_3",
+        given={"ahead": 0.5469, "x0_hat": -0.6351, "back": 0.4219, "x_3": -0.8},
+        also=["0.5469*(-0.6351) - 0.4219*0.8", -0.68485, "-0.3473 - 0.3375"],
+        mistakes={
+            "swapped": 0.5469 * -0.8 + 0.4219 * -0.6351,
+            "estimate alone": 0.5469 * -0.6351,
+            "state alone": 0.4219 * -0.8,
+            "all the way": -0.6351,
+            "a sign lost": 0.5469 * -0.6351 + 0.4219 * 0.8,
+            "the old estimate": 0.5469 * 0.3584 - 0.4219 * 0.8,
+        },
+    ),
     "step-back": a_formula(
         answer=f"{MEAN} + sigma*z",
         given=("x_t", "eps", "z", "sigma", *SCHEDULE),
@@ -124,12 +137,19 @@ ANSWERS = {
     ),
     "full-chain-passes": a_number(
         formula="T",
-        given={"T": 1000},
+        given={"T": 4000},
         rel=0,
         unit="passes",
         units=("times", "runs", "evaluations"),
-        also=["1000 passes", "1e3", "10^3"],
-        mistakes={"one": 1, "999": 999, "1001": 1001, "the shortened walk": 50, "two each": 2000},
+        also=["4000 passes", "4e3", "4*10^3"],
+        mistakes={
+            "one": 1,
+            "3999": 3999,
+            "4001": 4001,
+            "the shortened walk": 50,
+            "each picture": 64000,
+            "two each": 8000,
+        },
     ),
     "ancestral-step": a_function(
         lambda: fields(
@@ -155,6 +175,29 @@ ANSWERS = {
                 "alpha from the start": _alpha_from_the_start,
             },
         )
+    ),
+    "kept-noise": a_formula(
+        answer="sqrt(1 - abar_s - sigma^2)",
+        given=("abar_s", "sigma"),
+        also=[r"\sqrt{1-\bar\alpha_s-\sigma^2}", "√(1-ᾱ_s-σ²)", "(1 - (abar_s + sigma*sigma))^(1/2)"],
+        mistakes={
+            "a variance": "1 - abar_s - sigma^2",
+            "nothing fresh": "sqrt(1 - abar_s)",
+            "deviations subtracted": "sqrt(1 - abar_s) - sigma",
+            "sigma not squared": "sqrt(1 - abar_s - sigma)",
+            "signal's share": "sqrt(abar_s - sigma^2)",
+        },
+    ),
+    "halfway-noise": a_number(
+        formula="1/sqrt(half^2 + half^2)",
+        given={"half": 0.5},
+        also=["sqrt(2)", "1/sqrt(0.5)", "2^0.5", 1.41],
+        mistakes={
+            "the variance's inverse": 2,
+            "the variance": 0.5,
+            "upside down": 0.5**0.5,
+            "nothing": 1,
+        },
     ),
     "ddim": a_function(
         lambda: fields(

@@ -26,6 +26,9 @@ NUMBERS = {
 }
 
 
+ENTROPY = -sum(p * math.log2(p) for p in (0.6, 0.3, 0.1))
+
+
 def _flat(nats: Tensor, x0: Tensor) -> Tensor:
     d = x0.flatten(1).shape[1]
     return nats / d / torch.log(torch.tensor(2.0, dtype=nats.dtype))
@@ -36,6 +39,34 @@ def _case(text: str, nats: list[float], *shape: int) -> Case:
 
 
 ANSWERS = {
+    "code-length": a_number(
+        formula="log2(pictures)",
+        given={"pictures": 1024},
+        rel=0,
+        unit="bits",
+        also=["log2(1024)", "-log2(1/1024)", "log(1024)/log(2)"],
+        mistakes={
+            "natural": math.log(1024),
+            "decimal": math.log10(1024),
+            "sign": -10,
+            "number": 1024,
+            "halved": 512,
+        },
+    ),
+    "whole-bits": a_number(
+        formula="p_a*short + p_b*long + p_c*long",
+        given={"p_a": 0.6, "p_b": 0.3, "p_c": 0.1, "short": 1, "long": 2},
+        digits=2,
+        unit="bits",
+        also=["0.6 + 0.4*2", "0.6*1 + 0.3*2 + 0.1*2", "7/5"],
+        mistakes={
+            "entropy": ENTROPY,
+            "unweighted": 5 / 3,
+            "rounded up": 0.6 + 0.3 * 2 + 0.1 * 4,
+            "all alike": 2,
+            "long one lost": 0.6 + 0.3 * 2,
+        },
+    ),
     "nats-to-bits": a_number(
         formula="nats/log(2)",
         given={"nats": 0.7269},
@@ -49,53 +80,6 @@ ANSWERS = {
             "exponent": math.exp(0.7269),
             "power of two": 2**0.7269,
             "base ten": 0.7269 / math.log10(2),
-        },
-    ),
-    "unseen-share": a_number(
-        formula="distortion/(rate + distortion)",
-        given={"rate": 1.78, "distortion": 1.97},
-        also=["1.97/(1.78+1.97)", 0.5253, "1/(1+1.78/1.97)"],
-        mistakes={
-            "the rate's": 1.78 / 3.75,
-            "of the rate": 1.97 / 1.78,
-            "the whole": 3.75,
-            "rate to distortion": 1.78 / 1.97,
-            "of eight bits": 1.97 / 8,
-            "difference": 1.97 - 1.78,
-        },
-    ),
-    "bits-back": a_formula(
-        answer="-log p(x_2) - log p(x_1|x_2) - log p(x_0|x_1) + log q(x_1|x_0) + log q(x_2|x_1)",
-        given=("p(x_2)", "p(x_1|x_2)", "p(x_0|x_1)", "q(x_1|x_0)", "q(x_2|x_1)"),
-        also=[
-            "log(q(x_1|x_0) q(x_2|x_1) / (p(x_2) p(x_1|x_2) p(x_0|x_1)))",
-            "ln q(x_2|x_1) + ln q(x_1|x_0) - ln(p(x_0|x_1) p(x_1|x_2) p(x_2))",
-            "log q(x_1|x_0) - log p(x_0|x_1) + log(q(x_2|x_1)/(p(x_2) p(x_1|x_2)))",
-        ],
-        mistakes={
-            "nothing back": "-log p(x_2) - log p(x_1|x_2) - log p(x_0|x_1)",
-            "sign": "log p(x_2) + log p(x_1|x_2) + log p(x_0|x_1) - log q(x_1|x_0) - log q(x_2|x_1)",
-            "paid twice": "-log p(x_2) - log p(x_1|x_2) - log p(x_0|x_1) - log q(x_1|x_0) - log q(x_2|x_1)",
-            "one back": "-log p(x_2) - log p(x_1|x_2) - log p(x_0|x_1) + log q(x_1|x_0)",
-            "no prior": "-log p(x_1|x_2) - log p(x_0|x_1) + log q(x_1|x_0) + log q(x_2|x_1)",
-        },
-    ),
-    "calibrated-step": a_formula(
-        answer="0.5*log(1 + abar_s/(1-abar_s) - abar/(1-abar))",
-        given=("abar", "abar_s"),
-        also=[
-            "log(1 + 1/(1-abar_s) - 1/(1-abar))/2",
-            "log(sqrt(1 + abar_s/(1-abar_s) - abar/(1-abar)))",
-            "ln(1 - ᾱ_t/(1-ᾱ_t) + ᾱ_s/(1-ᾱ_s))/2",
-        ],
-        mistakes={
-            "a half lost": "log(1 + abar_s/(1-abar_s) - abar/(1-abar))",
-            "the posterior's variance": "0.5*(abar_s/(1-abar_s) - abar/(1-abar))",
-            "the 1 lost": "0.5*log(abar_s/(1-abar_s) - abar/(1-abar))",
-            "the logarithm lost": "0.5*(1 + abar_s/(1-abar_s) - abar/(1-abar))",
-            "ratio of SNRs": "0.5*log(abar_s*(1-abar)/((1-abar_s)*abar))",
-            "signals alone": "0.5*log(1 + abar_s - abar)",
-            "of x_s": "0.5*log((1-abar)/(1-abar_s))",
         },
     ),
     "bits-per-dim": a_function(
@@ -123,6 +107,88 @@ ANSWERS = {
                 "logarithm taken again": lambda nats, x0: nats.log2() / x0[0].numel(),
             },
         )
+    ),
+    "net-of-a-walk": a_number(
+        formula="written - back",
+        given={"written": 5, "back": 3},
+        rel=0,
+        unit="bits",
+        also=["5-3", "2+1+2-3", "5 - (2 + 1)"],
+        mistakes={
+            "nothing back": 5,
+            "paid twice": 8,
+            "only the mail": 3,
+            "the old last step": 1,
+            "sign": -2,
+        },
+    ),
+    "average-net": a_number(
+        formula="p_0*0 + p_1*1 + p_2*2",
+        given={"p_0": 1 / 16, "p_1": 1 / 2, "p_2": 7 / 16},
+        unit="bits",
+        also=["11/8", "1/2 + 2*7/16", "22/16"],
+        mistakes={
+            "unweighted": 12 / 9,
+            "most likely": 1,
+            "written": 35 / 8,
+            "the zero dropped": 11 / 8 * 16 / 15,
+        },
+    ),
+    "bits-back": a_formula(
+        answer="-log p(x_2) - log p(x_1|x_2) - log p(x_0|x_1) + log q(x_1|x_0) + log q(x_2|x_1)",
+        given=("p(x_2)", "p(x_1|x_2)", "p(x_0|x_1)", "q(x_1|x_0)", "q(x_2|x_1)"),
+        also=[
+            "log(q(x_1|x_0) q(x_2|x_1) / (p(x_2) p(x_1|x_2) p(x_0|x_1)))",
+            "ln q(x_2|x_1) + ln q(x_1|x_0) - ln(p(x_0|x_1) p(x_1|x_2) p(x_2))",
+            "log q(x_1|x_0) - log p(x_0|x_1) + log(q(x_2|x_1)/(p(x_2) p(x_1|x_2)))",
+        ],
+        mistakes={
+            "nothing back": "-log p(x_2) - log p(x_1|x_2) - log p(x_0|x_1)",
+            "sign": "log p(x_2) + log p(x_1|x_2) + log p(x_0|x_1) - log q(x_1|x_0) - log q(x_2|x_1)",
+            "paid twice": "-log p(x_2) - log p(x_1|x_2) - log p(x_0|x_1) - log q(x_1|x_0) - log q(x_2|x_1)",
+            "one back": "-log p(x_2) - log p(x_1|x_2) - log p(x_0|x_1) + log q(x_1|x_0)",
+            "no prior": "-log p(x_1|x_2) - log p(x_0|x_1) + log q(x_1|x_0) + log q(x_2|x_1)",
+        },
+    ),
+    "unseen-share": a_number(
+        formula="distortion/(rate + distortion)",
+        given={"rate": 1.78, "distortion": 1.97},
+        also=["1.97/(1.78+1.97)", 0.5253, "1/(1+1.78/1.97)"],
+        mistakes={
+            "the rate's": 1.78 / 3.75,
+            "of the rate": 1.97 / 1.78,
+            "the whole": 3.75,
+            "rate to distortion": 1.78 / 1.97,
+            "of eight bits": 1.97 / 8,
+            "difference": 1.97 - 1.78,
+        },
+    ),
+    "raw-digit": a_number(
+        formula="pixels*log2(greys)",
+        given={"pixels": 64, "greys": 17},
+        unit="bits",
+        also=["64*log2(17)", "64*log(17)/log(2)", 261.6],
+        mistakes={
+            "one pixel": math.log2(17),
+            "product": 64 * 17,
+            "sixteen greys": 256,
+            "whole bits": 320,
+            "nats": 64 * math.log(17),
+        },
+    ),
+    "race-winner": a_number(
+        formula="tau*ratio",
+        given={"tau": 2.0, "ratio": 0.6},
+        instead={"tau": {"tau_1": 0.7, "tau_2": 1.3, "tau_4": 4.1}},
+        digits=2,
+        also=["2*0.6", "6/5"],
+        mistakes={
+            "earliest": 0.7 * 3,
+            "largest": 1.3 * 2.2,
+            "best fit": 4.1 * 0.4,
+            "row number": 3,
+            "divided": 2 / 0.6,
+        },
     ),
     "least-steps": a_number(
         formula="ceil(bits/log2(candidates))",
@@ -152,6 +218,24 @@ ANSWERS = {
             "natural at the large one": 60 - (14 + math.log(11)),
             "without logarithm": 36,
             "overhead once": 15 - (14 + math.log2(11)),
+        },
+    ),
+    "calibrated-step": a_formula(
+        answer="0.5*log(1 + abar_s/(1-abar_s) - abar/(1-abar))",
+        given=("abar", "abar_s"),
+        also=[
+            "log(1 + 1/(1-abar_s) - 1/(1-abar))/2",
+            "log(sqrt(1 + abar_s/(1-abar_s) - abar/(1-abar)))",
+            "ln(1 - ᾱ_t/(1-ᾱ_t) + ᾱ_s/(1-ᾱ_s))/2",
+        ],
+        mistakes={
+            "a half lost": "log(1 + abar_s/(1-abar_s) - abar/(1-abar))",
+            "the posterior's variance": "0.5*(abar_s/(1-abar_s) - abar/(1-abar))",
+            "the 1 lost": "0.5*log(abar_s/(1-abar_s) - abar/(1-abar))",
+            "the logarithm lost": "0.5*(1 + abar_s/(1-abar_s) - abar/(1-abar))",
+            "ratio of SNRs": "0.5*log(abar_s*(1-abar)/((1-abar_s)*abar))",
+            "signals alone": "0.5*log(1 + abar_s - abar)",
+            "of x_s": "0.5*log((1-abar)/(1-abar_s))",
         },
     ),
 }

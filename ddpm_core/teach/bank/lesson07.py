@@ -23,6 +23,7 @@ else:
     torch, denoiser, sampling, inputs = later("torch", "denoiser", "sampling", "teach.bank.inputs")
 
 PULL = 2 / (1 + math.exp(2))  # the derivative of log p(y=1 | x_t) at x_t = 1
+DAY = 1 / (1 + math.exp(-1.6))  # the probability of day at x_t = 1, of two bells at 0.8 and -0.8
 
 NUMBERS = {"pull": PULL, "root": 0.75**0.5}
 
@@ -81,6 +82,59 @@ def _mix(
 
 
 ANSWERS = {
+    "day-or-night": a_number(
+        formula="1/(1 + exp(-2*signal*x_t))",
+        given={"signal": 0.8, "x_t": 1},
+        rel=2e-3,
+        also=["exp(-0.02)/(exp(-0.02) + exp(-1.62))", "0.9802/(0.9802+0.1979)", "83.2%"],
+        mistakes={
+            "night": 1 - DAY,
+            "height alone": math.exp(-0.02),
+            "odds": math.exp(1.6),
+            "half the exponent": 1 / (1 + math.exp(-0.8)),
+            "no half in the bell": 1 / (1 + math.exp(-3.2)),
+            "not shrunk": 1 / (1 + math.exp(-2)),
+        },
+    ),
+    "not-told": a_number(
+        formula="p*day + (1 - p)*night",
+        given={"p": 0.832, "day": 1.16, "night": 0.44},
+        rel=2e-3,
+        also=["0.832*1.16 + 0.168*0.44", "0.9651+0.0739", "0.44 + 0.832*0.72"],
+        mistakes={
+            "exchanged": 0.168 * 1.16 + 0.832 * 0.44,
+            "halves": 0.8,
+            "the likelier alone": 1.16,
+            "the other lost": 0.832 * 1.16,
+        },
+    ),
+    "slope-by-hand": a_number(
+        formula="p*day + (1 - p)*night",
+        given={"p": 0.832, "day": -0.2, "night": -1.8},
+        rel=2e-3,
+        also=["-0.832*0.2 - 0.168*1.8", "-0.1664-0.3024", "-1 + 0.8*0.664"],
+        mistakes={
+            "exchanged": -0.168 * 0.2 - 0.832 * 1.8,
+            "sum": -2.0,
+            "halves": -1.0,
+            "sign": 0.4688,
+            "one alone": -0.832 * 0.2,
+        },
+    ),
+    "guided-by-hand": a_number(
+        formula="plain + strength*pull",
+        given={"plain": -0.196, "strength": 2, "pull": 0.496},
+        rel=2e-3,
+        also=["-0.196+2*0.496", "0.992 - 0.196", "0.3 + 0.496"],
+        mistakes={
+            "once": 0.3,
+            "pull alone": 0.992,
+            "on top of the day": 0.3 + 2 * 0.496,
+            "against": -0.196 - 2 * 0.496,
+            "plain doubled": 2 * (0.496 - 0.196),
+            "sign": 0.196 + 2 * 0.496,
+        },
+    ),
     "tweedie": a_number(
         formula="(x_t + (1 - abar)*score)/sqrt(abar)",
         given={"x_t": 1.2, "abar": 0.64, "score": -1.5},
@@ -193,16 +247,18 @@ ANSWERS = {
     ),
     "two-conventions": a_number(
         formula="(1 + w)*conditional - w*plain",
-        given={"w": 0.5, "conditional": 0.6, "plain": 0.2},
-        also=["1.5*0.6 - 0.5*0.2", "0.2 + 1.5*(0.6-0.2)", "4/5"],
+        given={"w": 0.4, "conditional": 0.7, "plain": 0.3},
+        also=["1.4*0.7 - 0.4*0.3", "0.3 + 1.4*(0.7-0.3)", "43/50"],
         mistakes={
-            "w as strength": 0.4,
-            "not subtracted": 0.9,
-            "added": 1.0,
-            "pull alone": 0.6,
-            "no label": 0.2,
-            "w alone": 0.5,
-            "plus, and once": 0.7,
+            "w as strength": 0.46,
+            "not subtracted": 0.98,
+            "added": 1.1,
+            "told alone": 0.7,
+            "pull alone": 0.56,
+            "no label": 0.3,
+            "w alone": 0.58,
+            "plus, and once": 0.82,
+            "exchanged": 1.4 * 0.3 - 0.4 * 0.7,
         },
     ),
     "replaced-pixel": a_number(

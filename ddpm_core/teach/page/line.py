@@ -81,6 +81,9 @@ def _plane(axes: Axes, line: LineScrubber, t: int) -> None:
     truth, guess = line.pair(line.truth, t), line.pair(line.guess, t)
     axes.axhline(0, color=FAINT, lw=0.8)
     axes.axvline(0, color=FAINT, lw=0.8)
+    level = line._schedule.at(t)
+    across = [(far * level.signal, far * level.noise) for far in (-9, 9)]
+    axes.plot(*zip(*across, strict=True), "--", color=FAINT, lw=1.2, label="the axis of $x_t$")
     axes.plot(*zip(line.pair(-9, t), line.pair(9, t), strict=True), color=BLUE, label="all that fits $x_t$")
     axes.plot(*zip(truth, guess, strict=True), color=ORANGE, lw=4)
     for corner in ((truth[0], 0), (guess[0], 0)), ((0, truth[1]), (0, guess[1])):
@@ -88,7 +91,12 @@ def _plane(axes: Axes, line: LineScrubber, t: int) -> None:
     axes.plot(*truth, "o", color=INK, label="truth")
     axes.plot(*guess, "o", mfc="white", mec=ORANGE, label="guess")
     axes.set(
-        title=f"t = {t}", xlim=(-REACH, REACH), ylim=(-REACH, REACH), aspect="equal", xticks=[], yticks=[]
+        title=f"t = {t}, $x_t$ = {line.xt:g}",
+        xlim=(-REACH, REACH),
+        ylim=(-REACH, REACH),
+        aspect="equal",
+        xticks=[],
+        yticks=[],
     )
     axes.set(xlabel="$x_0$", ylabel=r"$\varepsilon$")
 

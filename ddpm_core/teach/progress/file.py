@@ -28,7 +28,7 @@ LARGEST = 5_000_000  # bytes; larger files are refused
 LONGEST = 100_000  # characters of one answer, as JSON
 FULL = LARGEST - 100_000  # bytes up to which answers are stored; the rest is for outcomes
 DEEPEST = 32  # levels of nesting in an answer
-PATIENCE = 2.0  # seconds to wait for the lock while other notebooks write
+PATIENCE = 5.0  # seconds to wait for the lock while other notebooks write
 HANDED = ".course"  # the folder that marks a student's folder of lessons: see `lessons`
 # In the name of a copy that a synchronised folder made when two devices wrote the file.
 CONFLICT = re.compile(r"\W.*(conflict|konflikt|conflit)", re.I)

@@ -11,3 +11,4 @@ LESSONS = {
     "07": "Conditions and scores",
     "A": "Errata",
 }
+OPTIONAL = {"06"}  # what no later lesson needs

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from ..text.markup import inline, plain
 from .file import OUTCOMES, PASSED, SYMBOLS, WORDS, Entries, Entry
-from .lessons import LESSONS
+from .lessons import LESSONS, OPTIONAL
 from .ways import listed, ways
 
 STYLE = Path(__file__).parents[1] / "page/static/map.css"
@@ -31,6 +31,11 @@ class Lesson(NamedTuple):
     def done(self) -> int:
         """How many of its exercises are passed."""
         return sum(outcome == PASSED for _, _, outcome in self.exercises)
+
+    @property
+    def optional(self) -> bool:
+        """Whether no later lesson needs it."""
+        return self.number in OPTIONAL
 
     @property
     def open(self) -> bool:
@@ -69,7 +74,7 @@ class CourseMap:
         legend = "   ".join(f"{SYMBOLS[o]} {WORDS[o]}" for o in OUTCOMES)
         lines = [f"{self.done} of {self.total} exercises passed   ({legend})"]
         for lesson in self.lessons:
-            where = lesson.notebook or ""
+            where = (lesson.notebook or "") + "  optional" * lesson.optional
             lines.append(f"{lesson.number:>2}  {lesson.title:28s}  {lesson.tally:12s}  {where}".rstrip())
             lines += [f"      {SYMBOLS[o]} {name}  {plain(title)}" for name, title, o in lesson.exercises]
         lines += [f"{way.name}, {way.hours} hours: {' '.join(s.lesson for s in way.stops)}" for way in ways()]
@@ -77,7 +82,8 @@ class CourseMap:
 
     def _repr_html_(self) -> str:
         legend = " ".join(f"<span>{_mark(o)} {WORDS[o]}</span>" for o in OUTCOMES)
-        here = next((lesson for lesson in self.lessons if lesson.open), None)
+        first = sorted(self.lessons, key=lambda lesson: lesson.optional)  # optional ones after all others
+        here = next((lesson for lesson in first if lesson.open), None)
         lessons = "".join(_lesson_html(lesson, lesson is here) for lesson in self.lessons)
         return (
             f"<style>\n{STYLE.read_text('utf-8')}</style>"
@@ -146,6 +152,7 @@ def _lesson_html(lesson: Lesson, here: bool) -> str:
     go = f"<em>{lesson.link('continue here', lesson.next)}</em> " * here
     line = (
         f"<span class='number'>{html.escape(lesson.number)}</span> <span class='title'>{title}</span> "
+        f"{'<small>optional</small> ' * lesson.optional}"
         f"{go}<span class='bar' aria-hidden='true'>{parts}</span> "
         f"<span class='count'>{lesson.tally}</span>"
     )

@@ -44,7 +44,7 @@ _SPACES = {
 }  # fmt: skip
 _THIN = f"<mspace width='{_SPACES[',']}'></mspace>"
 _LIMITS = {"min", "max", "lim", "sup", "inf", "det"}
-_FUNCTIONS = _LIMITS | {"log", "ln", "exp", "sin", "cos", "tan", "arg"}
+_FUNCTIONS = _LIMITS | {"log", "ln", "exp", "sin", "cos", "tan", "tanh", "arg"}
 _BRACKET = re.compile(r"[(\[]|\\(left|[bB]igg?[lrm]?)$")  # no space between a function's name and this
 _ACCENTS = {
     "bar": ("¯", "\u0304"), "overline": ("¯", "\u0304"), "hat": ("^", "\u0302"), "widehat": ("^", "\u0302"),

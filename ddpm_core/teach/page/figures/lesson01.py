@@ -20,7 +20,7 @@ STOPS = (
     "noise as en-\ncoder: DDPM",
     "what it buys",
 )
-CIRCLES = (1, 2, 2, 3, 5, 5)  # drawn in each box: x_0 and its latents
+CIRCLES = (1, 2, 2, 3, 4, 4)  # drawn in each box: x_0 and its latents
 
 
 @styled
@@ -43,9 +43,9 @@ def _circles(axes: Axes, n: int, fixed: bool) -> None:
     places = [0.5] if n == 1 else [0.12 + 0.76 * k / (n - 1) for k in range(n)]
     for k, x in enumerate(places):
         edge = ":" if k and fixed else "-"
-        axes.scatter(x, 0.22, s=110, facecolor=CLEAR if k else BLUE, edgecolor=BLUE, linewidth=1.6, ls=edge)
+        axes.scatter(x, 0.22, s=80, facecolor=CLEAR if k else BLUE, edgecolor=BLUE, linewidth=1.6, ls=edge)
         if k:
-            arrow = {"arrowstyle": "->", "color": BLUE, "shrinkA": 7, "shrinkB": 7, "linewidth": 1.4}
+            arrow = {"arrowstyle": "->", "color": BLUE, "shrinkA": 6, "shrinkB": 6, "linewidth": 1.4}
             axes.annotate("", (places[k - 1], 0.22), (x, 0.22), arrowprops=arrow)
 
 

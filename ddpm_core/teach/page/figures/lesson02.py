@@ -35,7 +35,7 @@ def after_steps(states: Sequence[tuple[float, float]]) -> Figure:
         if var:
             axes.fill_between(x, _bell(x, mean, var), color=BLUE, alpha=0.3)
         axes.plot((mean, mean), (0, _bell(mean, mean, var) if var else 1), color=BLUE)
-        axes.set(title=f"$x_{k}$: mean {mean:g}, variance {var:g}", yticks=[], ylim=(0, 1.02))
+        axes.set(title=f"$x_{k}$: mean {mean:g}, variance {var:g}", yticks=[], xlim=(-1.6, 3), ylim=(0, 1.02))
         axes.spines["left"].set_visible(False)
     return figure
 

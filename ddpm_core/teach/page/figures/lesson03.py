@@ -16,7 +16,7 @@ SHARES = (r"\frac{1}{5}", r"\frac{3}{10}", r"\frac{1}{2}")  # MODEL, as they are
 STOPS = (  # of the lesson: what, and what for
     (r"$\log p$", "what one wants"),
     ("a lower bound", "what one can have"),
-    ("two chains", "turned one way round"),
+    ("two chains", "both run down"),
     ("the posterior", "each step's target"),
     ("squared error", "what is trained"),
     ("the sum", "what it costs"),
@@ -66,7 +66,7 @@ def chains() -> Figure:
     axes.text(-1.2, 1.5, "$q$ adds\nnoise", color=BLUE, ha="right", va="center")
     axes.text(-1.2, -2.1, r"$p_\theta$ draws" + "\nback", color=RED, ha="right", va="center")
     axes.text(6.75, 0, r"$\sim\mathcal{N}(0, 1)$", va="center", color=RED, fontsize=11.5)
-    axes.text(-0.5, 0, "$2 =$", ha="right", va="center", fontsize=15)
+    axes.text(-0.5, 0, "$2 =$", ha="right", va="center", fontsize=15, color=BLUE)
     axes.set(xlim=(-2.3, 7.9), ylim=(-3.5, 2.7))
     return _bare(figure, axes)
 
@@ -96,7 +96,7 @@ def two_hills(betas: Sequence[float] = (0.005, 0.6), seen: float = 0.1) -> Figur
         mean = np.trapezoid(x * density, x)
         var = np.trapezoid((x - mean) ** 2 * density, x)
         axes.fill_between(x, density, color=BLUE, alpha=0.3, label=r"$q(x_{t-1}\mid x_t)$")
-        axes.plot(x, _bell(x, mean, var), "--", color=RED, label="the best Gaussian")
+        axes.plot(x, _bell(x, mean, var), "--", color=RED, label="fitted Gaussian")
         axes.set(title=rf"$\beta_t = {beta:g}$", xlabel="$x_{t-1}$", yticks=[], ylim=(0, None))
     grid[0].legend(fontsize=9, loc="upper left")
     return _laid(figure)
@@ -108,13 +108,13 @@ def directions() -> Figure:
     figure, grid = plt.subplots(1, 2, figsize=(9, 2.9))
     x = np.linspace(-9, 9, 1801)
     q, p = _bell(x, 0, 0.25), _bell(x, 0, 1)
-    sides = ((q, p, r"KL$(q\,\|\,p)$: averaged over $q$"), (p, q, r"KL$(p\,\|\,q)$: averaged over $p$"))
+    sides = ((q, p, r"averaged over $q$: KL$(q\,\|\,p)$ ="), (p, q, r"averaged over $p$: KL$(p\,\|\,q)$ ="))
     for axes, (over, other, title) in zip(grid, sides, strict=True):
         axes.plot(x, q, color=BLUE, label="$q$")
         axes.plot(x, p, "--", color=RED, label="$p$")
         ratio = over * np.log(over / other)
         axes.fill_between(x, ratio, color=INK, alpha=0.35)
-        axes.set(title=f"{title} = {np.trapezoid(ratio, x):.3f}", yticks=[], xlim=(-4, 4))
+        axes.set(title=f"{title} {np.trapezoid(ratio, x):.3f}", yticks=[], xlim=(-4, 4))
     grid[0].legend()
     return _laid(figure)
 
@@ -130,10 +130,10 @@ def ledger(terms: Mapping[str, float], exact: float) -> Figure:
         axes.text(left + nats / 2, 1, f"{name}\n{nats:.3f}", **inside)
         left += nats
     axes.barh(0, exact, color=RED)
-    axes.text(exact / 2, 0, rf"$-\log p_\theta(2)$ = {exact:.3f}", **inside)
+    axes.text(exact / 2, 0, rf"$-\log p_\theta(2)$ = {exact:.4f}", **inside)
     axes.barh(0, left - exact, left=exact, color=CLEAR, edgecolor=INK, hatch="///", lw=1)
-    axes.text(left + 0.03, 0, f"gap {left - exact:.3f}", va="center")
-    axes.text(left + 0.03, 1, f"−ELBO = {left:.3f}", va="center")
+    axes.text(left + 0.03, 0, f"gap {left - exact:.4f}", va="center")
+    axes.text(left + 0.03, 1, f"−ELBO = {left:.4f}", va="center")
     axes.set(yticks=[], xlabel="nats", xlim=(0, left * 1.2))
     return _laid(figure)
 
@@ -234,7 +234,7 @@ def sequence() -> Figure:
         (2, r"$\log q(x_{1:T}\mid x_0)$: $T$ logarithms"),
         (3, r"turn $q(x_t\mid x_{t-1})$ round for $t\geq 2$"),
         (0, "the marginals cancel, all but the last"),
-        (4, r"mean log-ratios are divergences: $L_T,\ L_{t-1},\ L_0$"),
+        (4, r"mean log-ratios are divergences: $L_T,\ L_{t-1}$; alone: $L_0$"),
     )
     for k, (to, text) in enumerate(told):
         y = 5.9 - 1.2 * k

@@ -88,7 +88,7 @@ def middles(
     figure, grid = plt.subplots(1, len(clouds), figsize=(9, 3.2), sharey=True, layout="constrained")
     for axes, (t, (xt, eps)) in zip(grid, clouds.items(), strict=True):
         axes.plot(xt, eps, ".", ms=2.5, alpha=0.35, color=FAINT, rasterized=True)
-        axes.plot(line, best[t], color=RED, label="mean of the dots")
+        axes.plot(line, best[t], color=RED, label="mean of $\\varepsilon$ at this $x_t$")
         axes.plot(line, said[t], "--", color=BLUE, label="your network")
         axes.set(title=f"t = {t}", xlabel="$x_t$: what it sees", xlim=(-3, 3), ylim=(-3.2, 3.2))
     grid[0].set(ylabel=r"$\varepsilon$: what is asked for")
