@@ -6,7 +6,6 @@
 bells.  The page draws them itself, so that a page of the site needs no kernel.
 """
 
-import base64
 import io
 import math
 from typing import Any
@@ -23,13 +22,13 @@ from ...process import between, posterior
 from ...schedule import Schedule
 from . import asset
 from .figures.style import BLUE, GREEN, RED, styled
-from .still import Still
+from .still import Pictured
 
 ENDS = (-2.0, 3.0)  # of the sliders of x_0 and x_t
 MOST = 9  # steps: each has a button
 
 
-class PosteriorShaper(Still, anywidget.AnyWidget):
+class PosteriorShaper(Pictured, anywidget.AnyWidget):
     """The widget that `shape_posterior` returns; `x0`, `xt` and `t` can be set."""
 
     _esm = asset("player.js", "bells.js")
@@ -72,13 +71,6 @@ class PosteriorShaper(Still, anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         return f"shape_posterior: x_0 = {self.x0:g}, x_{self.t} = {self.xt:g}"
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None:
-            return None
-        data, metadata = bundle
-        return {**data, "image/png": base64.b64encode(self.still()).decode()}, metadata
 
 
 def shape_posterior(

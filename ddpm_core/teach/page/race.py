@@ -6,7 +6,6 @@
 page draws all of it from numbers that it holds, so that a page of the site needs no kernel.
 """
 
-import base64
 import io
 from typing import Any, NamedTuple
 
@@ -21,7 +20,7 @@ from ... import checks
 from ...gaussian import Gaussian
 from . import asset
 from .figures.style import FAINT, GREEN, INK, ORANGE, styled
-from .still import Still
+from .still import Pictured
 
 FAR = 3.0  # of the axis, to both sides
 MOST = 20  # rows, and races
@@ -40,7 +39,7 @@ class Row(NamedTuple):
         return self.tau * self.ratio
 
 
-class RaceStepper(Still, anywidget.AnyWidget):
+class RaceStepper(Pictured, anywidget.AnyWidget):
     """The widget that `step_race` returns; `row` and `race` can be set."""
 
     _esm = asset("player.js", "race.js")
@@ -88,13 +87,6 @@ class RaceStepper(Still, anywidget.AnyWidget):
         return (
             f"step_race: {self.row} of {len(self.races[0])} rows, race {self.race + 1} of {len(self.races)}"
         )
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None:
-            return None
-        data, metadata = bundle
-        return {**data, "image/png": base64.b64encode(self.still()).decode()}, metadata
 
 
 def step_race(

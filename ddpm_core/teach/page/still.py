@@ -5,6 +5,7 @@ the first two where the widget is alive, and the widget's place where it isn't: 
 an empty place reads "model not found".  Where the style isn't obeyed, all three are seen.
 """
 
+import base64
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,6 +46,21 @@ class Still:
         for handle in handles:
             if handle is not None:
                 handle.update(data, raw=True, metadata=self._sizes())
+
+
+class Pictured(Still):
+    """One whose still is a picture."""
+
+    def still(self) -> bytes:
+        """A still picture as the bytes of a PNG; it doesn't depend on where the sliders stand."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        bundle = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
+        if bundle is None:
+            return None
+        data, metadata = bundle
+        return {**data, "image/png": base64.b64encode(self.still()).decode()}, metadata
 
 
 def together(outputs: Sequence[Any]) -> list[Any]:

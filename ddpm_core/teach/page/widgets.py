@@ -32,14 +32,14 @@ from . import asset
 from .figures.style import BLUE, FAINT, INK
 from .film import film
 from .pace import log_snr, seen_log_snr
-from .still import Still
+from .still import Pictured
 
 MAX_FRAMES = 24_000_000  # bytes of pixels that one widget may send to the page
 BOUNDS = {"beta_min": (1e-6, 1e-2), "beta_max": (1e-3, 0.1), "T": (10, 2000)}
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
 
-class Scrubber(Still, anywidget.AnyWidget):
+class Scrubber(Pictured, anywidget.AnyWidget):
     """Base class of the scrubbers: `t`, the still picture, a short repr."""
 
     _css = asset("scrub.css")
@@ -62,17 +62,6 @@ class Scrubber(Still, anywidget.AnyWidget):
     def pictures(self, t: int) -> Sequence[Tensor | None]:
         """What the page draws at t, computed by torch: grey levels (n, c, h, w) each, None if it's empty."""
         raise NotImplementedError
-
-    def still(self) -> bytes:
-        """A still picture of all times as the bytes of a PNG; it doesn't depend on `t`."""
-        raise NotImplementedError
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None:
-            return None
-        data, metadata = bundle
-        return {**data, "image/png": base64.b64encode(self.still()).decode()}, metadata
 
 
 class NoiseScrubber(Scrubber):
