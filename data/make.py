@@ -206,7 +206,7 @@ def drawings(name: str) -> np.ndarray:
     x_T = torch.randn(4 * len(PROMPTS), *card["shape"], generator=torch.Generator().manual_seed(0))
     x = last(sample(told, x_T, told.schedule.times(card["steps"]), ddim)).xt
     x = painter(name, card, torch.device("cpu"))(x).unflatten(0, (-1, 4)).movedim(2, -1)
-    return ((x.clamp(-1, 1) + 1) * 127.5).round().byte().numpy()
+    return data.to_bytes(x).numpy()
 
 
 def halved(trained: Path) -> None:

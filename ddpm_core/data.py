@@ -114,6 +114,13 @@ def order(
     return torch.cat([draw(n, seed, r)[max(0, seen - r * n) : seen + size - r * n] for r in rounds])
 
 
+def mirrored(x0: Tensor, seed: int, seen: int) -> Tensor:
+    """A batch of pictures (B, C, H, W), each mirrored by a coin that depends on seed and seen."""
+    die = torch.Generator("cpu").manual_seed(seed * 1_000_003 + seen)
+    coins = torch.rand(len(x0), 1, 1, 1, generator=die, device="cpu")
+    return torch.where(coins < 0.5, x0.flip(-1), x0)
+
+
 def stream(source: Iterable[Any], labels: Labels = checks.labels) -> Iterator[Batch]:
     """The batches of an iterable, such as a DataLoader, again and again; `labels` checks their labels.
 

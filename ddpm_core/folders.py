@@ -24,7 +24,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from . import checks, files
-from .data import Batch, from_bytes, rows
+from .data import Batch, from_bytes, mirrored, rows
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 KINDS = "PNG, JPEG, WebP or GIF"
@@ -101,9 +101,7 @@ class Folder:
         for batch in rows(Batch(self.pixels, self.labels), size, seed, seen):
             x0 = from_bytes(batch.x0)
             if self.flip:
-                die = torch.Generator("cpu").manual_seed(seed * 1_000_003 + seen)
-                coins = torch.rand(size, 1, 1, 1, generator=die, device="cpu")
-                x0 = torch.where(coins < 0.5, x0.flip(-1), x0)
+                x0 = mirrored(x0, seed, seen)
             yield batch._replace(x0=x0)
             seen += size
 

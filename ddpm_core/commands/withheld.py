@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from .. import checks, parallel
-from ..data import Batch, order
+from ..data import Batch, mirrored, order
 from ..study.metrics import agreement
 
 
@@ -42,10 +42,7 @@ class Thinned(NamedTuple):
             now = torch.where(place < len(sure), sure[place.clamp(max=len(sure) - 1)], turn)
             x0 = self.images[now]
             if self.flip:
-                coins = torch.rand(
-                    size, 1, 1, 1, generator=torch.Generator().manual_seed(seed * 1_000_003 + seen)
-                )
-                x0 = torch.where(coins < 0.5, x0.flip(-1), x0)
+                x0 = mirrored(x0, seed, seen)
             yield Batch(x0, self.labels[now])
             seen += size
 
