@@ -22,7 +22,6 @@ from .schedule import Level, Schedule
 from .speed import keep_memory
 
 Rule = Callable[[Tensor, Tensor, Level, Level, Tensor], Tensor]
-Better = Callable[..., Tensor]  # see _extrapolated
 Dice = torch.Generator | Sequence[torch.Generator] | None  # one for all pictures, or one for each
 
 
@@ -163,45 +162,48 @@ def dpm_2m(denoiser: Estimator, x_T: Tensor, times: Sequence[int] | Tensor | Non
     One pass through the network a step.  First order where there is no finite log-SNR to extrapolate over:
     at the start, and in the step to t = 0.  Lu et al. 2022 (DPM-Solver++ 2M), alg. 2.
     """
-    return _second_order(denoiser, *_checked(denoiser, x_T, times), _extrapolated)
+    return _multistep(denoiser, *_checked(denoiser, x_T, times))
 
 
-def heun(denoiser: Estimator, x_T: Tensor, times: Sequence[int] | Tensor | None = None) -> Iterator[Frame]:
-    """As `sample`, without noise and of second order: each step takes the mean of the estimates at its ends.
-
-    Two passes a step; one in the step to t = 0, where there is nothing to estimate.  Heun's method, in the
-    variables of Lu et al. 2022, in which only the estimate of x_0 is approximated.
-    """
-    return _second_order(denoiser, *_checked(denoiser, x_T, times), _averaged)
-
-
-def _second_order(denoiser: Estimator, x: Tensor, path: list[int], better: Better) -> Iterator[Frame]:
-    """A walk by `ddim`, with a better estimate of x_0 for the way from t to s than the one at t."""
+def _multistep(denoiser: Estimator, x: Tensor, path: list[int]) -> Iterator[Frame]:
+    depth = denoiser.schedule.half_log_snr
     yield Frame(path[0], x, None, None)
     x, before = x.detach(), None
     for t, s in pairwise(path):
         x0 = now = estimate(denoiser, x, t)
-        if s:
-            x0 = better(denoiser, x, s, t, now, before)
+        if s and before is not None:
+            r, earlier = before
+            x0 = now + (depth(s) - depth(t)) / (2 * (depth(t) - depth(r))) * (now - earlier)
         x, before = ddim(x0, x, denoiser.schedule.at(s), denoiser.schedule.at(t), x), (t, now)
         yield Frame(s, x, x0, None)
 
 
-def _extrapolated(
-    denoiser: Estimator, xt: Tensor, s: int, t: int, x0: Tensor, before: tuple[int, Tensor] | None
-) -> Tensor:
-    if before is None:
-        return x0
-    r, earlier = before
-    at_r, at_t, at_s = (denoiser.schedule.half_log_snr(k) for k in (r, t, s))
-    return x0 + (at_s - at_t) / (2 * (at_t - at_r)) * (x0 - earlier)
+def heun(denoiser: Estimator, x_T: Tensor, times: Sequence[int] | Tensor | None = None) -> Iterator[Frame]:
+    """As `sample`, without noise and of second order: a step with the mean of what is seen at its two ends.
+
+    Two passes a step; one in the step to t = 0, where no noise can be seen.  On the straight path this is
+    Heun's method for the flow's velocity, on an exploding one that of Karras et al. 2022 (EDM), algorithm 1.
+    """
+    return _heun(denoiser, *_checked(denoiser, x_T, times))
 
 
-def _averaged(
-    denoiser: Estimator, xt: Tensor, s: int, t: int, x0: Tensor, before: tuple[int, Tensor] | None
-) -> Tensor:
-    there = ddim(x0, xt, denoiser.schedule.at(s), denoiser.schedule.at(t), xt)
-    return (x0 + estimate(denoiser, there, s)) / 2
+def _heun(denoiser: Estimator, x: Tensor, path: list[int]) -> Iterator[Frame]:
+    yield Frame(path[0], x, None, None)
+    x = x.detach()
+    for t, s in pairwise(path):
+        here, there = denoiser.schedule.at(t), denoiser.schedule.at(s)
+        x0, noise = _seen(denoiser, x, t)
+        if s:
+            ahead = _seen(denoiser, there.signal * x0 + there.noise * noise, s)
+            x0, noise = (x0 + ahead[0]) / 2, (noise + ahead[1]) / 2
+        x = x + (there.signal - here.signal) * x0 + (there.noise - here.noise) * noise
+        yield Frame(s, x, x0, None)
+
+
+def _seen(denoiser: Estimator, x: Tensor, t: int) -> tuple[Tensor, Tensor]:
+    """The estimates of x_0 and of the noise in x_t."""
+    x0, level = estimate(denoiser, x, t), denoiser.schedule.at(t)
+    return x0, (x - level.signal * x0) / level.noise
 
 
 def invert(denoiser: Estimator, x_0: Tensor, times: Sequence[int] | Tensor | None = None) -> Iterator[Frame]:

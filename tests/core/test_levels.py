@@ -189,6 +189,27 @@ def test_orders_on_a_continuous_grid(walk, order, name):
     assert all(order - 0.1 < slope < order + 0.1 for slope in slopes), slopes
 
 
+@pytest.mark.parametrize(
+    ("schedule", "step"),
+    [(straight(4), 0.25), (Schedule(signal=torch.ones(5).double(), noise=8 * torch.arange(5).double()), 8.0)],
+    ids=["straight", "exploding"],
+)
+def test_heun_is_the_textbooks_on_the_straight_path_and_edms_on_an_exploding_one(schedule, step):
+    """By hand, dx/dt = eps - x_0 in steps of 1/4, or dx/dsigma = (x - x_0) / sigma in steps of 8."""
+    world, x = gaussian(schedule, M, STD), normal(5, 1)
+
+    def velocity(x, k):
+        level, best = schedule.at(k), world(x, k)
+        return (x - level.signal * best) / level.noise - (best if schedule.signal[4] == 0 else 0)
+
+    frames = list(heun(world, x, [4, 3, 2, 1, 0]))
+    for k, frame in zip((4, 3, 2), frames[1:], strict=False):
+        guess = x - step * velocity(x, k)
+        x = x - step * (velocity(x, k) + velocity(guess, k - 1)) / 2
+        close(frame.xt, x, 1e-12)
+    close(frames[-1].xt, world(x, 1), 1e-12)
+
+
 # up and back
 
 

@@ -21,7 +21,7 @@ from ddpm_core.teach.page.folds import COLLAPSED, TAG, is_folded
 from ddpm_core.teach.site.lessons import lesson
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
-REBUILT = ("00", "01", "02", "03", "04", "05", "06", "07")  # written anew along their road
+REBUILT = ("00", "01", "02", "03", "04", "05", "06", "07", "08")  # written anew along their road
 SITE = Path(road.ddpm_core.__file__).parent / "teach/site/site.css"
 
 

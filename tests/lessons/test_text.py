@@ -210,6 +210,7 @@ DECLARED = {
     "05": r"\mathrm{Cov} \tilde\mu \eta \sigma a b c m m_1 s_1 s_t u C C_1 w",
     "06": r"\delta \sigma D d n r \tau \tau_t \tau_i \tilde\mu",
     "07": r"\hat v V W \tilde\varepsilon a b c f g h s s_t m u w",
+    "08": r"k n \eta u \hat u \hat v u_t a b a_t b_t c_t h g q y F \sigma \Delta p_t c w",
     "A_": r"\sigma c a b w v_t \mu_q \mu_t p_t P_\theta",
 }
 TABLE = {symbol for latex in formulas_in(NOTATION) for symbol in symbols(latex)}
@@ -389,6 +390,7 @@ EXCUSED = {
     r"x_t = \sqrt{\bar\alpha_t}\,x_0": "exercise 03.12",  # where the noise happens to be 0
     r"\hat x_0 = \sqrt{\bar\alpha_t}\,x_t": "exercise 05.16",  # for data N(0, 1)
     r"\hat x_0 = \sqrt{0.5}\,x_s": "exercise 05.16",  # the same
+    r"a\,x_t - b\,v = (a^2+b^2)\,x_0": "08_from_steps_to_flows.ipynb",  # a and b are those of v
 }
 
 

@@ -489,4 +489,5 @@ def test_the_formula_sheet_prints_on_two_pages(tab, site):
     tab.emulate_media(media="print")
     tab.set_viewport_size({"width": 1054, "height": 726})  # A4 across, within its margins
     cut = "(rows) => rows.filter((r) => r.scrollWidth > r.clientWidth).map((r) => r.textContent)"
-    assert tab.locator(".sheet dd").evaluate_all(cut) == []
+    found = tab.locator(".sheet dd").evaluate_all(cut)
+    assert not found, "\n".join(found)

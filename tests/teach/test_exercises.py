@@ -531,6 +531,11 @@ SAID = {
         "A scan that looks real is not therefore right.",
         "A model can't be trained without data.",
     ],
+    "08.19": [
+        "The lines of the pairs are straight, but the flow's own paths bend.",
+        "After a reflow one step is enough; before it, one step ends at the mean of the data.",
+        "The walk draws no fresh noise, though every state holds some.",
+    ],
 }
 
 

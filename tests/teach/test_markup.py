@@ -190,7 +190,7 @@ LEAVES = {"mi", "mn", "mo", "mtext", "mspace"}
 
 
 def letters(text):
-    return sorted(c for c in unicodedata.normalize("NFKC", text) if c.isascii() and c.isalnum())
+    return sorted(c for c in unicodedata.normalize("NFKD", text) if c.isascii() and c.isalnum())  # û has a u
 
 
 NAMES = "log|ln|exp|min|cos|sin|tanh"  # of functions; the letters of a reason beside a formula may hold one

@@ -6,7 +6,17 @@ import re
 import pytest
 import torch
 
-from ddpm_core import Gaussian, Schedule, ancestral, ancestral_beta, linear, posterior, posterior_beta
+from ddpm_core import (
+    Gaussian,
+    Schedule,
+    ancestral,
+    ancestral_beta,
+    ddim,
+    linear,
+    posterior,
+    posterior_beta,
+    straight,
+)
 from ddpm_core.elbo import bound, divergence, prior, terms, weight
 from ddpm_core.prediction import X0, Eps
 from ddpm_core.study.exact import gaussian, law
@@ -120,6 +130,41 @@ def test_the_numbers_that_lesson_04_takes_from_the_weights():
     assert numbers["two_modes"] == pytest.approx(TWO_MODES_VARIANCE)
     mean = posterior(Eps().x0(one(0.5), one(1), *LEVELS), one(1), *LEVELS).mean
     assert numbers["one_step"] == lesson("05").numbers["one_step"] == pytest.approx(float(mean), rel=1e-9)
+
+
+TRAINED = {  # factors of x_0 and the noise in what the network sees at t, and in its target
+    "right": (lambda t: (1 - t, t), lambda t: (-1, 1)),
+    "reversed": (lambda t: (t, 1 - t), lambda t: (-1, 1)),
+    "turned": (lambda t: (1 - t, t), lambda t: (1, -1)),
+    "round": (lambda t: (1 - t, t), lambda t: (-t, 1 - t)),
+    "noisy": (lambda t: (1 - t, 1), lambda t: (-1, 1)),
+    "rooted": (lambda t: ((1 - t) ** 0.5, t**0.5), lambda t: (-1, 1)),
+    "noise": (lambda t: (1 - t, t), lambda t: (0, 1)),
+    "picture": (lambda t: (1 - t, t), lambda t: (1, 0)),
+    "anew": (lambda t: (1 - t, t), lambda t: (-1, 0)),
+}
+
+
+def test_the_ends_that_lesson_08_tells_of_faulty_trainings():
+    """Networks fitted by least squares to draws of N(1, 1/4), then 100 steps of Euler from as many draws."""
+    generator, told, used = torch.Generator().manual_seed(0), lesson("08").numbers, set()
+    eps = torch.randn(3, 20_000, generator=generator, dtype=torch.float64)
+    for name, (mixed, target) in TRAINED.items():
+        x0, noise, x = 1 + eps[0] / 2, eps[1], eps[2]
+        for k in range(100, 0, -1):
+            (a, b), (c, d) = mixed(k / 100), target(k / 100)
+            seen, wanted = a * x0 + b * noise, c * x0 + d * noise
+            slope = torch.stack([seen, wanted]).cov()[0, 1] / seen.var()
+            x = x - (wanted.mean() + slope * (x - seen.mean())) / 100
+        for what, value in (("mean", x.mean()), ("sd", x.std())):
+            if (key := f"{name}_{what}") in told:
+                assert told[key] == pytest.approx(value.item(), abs=0.03), key
+                used.add(key)
+    assert used == set(told)
+    right = law(gaussian(straight(100), 1.0, 0.5), rule=ddim)
+    assert (told["right_mean"], told["right_sd"]) == pytest.approx(
+        (right.mean.item(), right.var.item() ** 0.5)
+    )
 
 
 # --- placeholders -----------------------------------------------------------------------------------------

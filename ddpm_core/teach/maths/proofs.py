@@ -7,7 +7,7 @@ each with the functions that it runs and that its result depends on; the false o
 
 # mypy: disable-error-code="arg-type, attr-defined"
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import pairwise
 from typing import Any, Self
@@ -907,6 +907,82 @@ def _() -> Pairs:
 
 
 @_law(
+    "velocity from the estimate",
+    r"a=1-t,\ b=t:\quad u=\frac{x_t-\hat x_0}{t}",
+    Flow.x0,
+)
+def _() -> Pairs:
+    before, now = Level(1 - v, v), Level(1 - w, w)
+    yield Flow().x0((xt - x0) / w, xt, before, now), x0
+
+
+@_law(
+    "flow matching's minimum",
+    r"\mathbb E[(\varepsilon-x_0-\hat u)^2\mid x_t]=(\hat u-u)^2+\mathrm{Var}(\varepsilon-x_0\mid x_t),"
+    r"\ \text{three pairs}",
+    Flow.target,
+    Flow.x0,
+)
+def _() -> Pairs:
+    pictures, c = sp.symbols("a1:4", real=True), sp.symbols("c1:4", positive=True)
+    noises = [(xt - a_t * a) / b_t for a in pictures]  # all three lead to x_t
+    targets = [Flow().target(a, e, xt, free_s, free_t) for a, e in zip(pictures, noises, strict=True)]
+
+    def mean(values: Iterable[sp.Expr]) -> sp.Expr:
+        return sum(k * value for k, value in zip(c, values, strict=True)) / sum(c)
+
+    best = mean(targets)
+    error, least = (mean((target - out) ** 2 for target in targets) for out in (u, best))
+    yield error - least, (u - best) ** 2
+    yield best, mean(noises) - mean(pictures)
+    yield Flow().x0(best, xt, free_s, free_t), mean(pictures)
+
+
+@_law(
+    "EDM",
+    r"a=1,\ b=\sigma:\ \hat x_0=\frac{x_t}{1+\sigma^2}+\frac{\sigma F}{\sqrt{1+\sigma^2}},"
+    r"\ F=\frac{-v}{\sqrt{1+\sigma^2}}",
+    V.x0,
+)
+def _() -> Pairs:
+    now, out = Level(sp.Integer(1), w), sp.Symbol("F", real=True)
+    size = root(1 + w**2)
+    yield V().x0(-size * out, xt, free_s, now), xt / size**2 + w / size * out
+
+
+def _wind(x: sp.Expr) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
+    """For data N(0, v), at x: DDIM's empty step, the flow's velocity, the slope of log density in time."""
+    h, da, db = sp.symbols("h da db", real=True)
+    width = a_t**2 * v + b_t**2
+    step = ddim(a_t * v * x / width, x, Level(a_t + h * da, b_t + h * db), free_t, z)
+    log_p = -(x**2) / (2 * width) - sp.log(width) / 2
+    return step.subs(h, 0), sp.diff(step, h), sp.diff(log_p, a_t) * da + sp.diff(log_p, b_t) * db
+
+
+@_law(
+    "continuity",
+    r"\frac{\partial p_t}{\partial t}=-\frac{\partial(p_tu)}{\partial x},\ \text{data }\mathcal N(0,V_0)",
+    ddim,
+)
+def _() -> Pairs:
+    here, wind, slope = _wind(xt)
+    score = -xt / (a_t**2 * v + b_t**2)
+    yield here, xt
+    yield slope, -(sp.diff(wind, xt) + wind * score)  # both sides over p_t
+
+
+@_law(
+    "density along the flow",
+    r"\frac{d}{dt}\log p_t(x_t)=-\frac{\partial u}{\partial x},\ \text{data }\mathcal N(0,V_0)",
+    ddim,
+)
+def _() -> Pairs:
+    here, wind, slope = _wind(xt)
+    yield here, xt
+    yield slope + wind * -xt / (a_t**2 * v + b_t**2), -sp.diff(wind, xt)
+
+
+@_law(
     "any level: DDIM keeps the marginal",
     r"x_s=a_sx_0+b_s\varepsilon,\ \text{the same }\varepsilon",
     ddim,
@@ -1045,14 +1121,15 @@ def _() -> Pairs:
 
 @_law(
     "Heun",
-    r"x_s=\frac{b_s}{b_t}x_t-a_s(e^{-h}-1)\,\tfrac12\big[\hat x_0(x_t,t)+\hat x_0(\tilde x_s,s)\big],"
-    r"\quad \tilde x_s\ \text{by DDIM}",
+    r"x_s=x_t+(a_s-a_t)\,\hat x_0+(b_s-b_t)\,\hat\varepsilon,\ \text{means of both ends}",
     heun,
-    ddim,
 )
 def _() -> Pairs:
     guess = _moved(xt, world.x0(xt, 3), free_t, free_r)
-    first = _moved(xt, (world.x0(xt, 3) + world.x0(guess, 2)) / 2, free_t, free_r)
+    ends = [(world.x0(x, k), x, level) for x, k, level in ((xt, 3, free_r), (guess, 2, free_t))]
+    x0 = sum(x0 for x0, _, _ in ends) / 2
+    noise = sum((x - level.signal * x0) / level.noise for x0, x, level in ends) / 2
+    first = xt + (free_t.signal - free_r.signal) * x0 + (free_t.noise - free_r.noise) * noise
     found = [frame.xt for frame in heun(world, x_3, [3, 2, 0])]
     yield from zip(found, [xt, first, world.x0(first, 2)], strict=True)
 

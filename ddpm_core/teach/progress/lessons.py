@@ -9,6 +9,7 @@ LESSONS = {
     "05": "Sampling",
     "06": "Information and compression",
     "07": "Conditions and scores",
+    "08": "From steps to flows",
     "A": "Errata",
 }
 OPTIONAL = {"06"}  # what no later lesson needs

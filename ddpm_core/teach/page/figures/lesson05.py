@@ -132,18 +132,19 @@ def dial(x: Tensor, density: Tensor, walks: tuple[Sequence[int], Tensor], rows: 
 
 @styled
 def fewer_steps(
-    distances: Mapping[str, Mapping[int, tuple[float, float]]], real: tuple[float, float]
+    distances: Mapping[str, Mapping[int, tuple[float, float]]], real: tuple[float, float], of: str = "steps"
 ) -> Figure:
-    """Distances with their standard errors against the number of steps, by rule; real: mean and deviation."""
+    """Distances with their standard errors against the number of steps, by rule; real: mean and deviation.
+
+    of: what is counted.
+    """
     figure, axes = plt.subplots(figsize=(7, 3.4), layout="constrained")
     for k, ((name, found), look) in enumerate(zip(distances.items(), LOOKS, strict=False)):
         mid, bar = zip(*found.values(), strict=True)
         steps = [count * (0.96 + 0.04 * k) for count in found]
         axes.errorbar(steps, mid, bar, fmt=look, ms=5, lw=1.5, capsize=2, label=name)
     axes.axhspan(real[0] - real[1], real[0] + real[1], color=FAINT, alpha=0.35, label="real digits")
-    axes.set(
-        xscale="log", xlabel="steps", ylabel="Fréchet distance,\nin units of real digits", ylim=(0, None)
-    )
+    axes.set(xscale="log", xlabel=of, ylabel="Fréchet distance,\nin units of real digits", ylim=(0, None))
     counts = list(next(iter(distances.values())))
     axes.set_xticks(counts, [str(count) for count in counts])
     axes.minorticks_off()
