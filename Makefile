@@ -64,7 +64,7 @@ notebooks: setup
 	$(PY) tests/minutes.py read
 
 site: setup
-	$(PY) -m ddpm_core.teach site build/site
+	$(PY) -m ddpm_core.teach site build/site $(if $(ADDRESS),--address "$(ADDRESS)")
 
 # Two workers with one thread each; then, with nothing else running, the tests that measure time.
 PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder

@@ -10,8 +10,10 @@ python data/make.py denoiser emoji      an hour on one core: an autoencoder, and
 python data/make.py pixels              an hour on one core: the same recipe without latents, and its pictures
 python data/make.py judge mnist F.npz   measures the samples in F, ten minutes
 python data/make.py picture             the picture at the head of the README
+python data/make.py python              needs npm and node: the Python that judges answers in the site's pages
 """
 
+import ast
 import hashlib
 import io
 import json
@@ -21,6 +23,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -41,6 +44,7 @@ from ddpm_core.study.colours import tint
 from ddpm_core.study.latents import load_autoencoder, save_autoencoder
 from ddpm_core.study.metrics import Classifier, entropy, floor, frechet, nearest
 from ddpm_core.teach.page.film import film
+from ddpm_core.teach.site.answers import sources
 
 PROMPTS = (
     *("red heart", "open book", "grinning face", "cat face", "rocket", "frog", "pizza", "tree"),
@@ -282,7 +286,67 @@ def picture(target: str = "notebooks/denoising.png") -> None:
     Path(target).write_bytes(film([frame.xt for frame in walk], 12, greys=17, width=860))  # the scans' greys
 
 
+PYODIDE = "pyodide@314.0.7"
+# Run by node in that Python itself: its standard library as far as the course needs it, compiled, so that it
+# starts in a third of the time; without docstrings.
+CUT = """
+import importlib.util, io, marshal, sys, zipfile, zipimport
+
+for name in NEEDED:
+    __import__(name)
+home, out = "/lib/python314.zip/", io.BytesIO()
+known = {str(getattr(module, "__file__", "")) for module in [*sys.modules.values()]}
+with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    for path in sorted(name for name in known if name.startswith(home)):
+        source = zipimport.zipimporter(home[:-1]).get_data(path)
+        code = marshal.dumps(compile(source, path, "exec", dont_inherit=True, optimize=2))
+        name = zipfile.ZipInfo(path.removeprefix(home) + "c")
+        head = importlib.util.MAGIC_NUMBER + b"\\1\\0\\0\\0" + bytes(8)
+        archive.writestr(name, head + code, compress_type=8)
+out.getvalue()
+"""
+NODE = """
+const [, , folder, cut] = process.argv;
+const { loadPyodide } = await import(`${folder}/pyodide.mjs`);
+const python = await loadPyodide({ indexURL: `${folder}/` });
+(await import("fs")).writeFileSync(`${folder}/stdlib.zip`, python.runPython(cut).toJs());
+"""
+
+
+LATER = {"encodings.utf_8_sig"}  # that Python imports by itself, when the progress file is read
+
+
+def _imported() -> set[str]:
+    """The modules of the standard library that the sources of the judge in a page import."""
+    trees = [ast.parse(text) for name, text in sources().items() if name.endswith(".py")]
+    found = [node for tree in trees for node in ast.walk(tree)]
+    names = {alias.name for node in found if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in found if isinstance(node, ast.ImportFrom) and not node.level}
+    return {name for name in names if name.partition(".")[0] in sys.stdlib_module_names} - {
+        "__future__"
+    } | LATER
+
+
+def python() -> None:
+    """Pack Pyodide, CPython for the browser, with as much of its standard library as the course needs."""
+    target = data.SHIPPED / "python-in-a-page.zip"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        subprocess.run(["npm", "pack", PYODIDE], cwd=folder, check=True, capture_output=True)
+        subprocess.run(["tar", "-xzf", next(folder.glob("*.tgz"))], cwd=folder, check=True)
+        (folder / "cut.mjs").write_text(NODE)
+        package = folder / "package"
+        needed = f"NEEDED = {sorted(_imported())}\n"
+        subprocess.run(["node", folder / "cut.mjs", package, needed + CUT], check=True)
+        lock = json.loads((package / "pyodide-lock.json").read_text("utf-8"))
+        (package / "lock.json").write_text(json.dumps({"info": lock["info"], "packages": {}}))
+        with zipfile.ZipFile(target, "w") as archive:
+            for file in ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "stdlib.zip", "lock.json"):
+                archive.writestr(zipfile.ZipInfo(file), (package / file).read_bytes(), 8, 9)
+    print(f"{target}, {target.stat().st_size} bytes, {hashlib.sha256(target.read_bytes()).hexdigest()}")
+
+
 if __name__ == "__main__":
-    {f.__name__: f for f in (digits, emoji, classifier, denoiser, pixels, judge, picture)}[sys.argv[1]](
-        *sys.argv[2:]
-    )
+    {f.__name__: f for f in (digits, emoji, classifier, denoiser, pixels, judge, picture, python)}[
+        sys.argv[1]
+    ](*sys.argv[2:])

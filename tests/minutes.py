@@ -11,33 +11,23 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 
-from ddpm_core.teach.page.folds import deeper
+from ddpm_core.teach.page.folds import minutes, words
 from ddpm_core.teach.progress.ways import ways_table
 
 ROOT = Path(__file__).parents[1]
-PACE = 150  # words a minute, for text with formulas
 WAYS = re.compile(r"^\| way \| hours \|.*?(?=\n\n)", re.M | re.S)
 ROW = re.compile(r"^(\| \w+ \| \[.*\]\(notebooks/(.+)\) \| .* )\| (\d+(?: \+ \d+)?) \| (\d+) \|$", re.M)
-
-
-def words(cells: Sequence[nbformat.NotebookNode]) -> tuple[int, int]:
-    """The words of a lesson's text, on the road and in the sections that are folded."""
-    counts = [0, 0]
-    for cell, beside in zip(cells, deeper(cells), strict=True):
-        counts[bool(beside)] += len(cell.source.split()) * (cell.cell_type == "markdown")
-    return counts[0], counts[1]
 
 
 def reading(path: Path) -> str:
     """Minutes to read a lesson's text, rounded up to five: 30, or 30 + 10 if a part of it is folded."""
     road, beside = words(nbformat.read(path, as_version=4).cells)
-    return " + ".join(f"{5 * math.ceil(n / PACE / 5)}" for n in (road, beside)[: 1 + bool(beside)])
+    return " + ".join(f"{minutes(n)}" for n in (road, beside)[: 1 + bool(beside)])
 
 
 def running(path: Path) -> int:

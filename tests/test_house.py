@@ -237,11 +237,22 @@ def test_the_versions_told_as_tried_are_the_ends_of_what_pyproject_admits():
         assert low <= new, r
 
 
-def test_workflow_is_yaml_and_runs_the_command_of_the_readme():
+def test_workflows_are_yaml_and_run_the_commands_of_the_readme():
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text("utf-8"))
     assert [step.get("run") for step in workflow["jobs"]["test"]["steps"]][-1] == "make test"
     assert True in workflow  # `on`, as YAML 1.1 reads it
     assert "make test" in (ROOT / ".ci/run").read_text("utf-8")
+
+
+def test_workflow_of_the_site_publishes_what_make_site_writes():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/pages.yml").read_text("utf-8"))
+    build, deploy = (workflow["jobs"][name]["steps"] for name in ("build", "deploy"))
+    assert [step["run"] for step in build if "run" in step] == ["make site"]
+    assert build[-1]["uses"].startswith("actions/upload-pages-artifact@")
+    assert build[-1]["with"]["path"] in (ROOT / "Makefile").read_text("utf-8")
+    assert deploy[-1]["uses"].startswith("actions/deploy-pages@")
+    assert workflow["permissions"] == {"contents": "read", "pages": "write", "id-token": "write"}
+    assert workflow["jobs"]["deploy"]["needs"] == "build"
 
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -263,7 +274,7 @@ def test_the_readme_maps_every_lesson():
 
 
 def test_what_ships_has_a_card_with_its_sum():
-    shipped = [p for p in (ROOT / "data").iterdir() if p.suffix in (".npz", ".safetensors")]
+    shipped = [p for p in (ROOT / "data").iterdir() if p.suffix in (".npz", ".safetensors", ".zip")]
     assert len(shipped) >= 3
     for path in shipped:
         card = path.with_suffix(".md").read_text("utf-8")

@@ -62,7 +62,7 @@ def _update(args: argparse.Namespace) -> None:
 def _site(args: argparse.Namespace) -> None:
     from .site import build  # imports nbconvert and sympy, which a report doesn't need
 
-    lessons = build(Path(args.notebooks), Path(args.out), Path(args.runs))
+    lessons = build(Path(args.notebooks), Path(args.out), Path(args.runs), args.address)
     for lesson in lessons:
         for formula in lesson.unread:
             print(f"{lesson.name}: a formula that isn't understood: {clean(formula)}", file=sys.stderr)
@@ -108,6 +108,12 @@ def _parser() -> argparse.ArgumentParser:
         default="build/runs",
         metavar="DIR",
         help="where the notebooks' runs are kept for the next time (default: %(default)s)",
+    )
+    s.add_argument(
+        "--address",
+        default="",
+        metavar="URL",
+        help="where the site will stand: links to it then show its picture",
     )
     s.set_defaults(run=_site)
     return parser

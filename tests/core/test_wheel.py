@@ -13,7 +13,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-SHIPS = (".md", ".npz", ".safetensors", ".txt")
+SHIPS = (".md", ".npz", ".safetensors", ".txt", ".zip")
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import road
 
 from ddpm_core.teach.bank import bank
 from ddpm_core.teach.judge import grammar, tree
-from ddpm_core.teach.page.folds import COLLAPSED, TAG, is_folded
+from ddpm_core.teach.page.folds import COLLAPSED, PACE, TAG, is_folded, words
 from ddpm_core.teach.site.lessons import lesson
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
@@ -52,8 +52,8 @@ def test_exercises_are_numbered_in_reading_order_and_those_beside_the_road_are_o
 
 @rebuilt
 def test_the_road_is_walked_in_half_an_hour(path):
-    on_the_road, _ = minutes.words(read(path).cells)
-    assert 25 <= on_the_road / minutes.PACE <= 35 or path.stem.startswith("00")
+    on_the_road, _ = words(read(path).cells)
+    assert 25 <= on_the_road / PACE <= 35 or path.stem.startswith("00")
 
 
 @rebuilt

@@ -9,10 +9,9 @@ import nbformat
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1]))
-import minutes
 
 from ddpm_core.teach.exercises import course_map, course_ways
-from ddpm_core.teach.page.folds import deeper
+from ddpm_core.teach.page.folds import PACE, deeper
 from ddpm_core.teach.progress.lessons import LESSONS
 from ddpm_core.teach.progress.places import ASKS, HEADING, cell_ids
 from ddpm_core.teach.progress.ways import Stop, Way, ways, ways_table
@@ -53,7 +52,7 @@ def hours(way: Way, first_only: bool) -> float:
         for title, words, asked in sections(stop.lesson):
             if not stop.sections or title in ("", *stop.sections):
                 more = 0 if first_only else max(0, asked - 1)
-                took += words / minutes.PACE + EASY * min(asked, 1) + EXERCISE * more
+                took += words / PACE + EASY * min(asked, 1) + EXERCISE * more
     return took / 60
 
 

@@ -5,11 +5,13 @@ heading's cell has `jp-MarkdownHeadingCollapsed`; it ends before the next headin
 """
 
 import ast
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 TAG = "hide-input"
+PACE = 150  # words a minute, for text with formulas
 COLLAPSED = "jp-MarkdownHeadingCollapsed"
 ASKS = {"exercise", "quiz", "course_map", "course_ways", "lesson_mark"}
 
@@ -40,6 +42,19 @@ def deeper(cells: Sequence[Any]) -> Iterator[int]:
         if not inside and level and cell.metadata.get(COLLAPSED):
             count, inside = count + 1, level
         yield count if inside else 0
+
+
+def words(cells: Sequence[Any]) -> tuple[int, int]:
+    """The words of a lesson's text, on the road and in the sections that are folded."""
+    counts = [0, 0]
+    for cell, beside in zip(cells, deeper(cells), strict=True):
+        counts[bool(beside)] += len(cell.source.split()) * (cell.cell_type == "markdown")
+    return counts[0], counts[1]
+
+
+def minutes(count: int) -> int:
+    """Minutes to read so many words, rounded up to five."""
+    return 5 * math.ceil(count / PACE / 5)
 
 
 def _level(cell: Any) -> int:

@@ -62,7 +62,7 @@ def _mixed(h: np.ndarray) -> np.ndarray:
 class ParticleScrubber(Scrubber):
     """The widget that `particles` returns.  Also `rule`, `arrows`, `paths` and `dropped` can be set."""
 
-    _esm = asset("player.js", "particles.js")
+    _esm = asset("player.js", "dice.js", "particles.js")
     _css = asset("scrub.css", "particles.css")
     times = traitlets.List(traitlets.Int(), help="the t of each state of the walk").tag(sync=True)
     log_snr = traitlets.List(traitlets.Float(), help="of each state").tag(sync=True)

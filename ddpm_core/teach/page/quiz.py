@@ -19,6 +19,7 @@ from ..progress.tally import tally
 from ..progress.version import version
 from ..text.markup import inline, markup, plain
 from . import asset
+from .desk import on_page
 from .last import recalled, told
 from .still import Still
 
@@ -58,7 +59,7 @@ class Quiz(Still, anywidget.AnyWidget):
         self.exercise = exercise
         exercise.note, exercise.tally = partial(progress.note, version=version(exercise)), tally
         asked, told = _earlier(exercise)
-        super().__init__(view=_view(exercise), asked=asked, told=told)
+        super().__init__(view=view(exercise), asked=asked, told=told)
 
     def check(self, answer: object = ..., marks: object = None) -> Verdict:
         """Judge an answer from a cell: an option's key, or a text and its marks."""
@@ -94,10 +95,7 @@ class Quiz(Still, anywidget.AnyWidget):
             progress.draft(self.exercise.permanent, change["new"])
 
     def _tell(self, verdict: Verdict, n: int) -> None:
-        name = verdict.outcome.name
-        head = f"{progress.SYMBOLS[name]} {verdict.title}" if verdict.title else _head(name)
-        done = tally(self.exercise)
-        self.told = {"n": n, "outcome": name, "head": head, "html": markup(verdict.message), "tally": done}
+        self.told = {"n": n, **on_page(verdict), "tally": tally(self.exercise)}
         self.renew()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
@@ -137,7 +135,8 @@ def _name(exercise: Exercise) -> str:
     return exercise.permanent if number in bank and bank[number].key != exercise.key else number
 
 
-def _view(exercise: Choice | Prose) -> dict[str, Any]:
+def view(exercise: Exercise) -> dict[str, Any]:
+    """What a page shows of a question, as HTML."""
     options = exercise.options if isinstance(exercise, Choice) else {}
     rubric = exercise.rubric if isinstance(exercise, Prose) else ()
     return {

@@ -9,6 +9,7 @@ each, and `export_html` makes a page in which it works without a kernel and with
 """
 
 import base64
+import gzip
 import html
 import io
 import json
@@ -332,22 +333,39 @@ def export_html(widget: Scrubber) -> str:
 
 def mounted(model_id: str, entry: dict[str, Any], still: bytes, words: str) -> str:
     """The HTML of one widget: its state as JSON for `loader`, and its still picture where no script runs."""
+    source = f"data:image/png;base64,{base64.b64encode(still).decode()}" if still else ""
+    text = _stored(model_id, entry).replace("<", "\\u003c")
+    return _mount(entry, f'<script type="application/json">{text}</script>', source, words)
+
+
+def mounted_apart(file: str, entry: dict[str, Any], still: str, words: str) -> str:
+    """Like `mounted`, with the widget's state in a script, and its still in a file, which pages may share."""
+    return _mount(entry, f'<script src="{html.escape(file)}" defer></script>', still, words)
+
+
+def stored_apart(file: str, model_id: str, entry: dict[str, Any]) -> str:
+    """The script of that name: a widget's state, compressed."""
+    light = base64.b64encode(gzip.compress(_stored(model_id, entry).encode(), 9, mtime=0)).decode()
+    return f"(window.WIDGETS ??= {{}})[{json.dumps(file)}] = {json.dumps(light)};\n"
+
+
+def _stored(model_id: str, entry: dict[str, Any]) -> str:
     hidden = {"layout", "tabbable", "tooltip"}
     state = {k: v for k, v in entry["state"].items() if k == "_esm" or (k[0] != "_" and k not in hidden)}
-    stored = {"id": model_id, "state": state, "buffers": entry.get("buffers", [])}
-    text = json.dumps(stored).replace("<", "\\u003c")
-    source = f"data:image/png;base64,{base64.b64encode(still).decode()}"
-    picture = f'<img alt="{html.escape(words)}" src="{source}">' if still else html.escape(words)
+    return json.dumps({"id": model_id, "state": state, "buffers": entry.get("buffers", [])})
+
+
+def _mount(entry: dict[str, Any], script: str, still: str, words: str) -> str:
+    picture = f'<img alt="{html.escape(words)}" src="{still}">' if still else html.escape(words)
     return (
         f"<style>{entry['state'].get('_css', '')}</style>\n"
-        f'<div class="scrub-mount"><script type="application/json">{text}</script>'
-        f"<noscript>{picture}</noscript></div>"
+        f'<div class="scrub-mount">{script}<noscript>{picture}</noscript></div>'
     )
 
 
 def loader() -> str:
     """The script that starts all widgets made by `mounted`; a page needs it once."""
-    return f'<script type="module">\n{asset("mount.js")}</script>'
+    return f'<script type="module">\n{asset("model.js", "mount.js")}</script>'
 
 
 def _pictures(x: object, name: str) -> Tensor:

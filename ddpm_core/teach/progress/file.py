@@ -232,16 +232,18 @@ def load_entries() -> Entries:
     return _noted(entries, _unkept.get(file, [])) if kept is None else kept
 
 
-def note(exercise: str, outcome: str, data: object = None, version: str | None = None) -> None:
+def note(
+    exercise: str, outcome: str, data: object = None, version: str | None = None, when: str = ""
+) -> None:
     """Store the outcome of a check, but not NOT_ATTEMPTED, nor the same answer again.
 
-    version: of the exercise.  ValueError if `outcome` is none of PASSED, NOT_YET, NOT_ATTEMPTED; nothing else
-    is raised.
+    version: of the exercise; when: the time of the check, now if it is "".  ValueError if `outcome` is none
+    of PASSED, NOT_YET, NOT_ATTEMPTED; nothing else is raised.
     """
     if outcome not in OUTCOMES:
         raise ValueError(f"outcome must be one of {', '.join(OUTCOMES)}, got {outcome!r}")
     if outcome != NOT_ATTEMPTED:
-        _keep(path(), [Note(current(exercise), outcome, _bounded(exercise, data), _now(), version)])
+        _keep(path(), [Note(current(exercise), outcome, _bounded(exercise, data), when or _now(), version)])
 
 
 def draft(exercise: str, data: object) -> None:

@@ -158,9 +158,10 @@ def _lesson_html(lesson: Lesson, here: bool) -> str:
     )
     if not exercises:
         return f"<li class='{_place(lesson)}'><div class='line'>{line}</div></li>"
+    unfolds = f"<summary aria-label='Exercises of {html.escape(lesson.number)}'></summary>"
     return (
-        f"<li class='{_place(lesson)}'><details{' open' * here}><summary class='line'>{line}</summary>"
-        f"<ul>{exercises}</ul></details></li>"
+        f"<li class='{_place(lesson)}'><div class='line'>{line}</div>"
+        f"<details{' open' * here}>{unfolds}<ul>{exercises}</ul></details></li>"
     )
 
 

@@ -10,31 +10,31 @@ import json
 import re
 import shutil
 import tempfile
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
+from ..bank import LESSONS
+from ..page import asset
 from ..page.widgets import loader
-from .lessons import Page, Section, Stage, lesson, words
+from .answers import answer_files, course
+from .front import ABOUT, AT_WORK, COURSE, WORK, front
+from .lessons import Page, Section, Stage, lesson, spoken
+from .live import live_files, live_section, preview
 from .runs import PACKAGE, executed
 from .sheet import formula_sheet
 
 HERE = Path(__file__).parent
 MARK = "site.json"  # lists the files that `build` wrote; a folder without it isn't a site
-COPIED = ("site.css", "site.js", "stix-two-math.woff", "stix-two-math.txt")
-COURSE = "Learning diffusion models"
-ABOUT = """An interactive course on denoising diffusion models: the mathematics, the code that runs it, and
-pictures that follow the hand. Every formula is proved by machine, through the functions that train and
-sample."""
-LAB = """<h2 id="lab">In JupyterLab</h2>
-<p>These pages are for reading, and their scrubbers move. The exercises are answered in JupyterLab, where a
-wrong answer is told what is wrong in <em>it</em>, every cell can be changed and run, and your progress is
-kept. In a copy of the course, with Python 3.11 or newer and <code>make</code>:</p>
-<pre class="out">make lab</pre>"""
+COPIED = ("site.css", "site.js", "favicon.svg", "stix-two-math.woff", "stix-two-math.txt")
+PREVIEW = "preview.png"
 
 
-def build(notebooks: Path, out: Path, kept: Path) -> list[Page]:
+def build(notebooks: Path, out: Path, kept: Path, address: str = "") -> list[Page]:
     """Write the site of the notebooks in a folder to `out`; `kept` is a folder that caches their runs.
+
+    address: where it will stand, "https://..."; links from elsewhere then show a picture.
 
     Only files that an earlier `build` wrote to `out` are replaced, and only at the very end.
     FileNotFoundError if there is no notebook; ValueError if `out` is unsuitable for a site, or a cell fails.
@@ -47,7 +47,8 @@ def build(notebooks: Path, out: Path, kept: Path) -> list[Page]:
     _apart(out, notebooks)
     _written(out)
     lessons = [lesson(path.stem, executed(path, kept), notebooks) for path in paths]
-    files = _files(lessons)
+    files = _files(lessons, live_section(kept), address)
+    files[PREVIEW] = preview(kept)
     out = out.resolve()  # follow links
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as new:
@@ -103,36 +104,64 @@ def _mark(out: Path, names: set[str]) -> None:
     (out / MARK).write_text(json.dumps({"files": sorted(names)}, indent=1) + "\n", "utf-8")
 
 
-def _files(lessons: Sequence[Page]) -> dict[str, bytes]:
-    """Every file of the site, by name."""
-    pages = _pages(lessons)
+def _files(lessons: Sequence[Page], hero: str, address: str) -> dict[str, bytes]:
+    """Every file of the site, by name; hero: the networks at work."""
+    pages = _pages(lessons, hero, address)
     pictures = {name: content for each in lessons for name, content in each.files.items()}
     texts = {name: _linked(text, pages) for name, text in pages.items()}
     texts["search.js"] = f"window.SECTIONS = {_found(lessons)};\n"
+    texts |= answer_files([each.number for each in lessons])
+    texts["course.js"] = course({each.number: each.name for each in lessons})
     copied = {name: (HERE / name).read_bytes() for name in COPIED}
-    return copied | pictures | {name: text.encode() for name, text in texts.items()}
+    copied["site.css"] += asset("quiz.css").encode()
+    return copied | live_files() | pictures | {name: text.encode() for name, text in texts.items()}
 
 
-def _pages(lessons: Sequence[Page]) -> dict[str, str]:
+def _pages(lessons: Sequence[Page], hero: str, address: str) -> dict[str, str]:
     """The HTML of every page, by its name."""
-    pages = {"index.html": _page("index.html", COURSE, _index(lessons), lessons)}
+    pages = {"index.html": _page("index.html", COURSE, front(lessons, hero), lessons, ABOUT, address)}
     for k, each in enumerate(lessons):
         ends = _ends(lessons[k - 1] if k else None, lessons[k + 1] if k + 1 < len(lessons) else None)
         body = each.html + ends + (loader() if each.stages else "")
-        pages[each.name] = _page(each.name, f"{each.number} · {each.title}", body, lessons)
+        title = f"{each.number} · {each.title}"
+        pages[each.name] = _page(each.name, title, body, lessons, each.lead, address)
         for stage in each.stages:
             pages[stage.name] = _stage(each, stage)
+    pages[WORK] = _page(WORK, AT_WORK, f"<h1>{AT_WORK}</h1>{hero}", lessons)
     pages["formulas.html"] = _page("formulas.html", "Formula sheet", _sheet(lessons), lessons)
     return pages
 
 
-def _page(name: str, title: str, body: str, lessons: Sequence[Page]) -> str:
+def _page(
+    name: str, title: str, body: str, lessons: Sequence[Page], told: str = "", address: str = ""
+) -> str:
     return Template((HERE / "page.html").read_text("utf-8")).substitute(
         kind=re.split(r"[-.]", name)[0],
         title=html.escape(title if title == COURSE else f"{title} · {COURSE}"),
+        told=_told(title, spoken(told), address),
+        scripts=_scripts(name, lessons),
         contents=_contents(name, lessons),
         body=body,
     )
+
+
+def _told(title: str, words: str, address: str) -> str:
+    """What a search and a link from elsewhere show of a page."""
+    if not words:
+        return ""
+    words = textwrap.shorten(words, 200, placeholder=" …")
+    shown = {"og:type": "website", "og:title": title, "og:description": words}
+    if address:
+        shown["og:image"] = f"{address.rstrip('/')}/{PREVIEW}"
+    tags = "".join(f'\n<meta property="{key}" content="{html.escape(each)}">' for key, each in shown.items())
+    return f'<meta name="description" content="{html.escape(words)}">{tags}'
+
+
+def _scripts(name: str, lessons: Sequence[Page]) -> str:
+    """What a page fetches for its exercises, and for the marks of progress; nothing in the lecture hall."""
+    here = [f"answers-{each.number}.js" for each in lessons if each.name == name and each.number in LESSONS]
+    needed = ["course.js", *here, "answers.js"] if lessons else []
+    return "\n".join(f'<script src="{each}" defer></script>' for each in needed)
 
 
 def _contents(name: str, lessons: Sequence[Page]) -> str:
@@ -144,9 +173,12 @@ def _contents(name: str, lessons: Sequence[Page]) -> str:
         parts = "".join(f'<li><a href="#{s.id}">{s.title}</a></li>' for s in inner)
         mark = ' aria-current="page"' * here
         link = f'<a href="{each.name}"{mark}><b>{each.number}</b> {html.escape(each.title)}</a>'
-        items.append(f"<li>{link}{f'<ol>{parts}</ol>' if parts else ''}</li>")
+        items.append(f'<li data-lesson="{each.number}">{link}{f"<ol>{parts}</ol>" if parts else ""}</li>')
     mark = ' aria-current="page"' * (name == "formulas.html")
-    return f'<ol>{"".join(items)}</ol><p><a href="formulas.html"{mark}>Formula sheet</a></p>'
+    return (
+        f'<ol>{"".join(items)}</ol><p><a href="formulas.html"{mark}>Formula sheet</a></p>'
+        + "<div class='mine' data-progress></div>"
+    )
 
 
 def _ends(before: Page | None, after: Page | None) -> str:
@@ -159,31 +191,10 @@ def _ends(before: Page | None, after: Page | None) -> str:
     return f'<nav class="ends" aria-label="Neighbouring lessons">{links}</nav>'
 
 
-def _index(lessons: Sequence[Page]) -> str:
-    rows = "".join(
-        f'<li><a href="{each.name}"><b>{each.number}</b> {html.escape(each.title)}</a><p>{each.lead}</p></li>'
-        for each in lessons
-    )
-    stages = "".join(
-        f'<li><a href="{stage.name}">{html.escape(stage.title)}</a> '
-        f"<br><small>lesson {each.number} · {html.escape(stage.told)}</small></li>"
-        for each in lessons
-        for stage in each.stages
-    )
-    hall = (
-        '<h2 id="hall">For the lecture hall</h2><p>Each scrubber on a page of its own, as wide as the screen.'
-        f" Arrow keys step, the space bar plays.</p><ul>{stages}</ul>"
-    )
-    return (
-        f'<div class="text"><h1>{COURSE}</h1><p class="lead">{ABOUT}</p></div>'
-        f'<ol class="map">{rows}</ol><div class="text">{hall if stages else ""}{LAB}</div>'
-    )
-
-
 def _stage(each: Page, stage: Stage) -> str:
     back = f'<a href="{each.name}#{stage.section.id}">{each.number} · {html.escape(each.title)}</a>'
-    body = f"<h1>{stage.section.title}</h1><p>{back}</p>{stage.mount}{loader()}"
-    return _page(stage.name, stage.title, body, [])
+    body = f"<h1>{stage.section.title}</h1><p>{back}: {html.escape(stage.told)}</p>{stage.mount}{loader()}"
+    return _page(stage.name, f"{stage.title}: {stage.told}", body, [])
 
 
 def _sheet(lessons: Sequence[Page]) -> str:
@@ -222,7 +233,7 @@ def _found(lessons: Sequence[Page]) -> str:
         return [
             f"{each.name}#{section.id}",
             f"{each.number} · {each.title}",
-            words(section.title),
+            spoken(section.title),
             " ".join(section.words),
         ]
 

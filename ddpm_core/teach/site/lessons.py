@@ -1,11 +1,14 @@
 """One executed notebook as an HTML page: its sections, pictures and widgets."""
 
 import base64
+import contextlib
 import hashlib
 import html
+import inspect
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -19,16 +22,37 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from ..page.folds import deeper, is_folded, tags
+from ..bank import LESSONS, bank, lesson as exercises_of
+from ..page.folds import deeper, is_folded, minutes, tags, words as words_of
+from ..page.small import smaller
 from ..page.still import WIDGET_VIEW, together
-from ..page.widgets import WIDGET_STATE, mounted
-from ..text.latex import mathml
+from ..page.widgets import WIDGET_STATE, mounted_apart, stored_apart
+from ..text.latex import mathml, parsed
 from ..text.markup import FORMULAS
+from .answers import NOTE, PLACE, is_judged, key_of, place
 
 BLANK = "Not attempted."  # the beginning of the verdict on an empty answer
-NOTE = '<p class="note">This one is answered <a href="index.html#lab">in JupyterLab</a>.</p>'
 KERNEL = "kernel"  # the tag of the cell that says which kernel to choose
+COVER = "cover"  # of the cell whose picture stands for the lesson; else it is the first
+TRAINS = re.compile(r"\btrain\(")
 CONTROLS = '<p class="note">Its controls move it <a href="index.html#lab">in JupyterLab</a>.</p>'
+ASKED = re.compile(r"""^(\w+) = exercise\(["']([^"']+)["']\)""", re.M)
+CHECKED = re.compile(r"^(\w+)\.check\(", re.M)
+MARK = re.compile(r"""^lesson_mark\(["'](\w+)["']\)""", re.M)
+ASKS_ALONE = re.compile(r"""(\w+ = )?(exercise|quiz|lesson_mark)\(["'][^"']*["']\)\s*(\n\w+)?""")
+SHAPES = re.compile(r",? \((?:[\w+ ]|\(\w+\))+,[\w+, ]*\)( each)?")
+# What a widget shows, by the first word that it says of itself.
+SHOWN = {
+    "scrub_noise": "a picture, noised level by level",
+    "scrub": "a walk from noise, step by step",
+    "shape_schedule": "a schedule, bent by hand",
+    "shape_posterior": "two bells and their product",
+    "one_line": "one line, from noise to picture",
+    "particles": "particles in a plane",
+    "step_race": "a race for a sample",
+    "turn": "a dial",
+    "watch_fault": "faults, and what they do to samples",
+}
 _TAGS = re.compile(r"(<(?:style|script|math)\b.*?</(?:style|script|math)>|<[^>]*>)", re.S)
 
 
@@ -46,7 +70,7 @@ class Stage(NamedTuple):
 
     name: str  # of the page
     title: str
-    told: str  # the widget in words
+    told: str  # what it shows, in words
     section: Section
     mount: str  # HTML
 
@@ -59,6 +83,10 @@ class Page:
     number: str
     title: str
     lead: str = ""  # HTML of the first paragraph
+    cover: str = ""  # the name of a picture
+    minutes: int = 0  # to read
+    exercises: int = 0
+    trains: bool = False  # whether a network is trained in it
     html: str = ""
     sections: list[Section] = field(default_factory=list)
     stages: list[Stage] = field(default_factory=list)
@@ -75,9 +103,21 @@ def lesson(stem: str, notebook: NotebookNode, folder: Path) -> Page:
     page.html = "\n".join(writer.cells())
     if first := re.search(r"<h1[^>]*>(.*?)</h1>", page.html, re.S):
         page.title = re.sub(r"^\w+ · ", "", words(first[1]))
+    page.minutes = minutes(words_of(notebook.cells)[0])
+    page.exercises = len(exercises_of(number)) if number in LESSONS else 0
+    page.trains = any(TRAINS.search(cell.source) for cell in notebook.cells if cell.cell_type == "code")
+    if shown := cover(notebook.cells):
+        page.cover = writer.kept(shown)
     if paragraph := re.search(r"<p>(.*?)</p>", page.html, re.S):
         page.lead = paragraph[1]
     return page
+
+
+def cover(cells: Iterable[NotebookNode]) -> bytes:
+    """The picture that stands for a lesson: the one its author tagged, else the first; b"" if it has none."""
+    outputs = [(cell, output.get("data", {})) for cell in cells for output in cell.get("outputs", [])]
+    found = [(COVER in tags(cell), data["image/png"]) for cell, data in outputs if "image/png" in data]
+    return base64.b64decode(max(found, key=itemgetter(0))[1]) if found else b""
 
 
 def address(cell: NotebookNode) -> str:
@@ -96,6 +136,11 @@ def words(text: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
 
 
+def spoken(text: str) -> str:
+    """The words in some HTML, with its formulas as plain text."""
+    return words(re.sub(r'<math alttext="([^"]*)".*?</math>', r"\1", text, flags=re.S))
+
+
 class _Writer:
     """Renders a notebook's cells in order, and collects its sections, files and widgets in `page`."""
 
@@ -103,6 +148,8 @@ class _Writer:
         self.page, self.notebook, self.folder = page, notebook, folder
         self.widgets = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
         self.renderer = _Renderer(self)
+        self.caption = ""  # of the figure that the present cell draws
+        self.asked: dict[str, str] = {}  # the exercises that the cells so far have named, by those names
 
     @property
     def section(self) -> Section:
@@ -131,16 +178,34 @@ class _Writer:
         for part in re.split(r"(?=<h[1-6] id=)", made):
             if heading := re.match(r'<h[1-6] id="([^"]*)"', part):
                 place = known[heading[1]]
-            place.words.append(words(part))
+            place.words.append(spoken(part))
         return made
 
     def code(self, cell: NotebookNode) -> str:
         self.section.words.append(cell.source)
+        self.asked |= dict(ASKED.findall(cell.source))
+        self.caption = caption(cell.source, self.page.number)
+        key = self.checked(cell)
+        if key and is_judged(bank[key]):
+            return f'<div class="cell"{address(cell)}>{place(key)}</div>'
         source = coloured(cell.source)
-        if is_folded(cell):
+        if ASKS_ALONE.fullmatch(cell.source.strip()):
+            source = ""
+        elif is_folded(cell):
             source = f'<details class="fold"><summary>Code</summary>{source}</details>'
         outputs = "".join(self.output(output) for output in together(cell.outputs))
+        if key:
+            outputs = f'<div class="answer" id="{PLACE}{key}">{outputs}</div>'
+        if mark := MARK.search(cell.source):
+            outputs = f'<div data-mark="{mark[1]}">{outputs}</div>'
         return f'<div class="cell"{address(cell)}>{source}{outputs}</div>'
+
+    def checked(self, cell: NotebookNode) -> str:
+        """The key of the exercise that a cell checks, if no answer is in it; else ""."""
+        name = CHECKED.search(cell.source)
+        blank = any(output.get("data", {}).get("text/plain", "").startswith(BLANK) for output in cell.outputs)
+        id = self.asked.get(name[1], "") if name and blank else ""
+        return bank[id].permanent if id in bank else ""
 
     def output(self, output: NotebookNode) -> str:
         if output.output_type == "stream":
@@ -169,16 +234,24 @@ class _Writer:
         ]
         return "".join(parts)
 
+    def kept(self, picture: bytes) -> str:
+        """The name of a picture's file, which is added to the page's files."""
+        name = f"{hashlib.sha256(picture).hexdigest()[:12]}.png"
+        if name not in self.page.files:
+            self.page.files[name] = smaller(picture)
+        return name
+
     def picture(self, output: NotebookNode) -> str:
         content = base64.b64decode(output.data["image/png"])
-        name = f"{hashlib.sha256(content).hexdigest()[:12]}.png"
-        self.page.files[name] = content
+        name = self.kept(content)
         width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))
         if shown := output.get("metadata", {}).get("image/png", {}).get("width"):
             width, height = round(shown), round(height * shown / width)
-        alt = f"Figure: {words(self.section.title)}"
+        alt = self.caption or f"Figure: {words(self.section.title)}"
         size = f'width="{width}" height="{height}"'
-        return f'<img src="{name}" alt="{html.escape(alt)}" {size} loading="lazy">'
+        shown = f'<img src="{name}" alt="{html.escape(alt)}" {size} loading="lazy">'
+        below = f"<figcaption aria-hidden='true'>{html.escape(self.caption)}</figcaption>"
+        return f"<figure>{shown}{below}</figure>" if self.caption else shown
 
     def widget(self, output: NotebookNode) -> str:
         """A scrubber as a working widget, a question as static HTML, any other widget as its picture."""
@@ -195,11 +268,34 @@ class _Writer:
 
     def scrubber(self, id: str, entry: dict[str, Any], data: NotebookNode) -> str:
         still = base64.b64decode(data.get("image/png", ""))
-        mount = mounted(id, entry, still, data.get("text/plain", ""))
         title = words(self.section.title)
         name = f"stage-{self.page.name.removesuffix('.html')}-{len(self.page.stages) + 1}.html"
-        self.page.stages.append(Stage(name, title, data.get("text/plain", ""), self.section, mount))
+        stored = name.replace(".html", ".js")
+        self.page.files[stored] = stored_apart(stored, id, entry).encode()
+        mount = mounted_apart(stored, entry, self.kept(still) if still else "", data.get("text/plain", ""))
+        kind = data.get("text/plain", "").partition(":")[0]
+        told = SHOWN.get(kind, kind.replace("_", " "))
+        same = sum(stage.told.startswith(told) for stage in self.page.stages if stage.section == self.section)
+        told += f", once more ({same + 1})" if same else ""
+        self.page.stages.append(Stage(name, title, told, self.section, mount))
         return f'<div class="out">{mount}<p class="note"><a href="{name}">Full width</a></p></div>'
+
+
+def caption(source: str, number: str) -> str:
+    """What the figure of a cell shows: the first sentence of what its function says of itself; "" for none.
+
+    number: of the lesson.  What is said of shapes is left out, and so is a chart of the lesson's way.
+    """
+    with contextlib.suppress(ModuleNotFoundError):
+        home = import_module(f"..page.figures.lesson{number}", __package__)
+        drawn = [getattr(home, name, None) for name in re.findall(r"^(?:\w+\.)?(\w+)\(", source, re.M)]
+        told = [
+            inspect.getdoc(each) or "" for each in drawn if getattr(each, "__module__", "") == home.__name__
+        ]
+        if told and "stops" not in told[-1]:
+            first = re.split(r"(?<=\w\.)\s|;(?! right)", " ".join(told[-1].split()))[0].rstrip(".") + "."
+            return "" if re.search("`|by name", first) else SHAPES.sub("", first)
+    return ""
 
 
 def aside(head: str, rest: Iterable[str]) -> list[str]:
@@ -210,14 +306,15 @@ def aside(head: str, rest: Iterable[str]) -> list[str]:
 
 
 def question(view: dict[str, Any]) -> str:
-    """A multiple-choice question as static HTML."""
+    """A question to click, as static HTML, which a script replaces by a form."""
     options = "".join(
         f"<li><kbd>{html.escape(key)}</kbd><div>{text}</div></li>" for key, text in view["options"]
     )
-    return (
-        f'<div class="out question"><p><span class="id">{html.escape(view["id"])}</span> '
+    shown = (
+        f'<div class="question"><p><span class="id">{html.escape(view["id"])}</span> '
         f"<b>{view['title']}</b></p>{view['prompt']}<ul>{options}</ul>{NOTE}</div>"
     )
+    return place(key_of(view["id"]), shown)
 
 
 class _Renderer(IPythonRenderer):
@@ -238,7 +335,8 @@ class _Renderer(IPythonRenderer):
 
     def formula(self, body: str, block: bool) -> str:
         try:
-            return mathml(body, block)
+            shown = html.escape(parsed(body).text)
+            return mathml(body, block).replace("<math ", f'<math alttext="{shown}" ', 1)
         except ValueError as error:
             self.writer.page.unread.append(f"{body}: {error}")
             return f"<code>{html.escape(body)}</code>"

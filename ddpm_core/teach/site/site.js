@@ -35,9 +35,15 @@ function find(query) {
     const [head, body] = [plain(`${lesson} ${title}`), plain(text)];
     const scores = wanted.map((word) => 10 * head.includes(word) + Math.min(5, body.split(word).length - 1));
     const score = scores.every(Boolean) ? scores.reduce((a, b) => a + b) : 0;
-    const at = Math.max(0, body.indexOf(wanted[0]) - 60);
-    return { link, lesson, title, score, snippet: (at ? "… " : "") + text.slice(at, at + 160) };
+    return { link, lesson, title, score, snippet: score ? excerpt(text, wanted[0]) : "" };
   }).filter((entry) => entry.score).sort((a, b) => b.score - a.score);
+}
+
+// Some whole words around the first that holds what was asked for.
+function excerpt(text, wanted) {
+  const words = text.split(" ");
+  const from = Math.max(0, words.findIndex((word) => plain(word).includes(wanted)) - 9);
+  return (from ? "… " : "") + words.slice(from, from + 28).join(" ") + (from + 28 < words.length ? " …" : "");
 }
 
 const index = () => window.SECTIONS ? Promise.resolve() : new Promise((done) => {
@@ -87,7 +93,7 @@ function search(input, box) {
 
 // What is wider than the page can be scrolled by keyboard too.
 function reachable() {
-  for (const wide of document.querySelectorAll(".formula, .wide, .out, .code, .sheet dd")) {
+  for (const wide of document.querySelectorAll(".formula, .text > :is(p, ul, ol), .wide, .out, .code, .sheet dd, .solution, .result > div")) {
     if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
     else wide.removeAttribute("tabindex");
   }
@@ -101,14 +107,50 @@ function unfold() {
   goal.scrollIntoView();
 }
 
-// For the lecture hall: a scrubber as large as the window.
+// For the lecture hall: a widget as large as the window, at whichever of some widths of its own fills most of it.
+const WIDTHS = [320, 400, 480, 560, 660, 780, 920, 1100];
+const drawn = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+
 function fill(stage) {
-  const fit = () => {
-    stage.style.zoom = 1;
-    const room = innerHeight - stage.getBoundingClientRect().top - scrollY - 16;
-    stage.style.zoom = Math.max(1, Math.min(room / stage.offsetHeight, root.clientWidth / 720));
+  let fitted = "";
+  const fit = async () => {
+    const canvas = stage.querySelector("canvas");
+    const there = canvas ? "ready" in canvas.dataset : stage.lastElementChild?.offsetHeight > 40;
+    const now = `${innerWidth} ${innerHeight}`;
+    if (!there || now === fitted) return;
+    fitted = now;
+    stage.style.cssText = "opacity: 0";
+    const [wide, high] = [stage.clientWidth, innerHeight - stage.getBoundingClientRect().top - scrollY - 12];
+    const tried = [];
+    for (const width of WIDTHS.filter((each) => each <= wide)) {
+      stage.style.width = `${width}px`;
+      await drawn(); // the widget follows its width a frame later
+      const area = Math.max(...[...stage.querySelectorAll("canvas, svg, img")].map((each) => each.getBoundingClientRect().width));
+      const zoom = Math.min(wide / width, high / stage.offsetHeight);
+      tried.push({ width, zoom, seen: area * zoom });
+    }
+    const { width, zoom } = tried.reduce((a, b) => (b.seen > a.seen * 1.02 ? b : a), { width: wide, zoom: 1, seen: 0 });
+    stage.style.cssText = `zoom: ${Math.max(1, zoom)}; width: ${width}px`;
   };
   new ResizeObserver(fit).observe(document.body);
+  new MutationObserver(fit).observe(stage, { childList: true, subtree: true, attributeFilter: ["data-ready"] });
+}
+
+// Its keys without a click: what is typed beside it goes to the widget's slider, which moves also if nobody listens.
+function hear(stage) {
+  document.addEventListener("keydown", (event) => {
+    const slider = stage.querySelector(".scrub-time, input[type=range]");
+    if (!slider || stage.contains(event.target) || event.target.closest("a, button, input")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const twin = new KeyboardEvent("keydown", { key: event.key, shiftKey: event.shiftKey, bubbles: true, cancelable: true });
+    const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+    const heard = !slider.dispatchEvent(twin);
+    if (!heard && step) {
+      slider.stepUp(step);
+      slider.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+    if (heard || step) event.preventDefault();
+  });
 }
 
 document.addEventListener("DOMContentLoaded", () => {
@@ -121,5 +163,8 @@ document.addEventListener("DOMContentLoaded", () => {
   addEventListener("hashchange", unfold);
 });
 addEventListener("load", () => {
-  if (root.dataset.page === "stage") fill(document.querySelector(".scrub-mount"));
+  if (root.dataset.page !== "stage") return;
+  const stage = document.querySelector(".scrub-mount");
+  fill(stage);
+  hear(stage);
 });

@@ -74,6 +74,7 @@ _INDEX = re.compile(r"([_^]([^\W_]+|\([^()]*\))|/\([^/]*\)|/\w+)$")  # ends in a
 _COMPOUND = re.compile(r"^√|.[ /].")  # several parts: an index would seem to belong to the last one
 _BRACKETED = re.compile(r"[(\[{][^()\[\]{}]*[)\]}]")
 _WORD = re.compile(r"[\w√∑∏]")  # in text, a space separates such a character from an index before it
+_DEEP = re.compile("[βγζημξρφϕχψfgjpqy][\u0300-\u036f]?")  # a letter below the line, alone or accented
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -319,6 +320,10 @@ def _scripted(base: Formula, scripts: Mapping[str, Formula]) -> Formula:
     if not scripts:
         return base
     tag, inside = "m", base.mathml
+    if "_" in scripts and _DEEP.fullmatch(unicodedata.normalize("NFD", base.text)):
+        inside = (
+            f"<mpadded depth='0'>{inside}</mpadded>"  # as in TeX: an index stands equally low at x and at β
+        )
     text = (
         f"({base.text})" if _COMPOUND.search(base.text) and not _BRACKETED.fullmatch(base.text) else base.text
     )

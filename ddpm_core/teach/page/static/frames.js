@@ -1,6 +1,7 @@
 // scrub: the frames of a run, x_t, the estimate of x_0 and the step's noise side by side.
 
 const GAP = 24; // between panels
+const NARROW = 150; // pixels for a panel, under which a third one goes below
 
 function render({ model, el }) {
   const [n, h, w, c] = model.get("shape");
@@ -88,9 +89,10 @@ function render({ model, el }) {
   if (model.get("plays")) controls.unasked();
   model.on("change:t", follow);
   const unwatch = onWidth(root, (room) => {
-    const each = Math.floor((room - GAP * (panels.length - 1)) / panels.length);
+    const columns = room < NARROW * panels.length ? Math.min(2, panels.length) : panels.length;
+    const each = Math.floor((room - GAP * (columns - 1)) / columns);
     const across = panels.map((p) => p.fit(each, 420))[0];
-    root.style.setProperty("--sheet", `${(across + GAP) * panels.length - GAP}px`);
+    root.style.setProperty("--sheet", `${(across + GAP) * columns - GAP}px`);
   });
   return () => {
     controls.stop();

@@ -1,35 +1,5 @@
 // Widgets without a kernel: each .scrub-mount holds a widget's stored state; render it from its own module.
 
-const decode = (text) => {
-  const raw = atob(text);
-  return new DataView(Uint8Array.from(raw, (c) => c.charCodeAt(0)).buffer);
-};
-
-// What a widget's `render` needs of a Jupyter model: get, set, save_changes, on, off.
-const standIn = ({ state, buffers = [] }) => {
-  const values = { ...state };
-  const listeners = new Map();
-  for (const { path, data } of buffers) {
-    const inner = path.slice(0, -1).reduce((at, key) => at[key], values);
-    inner[path.at(-1)] = decode(data);
-  }
-  return {
-    get: (name) => values[name],
-    set(name, value) {
-      if (values[name] === value) return;
-      values[name] = value;
-      for (const call of [...(listeners.get(`change:${name}`) ?? [])]) call();
-    },
-    save_changes() {},
-    on(events, call) {
-      for (const name of events.split(" ")) listeners.set(name, (listeners.get(name) ?? new Set()).add(call));
-    },
-    off(events, call) {
-      for (const name of events.split(" ")) listeners.get(name)?.delete(call);
-    },
-  };
-};
-
 const load = async (source) => {
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   const { default: made } = await import(url).finally(() => URL.revokeObjectURL(url));
@@ -38,8 +8,15 @@ const load = async (source) => {
 
 const known = new Map(); // a widget shown twice is one model, and its script is loaded once, as in JupyterLab
 
+// Stored in the page, or, compressed, in a script of its own.
+const stateOf = async (script) => {
+  if (!script.src) return JSON.parse(script.textContent);
+  const light = new Blob([decode(window.WIDGETS[script.getAttribute("src")])]).stream();
+  return new Response(light.pipeThrough(new DecompressionStream("gzip"))).json();
+};
+
 const mount = async (host) => {
-  const { id, ...stored } = JSON.parse(host.querySelector("script").textContent);
+  const { id, ...stored } = await stateOf(host.querySelector("script"));
   if (!known.has(id)) {
     const model = standIn(stored);
     known.set(id, { model, widget: await load(model.get("_esm")) });

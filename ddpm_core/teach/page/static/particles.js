@@ -14,21 +14,6 @@ const MOST = 40; // dropped points
 const FIRST_DROPPED = 2 ** 20; // their numbers, for the noise
 const GAP = 20;
 
-const hashed = (h) => {
-  h = Math.imul(h ^ (h >>> 16), 0x21f0aaad);
-  h = Math.imul(h ^ (h >>> 15), 0x735a2d97);
-  return (h ^ (h >>> 15)) >>> 0;
-};
-const keyed = (seed, t) => hashed(hashed(seed) ^ t);
-
-// Two standard normal numbers for particle i, written to out[at], out[at + 1].
-function normal(key, i, out, at) {
-  const radius = Math.sqrt(-2 * Math.log((hashed(key ^ (2 * i)) + 0.5) / 2 ** 32));
-  const angle = (2 * Math.PI * (hashed(key ^ (2 * i + 1)) + 0.5)) / 2 ** 32;
-  out[at] = radius * Math.cos(angle);
-  out[at + 1] = radius * Math.sin(angle);
-}
-
 // E[x_0 | x_t] of a mixture: (k, x, from, to, out), for the points from..to of x, two numbers each.
 function exact(mixture, levels) {
   const K = mixture.length / 4;

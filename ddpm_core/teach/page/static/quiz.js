@@ -22,6 +22,7 @@ function choice(view, id) {
   const options = element("div", { class: "options" });
   view.options.forEach(([key, html], k) => {
     const input = element("input", { type: "radio", name: id, value: key, id: `${id}-${k}` });
+    if (html.includes("<math")) input.setAttribute("aria-label", element("div", { html }).textContent); // which a label's name leaves out
     options.append(
       element("label", { for: `${id}-${k}` }, input, element("kbd", { "aria-hidden": "true" }, key), element("div", { html })),
     );
@@ -40,6 +41,21 @@ function choice(view, id) {
       return true;
     },
     wanted: "Choose one first.",
+  };
+}
+
+// A number or a formula, typed.  The question stands above.
+function typed(view, id) {
+  const name = view.kind === "number" ? "number" : "formula";
+  const text = element("input", { type: "text", id, autocomplete: "off", autocapitalize: "off", spellcheck: "false" });
+  const label = element("label", { for: id, class: "typed" }, element("span", { class: "id" }, view.id), ` Your ${name}`);
+  return {
+    body: [label, text],
+    ready: () => text.value.trim() !== "",
+    answer: () => ({ text: text.value }),
+    restore: (asked) => (text.value = asked.text ?? ""),
+    key: () => false,
+    wanted: "Write an answer first.",
   };
 }
 
@@ -86,13 +102,15 @@ function prose(view, id) {
 function render({ model, el }) {
   const view = model.get("view");
   // Every widget loads this file anew, so no counter here is the page's: ids are drawn.
-  const part = (view.kind === "choice" ? choice : prose)(view, `ddpm-quiz-${Math.random().toString(36).slice(2)}`);
+  const part = ({ choice, prose }[view.kind] ?? typed)(view, `ddpm-quiz-${Math.random().toString(36).slice(2)}`);
   const check = element("button", { type: "submit", class: "check" }, "Check");
   const hint = element("button", { type: "button", class: "hint" });
   const hints = element("ol", { class: "hints", "aria-live": "polite" });
   const result = element("div", { class: "result", role: "status", "aria-live": "polite" });
   const form = element("form", { class: `ddpm-quiz ${view.kind}`, novalidate: "" }, ...part.body);
-  form.append(element("div", { class: "actions" }, check, hint), hints, result);
+  const solve = element("button", { type: "button", class: "hint solve", "aria-expanded": "false", hidden: "" }, "Solution");
+  const solution = element("div", { class: "solution", hidden: "", html: view.solution ?? "" });
+  form.append(element("div", { class: "actions" }, check, hint, solve), hints, result, solution);
   let timer = null;
   let typing = null;
 
@@ -120,13 +138,18 @@ function render({ model, el }) {
     const rest = view.hints.length - hints.children.length;
     hint.hidden = rest === 0;
     hint.textContent = hints.children.length ? `Another hint (${rest})` : "Hint";
+    if (view.solution && hint.hidden) solve.hidden = false; // after the hints, or after a first answer
   };
+  solve.addEventListener("click", () => {
+    solution.hidden = !solution.hidden;
+    solve.setAttribute("aria-expanded", String(!solution.hidden));
+  });
   hint.addEventListener("click", () => {
     const item = element("li", { html: view.hints[hints.children.length] });
     hints.append(item);
     typeset(item);
     left();
-    if (hint.hidden) check.focus();
+    if (hint.hidden) (solve.hidden ? check : solve).focus();
   });
   const able = () => {
     check.disabled = !part.ready();
@@ -155,6 +178,7 @@ function render({ model, el }) {
     if (told.outcome === undefined || told.n < (model.get("asked").n ?? 0)) return;
     clearTimeout(timer);
     say(told.outcome.toLowerCase(), told.head, told.html, told.tally);
+    if (view.solution && told.outcome !== "WAIT") solve.hidden = false;
   };
 
   form.addEventListener("submit", (event) => {
@@ -172,11 +196,12 @@ function render({ model, el }) {
   }
   // JupyterLab would take arrows, letters and Enter for its own; Ctrl and Alt stay with it, Escape leads back to it.
   form.addEventListener("keydown", (event) => {
-    const typing = event.target.tagName === "TEXTAREA";
+    const typing = event.target.matches("textarea, [type=text]");
     const control = event.ctrlKey || event.metaKey;
     if (event.key === "Escape" || event.altKey || (control && event.key !== "Enter")) return;
     event.stopPropagation();
-    if (event.key === "Enter" && (control || (!typing && event.target.type !== "button"))) {
+    const lines = event.target.tagName === "TEXTAREA"; // where Enter is a letter
+    if (event.key === "Enter" && (control || (!lines && event.target.type !== "button"))) {
       event.preventDefault();
       submit();
     } else if (!typing && !event.shiftKey && part.key(event.key)) {
