@@ -8,12 +8,14 @@ python data/make.py denoiser            a minute or two on two cores
 python data/make.py denoiser mnist      four hours on one core, two more on two
 python data/make.py denoiser emoji      an hour on one core: an autoencoder, and a denoiser in its latents
 python data/make.py pixels              an hour on one core: the same recipe without latents, and its pictures
+python data/make.py minutes             ten minutes on one core: what a denoiser draws, minute by minute
 python data/make.py judge mnist F.npz   measures the samples in F, ten minutes
 python data/make.py picture             the picture at the head of the README
 python data/make.py python              needs npm and node: the Python that judges answers in the site's pages
 """
 
 import ast
+import copy
 import hashlib
 import io
 import json
@@ -23,6 +25,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -36,15 +39,25 @@ from PIL import Image
 from ddpm_core import Denoiser, Eps, UNet, V, checkpoints, cosine, data
 from ddpm_core.__main__ import main
 from ddpm_core.commands.models import model, painter
+from ddpm_core.commands.recipes import RECIPES
 from ddpm_core.nets import Block
 from ddpm_core.prediction import Prediction
 from ddpm_core.sampling import ddim, last, sample
 from ddpm_core.study import metrics
 from ddpm_core.study.colours import tint
-from ddpm_core.study.latents import load_autoencoder, save_autoencoder
+from ddpm_core.study.latents import (
+    Autoencoder,
+    Captioned,
+    encoded,
+    load_autoencoder,
+    pretrained_autoencoder,
+    save_autoencoder,
+)
 from ddpm_core.study.metrics import Classifier, entropy, floor, frechet, nearest
 from ddpm_core.teach.page.film import film
 from ddpm_core.teach.site.answers import sources
+from ddpm_core.training import Extras, train
+from ddpm_core.words import Vocabulary, vocabulary
 
 PROMPTS = (
     *("red heart", "open book", "grinning face", "cat face", "rocket", "frog", "pizza", "tree"),
@@ -202,6 +215,48 @@ def pixels(trained: str = "") -> None:
     np.savez_compressed(data.SHIPPED / "emoji-pixels.npz", prompts=np.array(PROMPTS), **drawn)
 
 
+def minutes(long: int = 6) -> None:
+    """Train the emoji's denoiser in the latents that ship for so many minutes of CPU, and keep what it draws.
+
+    Two pictures of each prompt at the end of every minute, from the same noise: with how many pictures were
+    seen, and the mean loss of the minute.
+    """
+    own, _ = RECIPES["emoji"].read()
+    paint, words = pretrained_autoencoder("emoji"), vocabulary(text for both in own.captions for text in both)
+    told = [Vocabulary(words).known(text) for text in zip(*own.captions, strict=True)]
+    fed = Captioned(encoded(paint, own.images), None, told)
+    torch.manual_seed(0)
+    denoiser = Denoiser(UNet(4, width=48, mults=(1, 4), words=words), cosine(), V(), fed.reach)
+    how: dict[str, Any] = {"batch": 128, "lr": 3e-3, "ema": 0.995, "extras": Extras(bf16=True)}
+    trial, start = train(copy.deepcopy(denoiser), fed, images=10**9, **how), time.process_time()
+    for _ in range(20):
+        next(trial)
+    images = int(60 * long / (time.process_time() - start) * 20) * how["batch"]
+    drawn, losses, seen, start = [], [], [], time.process_time()
+    for step in train(denoiser, fed, images=images, **how):
+        losses.append(step.loss)
+        if step.images >= images * (len(drawn) + 1) / long:
+            drawn.append(pictured(denoiser, paint))
+            seen.append((step.images, sum(losses) / len(losses), time.process_time() - start))
+            print(*seen[-1], flush=True)
+            losses = []
+    np.savez_compressed(
+        data.SHIPPED / "emoji-minutes.npz",
+        prompts=np.array(PROMPTS),
+        drawn=np.stack(drawn),
+        seen=np.array(seen),
+    )
+
+
+@torch.no_grad()
+def pictured(denoiser: Denoiser, paint: Autoencoder) -> np.ndarray:
+    """Two pictures of each prompt in 20 steps of DDIM: (prompts, 2, 32, 32, 3) uint8."""
+    told = denoiser.guided([text for text in PROMPTS for _ in range(2)], 2.0)
+    z_T = torch.randn(2 * len(PROMPTS), 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    x = paint.decode(last(sample(told, z_T, told.schedule.times(20), ddim)).xt)
+    return data.to_bytes(x.unflatten(0, (-1, 2)).movedim(2, -1)).numpy()
+
+
 @torch.no_grad()
 def drawings(name: str) -> np.ndarray:
     """Four pictures of each prompt by a model with words: (prompts, 4, 32, 32, 3) uint8."""
@@ -347,6 +402,6 @@ def python() -> None:
 
 
 if __name__ == "__main__":
-    {f.__name__: f for f in (digits, emoji, classifier, denoiser, pixels, judge, picture, python)}[
+    {f.__name__: f for f in (digits, emoji, classifier, denoiser, pixels, minutes, judge, picture, python)}[
         sys.argv[1]
     ](*sys.argv[2:])

@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from ddpm_core.teach.page.folds import minutes, words
+from ddpm_core.teach.page.folds import count_words, minutes
 from ddpm_core.teach.progress.ways import ways_table
 
 ROOT = Path(__file__).parents[1]
@@ -26,7 +26,7 @@ ROW = re.compile(r"^(\| \w+ \| \[.*\]\(notebooks/(.+)\) \| .* )\| (\d+(?: \+ \d+
 
 def reading(path: Path) -> str:
     """Minutes to read a lesson's text, rounded up to five: 30, or 30 + 10 if a part of it is folded."""
-    road, beside = words(nbformat.read(path, as_version=4).cells)
+    road, beside = count_words(nbformat.read(path, as_version=4).cells)
     return " + ".join(f"{minutes(n)}" for n in (road, beside)[: 1 + bool(beside)])
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .exercises import course_map, course_ways, exercise, lesson_mark
     from .page.bells import shape_posterior
+    from .page.easel import easel
     from .page.explore import explore
     from .page.line import one_line
     from .page.particles import particles
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "course_map",
     "course_ways",
+    "easel",
     "exercise",
     "explore",
     "lesson_mark",
@@ -39,6 +41,7 @@ __all__ = [
 _HOMES = {
     ".exercises": ("course_map", "course_ways", "exercise", "lesson_mark"),
     ".page.bells": ("shape_posterior",),
+    ".page.easel": ("easel",),
     ".page.explore": ("explore",),
     ".page.line": ("one_line",),
     ".page.particles": ("particles",),

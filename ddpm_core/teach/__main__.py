@@ -1,4 +1,4 @@
-"""The course from outside the notebooks: python -m ddpm_core.teach update, join, report or site."""
+"""The course from outside the notebooks: python -m ddpm_core.teach update, join, report, site or card."""
 
 import argparse
 import contextlib
@@ -71,6 +71,13 @@ def _site(args: argparse.Namespace) -> None:
     print(f"{len(lessons)} lessons: open {Path(args.out) / 'index.html'}")
 
 
+def _card(args: argparse.Namespace) -> None:
+    from .report.card import write_or_check  # imports torch, which a report doesn't need
+
+    out = Path(args.out or Path(args.source) / "card.md")
+    print(*map(clean, write_or_check(args.source, args.data, out)), sep="\n")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ddpm_core.teach", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -96,6 +103,12 @@ def _parser() -> argparse.ArgumentParser:
     j.add_argument("files", nargs="+", metavar="FILE", help="the files, such as progress.json of each device")
     j.add_argument("--out", metavar="FILE", help="where to write (default: over the first)")
     j.set_defaults(run=_join)
+    _site_parser(commands)
+    _card_parser(commands)
+    return parser
+
+
+def _site_parser(commands: Any) -> None:
     s = commands.add_parser(
         "site",
         help="build the course as static pages",
@@ -116,7 +129,19 @@ def _parser() -> argparse.ArgumentParser:
         help="where the site will stand: links to it then show its picture",
     )
     s.set_defaults(run=_site)
-    return parser
+
+
+def _card_parser(commands: Any) -> None:
+    c = commands.add_parser(
+        "card",
+        help="write a model card for a model of one's own pictures, or check the one that is there",
+        description="The first time, measure a run and write its card, with blanks to fill in; then measure "
+        "again, and say which numbers don't agree and what is still blank.",
+    )
+    c.add_argument("--from", dest="source", required=True, metavar="RUN", help="the folder of the run")
+    c.add_argument("--data", required=True, metavar="FOLDER", help="the pictures that it was trained on")
+    c.add_argument("--out", metavar="FILE", help="the card (default: card.md in the run's folder)")
+    c.set_defaults(run=_card)
 
 
 REPORT = """\

@@ -17,11 +17,11 @@ import road
 
 from ddpm_core.teach.bank import bank
 from ddpm_core.teach.judge import grammar, tree
-from ddpm_core.teach.page.folds import COLLAPSED, PACE, TAG, is_folded, words
+from ddpm_core.teach.page.folds import COLLAPSED, PACE, TAG, count_words, is_folded
 from ddpm_core.teach.site.lessons import lesson
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
-REBUILT = ("00", "01", "02", "03", "04", "05", "06", "07", "08")  # written anew along their road
+REBUILT = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09")  # written anew along their road
 SITE = Path(road.ddpm_core.__file__).parent / "teach/site/site.css"
 
 
@@ -52,7 +52,7 @@ def test_exercises_are_numbered_in_reading_order_and_those_beside_the_road_are_o
 
 @rebuilt
 def test_the_road_is_walked_in_half_an_hour(path):
-    on_the_road, _ = words(read(path).cells)
+    on_the_road, _ = count_words(read(path).cells)
     assert 25 <= on_the_road / PACE <= 35 or path.stem.startswith("00")
 
 

@@ -212,6 +212,7 @@ DECLARED = {
     "06": r"\delta \sigma D d n r \tau \tau_t \tau_i \tilde\mu",
     "07": r"\hat v V W \tilde\varepsilon a b c f g h s s_t m u w",
     "08": r"k n \eta u \hat u \hat v u_t a b a_t b_t c_t h g q y F \sigma \Delta p_t c w",
+    "09": r"\hat v \hat v_\text{with} \hat v_\text{without} w q k d Q K V \sigma",
     "A_": r"\sigma c a b w v_t \mu_q \mu_t p_t P_\theta",
 }
 TABLE = {symbol for latex in formulas_in(NOTATION) for symbol in symbols(latex)}

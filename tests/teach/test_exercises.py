@@ -536,6 +536,14 @@ SAID = {
         "After a reflow one step is enough; before it, one step ends at the mean of the data.",
         "The walk draws no fresh noise, though every state holds some.",
     ],
+    "09.15": [
+        "It is not true that nothing is lost: thin lines are gone.",
+        "Latents are not sharper than pixels, they only let more be learned in the same time.",
+    ],
+    "09.25": [
+        "The set isn't neutral: eight faces in ten are yellow.",
+        "Not every picture is new, so the licences have to be named.",
+    ],
 }
 
 

@@ -17,6 +17,7 @@ from ddpm_core.teach.page.figures import lesson02
 from ddpm_core.teach.page.figures.style import DPI
 from ddpm_core.teach.page.film import film
 from ddpm_core.teach.page.plots import show
+from ddpm_core.teach.page.small import SEEN
 
 
 def png(figure):
@@ -33,7 +34,7 @@ def test_lines_take_half_the_bytes_and_look_the_same():
     before = png(lesson02.over_the_steps({"a": [0.01 * k for k in range(300)]}, "height"))
     after = small.smaller(before)
     assert len(after) < 0.6 * len(before)
-    assert np.abs(pixels(after) - pixels(before)).mean() < small.SEEN
+    assert np.abs(pixels(after) - pixels(before)).mean() < SEEN
 
 
 def test_pictures_keep_every_grey():

@@ -44,7 +44,7 @@ def deeper(cells: Sequence[Any]) -> Iterator[int]:
         yield count if inside else 0
 
 
-def words(cells: Sequence[Any]) -> tuple[int, int]:
+def count_words(cells: Sequence[Any]) -> tuple[int, int]:
     """The words of a lesson's text, on the road and in the sections that are folded."""
     counts = [0, 0]
     for cell, beside in zip(cells, deeper(cells), strict=True):

@@ -10,6 +10,7 @@ LESSONS = {
     "06": "Information and compression",
     "07": "Conditions and scores",
     "08": "From steps to flows",
+    "09": "A text-to-image model of your own",
     "A": "Errata",
 }
 OPTIONAL = {"06"}  # what no later lesson needs

@@ -21,7 +21,7 @@ from ..page.widgets import loader
 from .answers import answer_files, course
 from .front import ABOUT, AT_WORK, COURSE, WORK, front
 from .lessons import Page, Section, Stage, lesson, spoken
-from .live import live_files, live_section, preview
+from .live import link_picture, live_files, live_section
 from .runs import PACKAGE, executed
 from .sheet import formula_sheet
 
@@ -48,7 +48,7 @@ def build(notebooks: Path, out: Path, kept: Path, address: str = "") -> list[Pag
     _written(out)
     lessons = [lesson(path.stem, executed(path, kept), notebooks) for path in paths]
     files = _files(lessons, live_section(kept), address)
-    files[PREVIEW] = preview(kept)
+    files[PREVIEW] = link_picture(kept)
     out = out.resolve()  # follow links
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as new:

@@ -20,8 +20,10 @@ get.</li>
 <li><b>Draw with it.</b> Ancestral steps, DDIM, better solvers: how many steps they take, and why some add
 noise.</li>
 <li><b>Ask for something.</b> Labels, words, guidance, filling in; what each of them costs.</li>
-<li><b>Read what came after.</b> Scores, flows and today's text-to-image systems, by exchanging one part at a
-time.</li>
+<li><b>Go on to today.</b> Scores, flows and the boxes of today's text-to-image systems, one exchanged part at
+a time.</li>
+<li><b>Build one yourself.</b> Words, latents, a transformer: a text-to-image model of your own pictures, and
+its card.</li>
 </ul>"""
 LAB = """<h2 id="lab">In JupyterLab</h2>
 <p>In these pages the scrubbers move, and choices, numbers, formulas and texts are judged: a wrong answer is
@@ -39,7 +41,7 @@ STARTS = (
         ("00", "02", "04", "05", "01", "03"),
     ),
     ("I know what a VAE is", "Three models, one bound. Begin at the beginning:", ("00", "01", "02")),
-    ("I have trained a DDPM", "See what became of it, and what you took on trust:", ("05", "07", "08")),
+    ("I have trained a DDPM", "See what became of it, and what you took on trust:", ("05", "07", "08", "09")),
 )
 
 

@@ -23,7 +23,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from ..bank import LESSONS, bank, lesson as exercises_of
-from ..page.folds import deeper, is_folded, minutes, tags, words as words_of
+from ..page.folds import count_words, deeper, is_folded, minutes, tags
 from ..page.small import smaller
 from ..page.still import WIDGET_VIEW, together
 from ..page.widgets import WIDGET_STATE, mounted_apart, stored_apart
@@ -103,7 +103,7 @@ def lesson(stem: str, notebook: NotebookNode, folder: Path) -> Page:
     page.html = "\n".join(writer.cells())
     if first := re.search(r"<h1[^>]*>(.*?)</h1>", page.html, re.S):
         page.title = re.sub(r"^\w+ · ", "", words(first[1]))
-    page.minutes = minutes(words_of(notebook.cells)[0])
+    page.minutes = minutes(count_words(notebook.cells)[0])
     page.exercises = len(exercises_of(number)) if number in LESSONS else 0
     page.trains = any(TRAINS.search(cell.source) for cell in notebook.cells if cell.cell_type == "code")
     if shown := cover(notebook.cells):

@@ -2,7 +2,7 @@
 
     live_section(kept)   its HTML
     live_files()         by name, every file that it needs beside its page
-    preview(kept)        a picture for links from elsewhere
+    link_picture(kept)   a picture for links from elsewhere
 
 A network runs in the page's own code: `net.c` has the arithmetic, compiled to WebAssembly, `network.js` the
 layers, `sample.js` the walk, `crew.js` the workers, `live.js` what hands do.  net.wasm was made of net.c by
@@ -158,7 +158,7 @@ def _poster(name: str, kept: Path) -> str:
     return "data:image/png;base64," + base64.b64encode(drawn).decode()
 
 
-def preview(kept: Path) -> bytes:
+def link_picture(kept: Path) -> bytes:
     """A PNG of 1200 by 630 for links from elsewhere: above noise, below what the words made of it."""
     return _cached("emoji", kept, _from_noise, "preview")
 
