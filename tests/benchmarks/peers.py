@@ -9,7 +9,10 @@ weights from now on.  walk(n, steps): n images by the package's own sampler, thr
 
 import contextlib
 import io
+import sys
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -26,6 +29,37 @@ Shape = dict[int, tuple[int, tuple[int, ...]]]
 def batch(x0: Tensor) -> Tensor:
     """A random batch of the data, or the data themselves if they have a batch's size."""
     return x0 if len(x0) == BATCH else x0[torch.randint(len(x0), (BATCH,))]
+
+
+class Empty(ModuleType):
+    """A module in which every name is a class that does nothing."""
+
+    def __init__(self, name: str):
+        super().__init__(name)
+        self.__spec__ = ModuleSpec(name, None)
+
+    def __getattr__(self, name: str) -> type:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        made = type(name, (nn.Module,), {"__init__": lambda self, *_, **__: nn.Module.__init__(self)})
+        return sys.modules.get(f"{self.__name__}.{name}", made)
+
+
+def stand_in() -> None:
+    """Where torchvision isn't there, or was built for another torch, put empty modules in its place.
+
+    Two of the other packages import it, to read pictures and for a metric; neither is measured here.
+    """
+    try:
+        import torchvision  # noqa: F401
+    except (ImportError, RuntimeError):  # "operator torchvision::nms does not exist"
+        for name in [each for each in sys.modules if each.partition(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        for name in ("", ".transforms", ".utils", ".models", ".models.inception", ".models.utils"):
+            sys.modules[f"torchvision{name}"] = Empty(f"torchvision{name}")
+
+
+stand_in()
 
 
 class Plan(NamedTuple):
