@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from peers import Diffusers
 from torch import Tensor, nn
 
 from ddpm_core import Denoiser, UNet, V, cosine, ddim, last, pretrained, sample, train
@@ -111,26 +112,12 @@ def several(work: Callable[[], object], times: int) -> None:
         work()
 
 
-def rival(
-    shape: tuple[int, int, int], width: int, mults: tuple[int, ...], device: torch.device
-) -> nn.Module | None:
+def rival(shape: Sequence[int], width: int, mults: Sequence[int], device: torch.device) -> nn.Module | None:
     """The U-Net of diffusers with these widths, None if it isn't installed."""
     try:
-        from diffusers import UNet2DModel
+        return Diffusers.unet(shape, width, mults).to(device)
     except ImportError:
         return None
-    widths = tuple(width * m for m in mults)
-    return UNet2DModel(
-        sample_size=shape[-1],
-        in_channels=shape[0],
-        out_channels=shape[0],
-        layers_per_block=1,
-        block_out_channels=widths,
-        down_block_types=("DownBlock2D",) * len(widths),
-        up_block_types=("UpBlock2D",) * len(widths),
-        norm_num_groups=8,
-        add_attention=False,
-    ).to(device)
 
 
 def trained(net: nn.Module, x0: Tensor) -> Callable[[], None]:

@@ -10,7 +10,7 @@ weights from now on.  walk(n, steps): n images by the package's own sampler, thr
 import contextlib
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import ClassVar, NamedTuple
@@ -125,24 +125,28 @@ class Diffusers:
     shape: ClassVar[Shape] = Ours.shape
 
     def __init__(self, size: int, T: int, net: nn.Module | None = None):
-        from diffusers import DDPMScheduler, UNet2DModel
+        from diffusers import DDPMScheduler
 
-        width, mults = self.shape[size]
-        widths = tuple(width * m for m in mults)
-        self.size = size
-        self.net = net or UNet2DModel(
-            sample_size=size,
-            in_channels=1,
-            out_channels=1,
+        self.size, self.net = size, net or self.unet((1, size, size), *self.shape[size])
+        self.scheduler = DDPMScheduler(num_train_timesteps=T, beta_schedule="squaredcos_cap_v2")
+        self.scheduler.set_timesteps(T)
+
+    @staticmethod
+    def unet(shape: Sequence[int], width: int, mults: Sequence[int]) -> nn.Module:
+        """Its U-Net for pictures of this shape (C, H, W)."""
+        from diffusers import UNet2DModel
+
+        return UNet2DModel(
+            sample_size=shape[-1],
+            in_channels=shape[0],
+            out_channels=shape[0],
             layers_per_block=1,
-            block_out_channels=widths,
-            down_block_types=("DownBlock2D",) * len(widths),
-            up_block_types=("UpBlock2D",) * len(widths),
+            block_out_channels=tuple(width * m for m in mults),
+            down_block_types=("DownBlock2D",) * len(mults),
+            up_block_types=("UpBlock2D",) * len(mults),
             norm_num_groups=8,
             add_attention=False,
         )
-        self.scheduler = DDPMScheduler(num_train_timesteps=T, beta_schedule="squaredcos_cap_v2")
-        self.scheduler.set_timesteps(T)
 
     def start(self, x0: Tensor, plan: Plan = STEP) -> Callable[[], object]:
         """A training step as in its tutorial: AdamW, warm-up and decay of the rate, its EMAModel."""
