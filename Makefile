@@ -78,8 +78,8 @@ test: check
 	$(PYTEST) --nbval -m "not alone" $(FLAGS)
 	$(PY) -m pytest -m alone tests $(FLAGS) || test $$? = 5  # 5: FLAGS selected no test
 
-quick: check
-	$(PYTEST) -m "not alone and not slow" tests/core tests/teach tests/test_*.py $(FLAGS)
+quick: check  # without nbval, which takes three seconds to import
+	$(PYTEST) -o addopts="-ra --strict-markers" -p no:nbval -m "not alone and not slow" tests/core tests/teach tests/test_*.py $(FLAGS)
 
 bench: setup
 	$(PY) -m pip install -e '.[bench]'

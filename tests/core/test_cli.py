@@ -20,6 +20,7 @@ def run(tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_from_its_last_save(tmp_path, capsys, monkeypatch):
     from ddpm_core.commands import train as cli
 
@@ -234,6 +235,7 @@ def test_what_ships_can_be_sampled_by_name(tmp_path):
     assert list(images(tmp_path / "a.npz")) == ["images"]
 
 
+@pytest.mark.slow
 def test_a_module_run_as_a_command(run, tmp_path):
     command = [sys.executable, "-m", "ddpm_core", "sample", "--from", str(run / "model.safetensors")]
     command += ["--n", "2", "--steps", "2", "--out", str(tmp_path / "x.npz"), "--device", "cpu"]
@@ -331,6 +333,7 @@ def test_guidance_is_none_at_1_and_needs_a_label(tmp_path, capsys):
     assert "--guidance must lie" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_evaluate_calibrates_on_training_pictures_alone(run, capsys, monkeypatch):
     """Calibration never sees the test pictures, and the printed bound is the calibrated one."""
     from ddpm_core import digits, elbo
@@ -372,6 +375,7 @@ def test_evaluate_prints_the_bound_by_term(run, capsys):
     assert "steps must be in 1.." in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_run_which_can_be_sampled_from_and_goes_on(tmp_path, capsys, monkeypatch):
     """The signal comes in the middle of a step, which is finished."""
     import os
@@ -451,6 +455,7 @@ def latent(tmp_path_factory):
     return root, few.names[0]
 
 
+@pytest.mark.slow
 def test_a_folder_with_words_is_trained_in_latents_and_drawn_from(latent, capsys):
     root, name = latent
     card = checkpoints.card(root / "out" / "model.safetensors")
@@ -490,6 +495,7 @@ def test_words_are_for_models_with_words(tmp_path, capsys):
     assert "give --words too" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_run_in_latents_is_finished_once(latent, capsys):
     root, _ = latent
     wish = ["train", "--data", str(root / "in"), "--latent", "--minutes", "0.02", "--out", str(root / "out")]
@@ -499,6 +505,7 @@ def test_a_run_in_latents_is_finished_once(latent, capsys):
     assert "would be written over" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_model_in_latents_is_not_evaluated_on_pictures(latent, capsys):
     assert main(["evaluate", "--from", str(latent[0] / "out"), "--n", "2"]) == 2
     assert "works in latents" in capsys.readouterr().err
@@ -519,6 +526,7 @@ def test_wishes_that_contradict_each_other_are_told(wish, told, tmp_path, capsys
     assert not (tmp_path / "out" / "model.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_an_autoencoder_is_not_written_over(latent, tmp_path, capsys):
     (tmp_path / "autoencoder.safetensors").write_bytes(b"mine")
     assert main(["train", "--data", str(latent[0] / "in"), "--latent", "--out", str(tmp_path)]) == 2
@@ -526,6 +534,7 @@ def test_an_autoencoder_is_not_written_over(latent, tmp_path, capsys):
     assert (tmp_path / "autoencoder.safetensors").read_bytes() == b"mine"
 
 
+@pytest.mark.slow
 def test_pictures_without_a_word_are_trained_in_latents_too(latent, tmp_path, monkeypatch):
     """And mirrored, if that is asked for."""
     from ddpm_core.commands import train as cli
@@ -542,6 +551,7 @@ def test_pictures_without_a_word_are_trained_in_latents_too(latent, tmp_path, mo
     assert main([*draw, str(tmp_path.with_name("a.png"))]) == 0
 
 
+@pytest.mark.slow
 def test_an_interrupt_of_the_autoencoder_says_what_is_kept(latent, tmp_path, capsys, monkeypatch):
     from ddpm_core.study import latents
 

@@ -76,6 +76,7 @@ def chosen(q, seeds, count):
     return z[:, 0], rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("q", [(1.5, 0.2), (-0.5, 0.9)])
 def test_what_is_chosen_has_the_law_that_was_asked_for(q):
     n = 4000
@@ -143,6 +144,7 @@ def test_steps_cost_what_they_may(denoiser):
     assert all(var.shape == (1, 1, 8, 8) and (var > 0).all() for _, var in walk)
 
 
+@pytest.mark.slow
 def test_a_budget_that_no_step_can_keep_is_told(denoiser):
     x0 = digits()[0].images[:20]
     walk, times = paced(denoiser, x0, 3, 1, torch.Generator().manual_seed(0)), []
@@ -151,6 +153,7 @@ def test_a_budget_that_no_step_can_keep_is_told(denoiser):
     assert times[-1] > 1
 
 
+@pytest.mark.slow
 def test_a_file_holds_what_was_chosen_and_every_bit_is_counted(coder, pictures, file):
     choices = coder.choose(pictures)
     assert torch.equal(coder.unpack(file), choices.rows)
@@ -167,6 +170,7 @@ def test_a_file_holds_what_was_chosen_and_every_bit_is_counted(coder, pictures, 
         assert len(packed) == HEAD.size + math.ceil(int(coder.sizes(rows).sum()) / 8) + 4
 
 
+@pytest.mark.slow
 def test_it_tells_about_the_picture_and_more_with_every_step(coder, pictures):
     """The result is closer to the picture than the mean digit, and each step of about KL bits improves it."""
     x0 = digits()[1].images[:40]
@@ -180,6 +184,7 @@ def test_it_tells_about_the_picture_and_more_with_every_step(coder, pictures):
     assert sent.sum() > 0.9 * kl.sum()
 
 
+@pytest.mark.slow
 def test_to_stop_early_is_to_send_the_beginning(coder, pictures, file):
     rows = coder.unpack(file)
     for steps in (1, 2):
@@ -203,6 +208,7 @@ def test_neither_batch_nor_threads_matter(coder, pictures, file):
     close((together + 1) * 127.5, ((together + 1) * 127.5).round(), 1e-4)
 
 
+@pytest.mark.slow
 def test_another_process_sees_the_same(coder, file, tmp_path):
     coder.save(tmp_path / "book")
     write(tmp_path / "file", file)

@@ -27,6 +27,7 @@ def test_tints_are_as_the_file_has_them(known):
     assert [tint(known.images[row]) for row in rows] == [known.tints[row] for row in rows]
 
 
+@pytest.mark.slow
 def test_what_is_recoloured_has_the_colour_that_its_name_says(more):
     assert len(more.names) > 9000
     for image, name, colour in zip(more.images[::11], more.names[::11], more.tints[::11], strict=True):
@@ -35,6 +36,7 @@ def test_what_is_recoloured_has_the_colour_that_its_name_says(more):
     assert {*more.tints} == {*PURE}
 
 
+@pytest.mark.slow
 def test_no_composition_that_is_held_out_is_made(known, more):
     said = [words(text) for emoji in (more, varied(known)) for both in emoji.captions for text in both]
     assert not any(words(pair) <= text for pair in data.COMPOSITIONS for text in said)
@@ -42,6 +44,7 @@ def test_no_composition_that_is_held_out_is_made(known, more):
     assert not more.held.any()
 
 
+@pytest.mark.slow
 def test_people_and_flags_keep_their_colours(more):
     assert not {word for name in more.names for word in words(name)} & {"woman", "man", "flag", "firefighter"}
 

@@ -118,6 +118,7 @@ TOLD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", TOLD)
 def test_each_failure_is_told_with_the_way_out_and_leaves_nothing(mirrors, tmp_path, kind):
     first, second = mirrors(kind, "404")

@@ -31,12 +31,14 @@ def test_a_latent_is_a_quarter_of_the_size():
     assert made.decode(q.mean).shape == (2, 1, 16, 24)
 
 
+@pytest.mark.slow
 def test_after_training_latents_have_mean_0_and_variance_1_by_channel(fitted, pictures):
     z = latents.encoded(fitted[0], pictures).mean
     assert torch.allclose(z.mean((0, 2, 3)), torch.zeros(4), atol=1e-4)
     assert torch.allclose(z.std((0, 2, 3)), torch.ones(4), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_settling_changes_no_picture(fitted, pictures):
     torch.manual_seed(0)
     made, x = Autoencoder(**SMALL), pictures[:8]
@@ -48,6 +50,7 @@ def test_settling_changes_no_picture(fitted, pictures):
     assert torch.allclose(made.decode(made.encode(x).mean), before, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_training_brings_pictures_back(fitted, pictures):
     made, losses = fitted
     assert sum(losses[-10:]) < 0.5 * sum(losses[:10])
@@ -67,6 +70,7 @@ def test_the_loss_is_its_three_parts():
     assert torch.allclose(made.loss(x, noise), told, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_file_holds_it_all(fitted, pictures, tmp_path):
     made, x = fitted[0], pictures[:4]
     latents.save_autoencoder(made, tmp_path / "a.safetensors", images=3200)
@@ -96,6 +100,7 @@ def test_what_is_wrong_is_told_before_training(pictures):
         latents.pretrained_autoencoder("cats")
 
 
+@pytest.mark.slow
 def test_what_ships_draws_pairs_that_it_has_never_seen():
     """Their colour, and the outline of the thing: nearest to that of a real picture of it."""
     draw, paint = checkpoints.pretrained("emoji"), latents.pretrained_autoencoder("emoji")

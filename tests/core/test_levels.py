@@ -84,6 +84,7 @@ def test_a_rule_ends_at_its_closed_recursion(schedule, name, times):
     close(found.var.squeeze(), var, 1e-10)
 
 
+@pytest.mark.slow
 @every_rule
 @every_schedule
 def test_samples_are_of_that_law(schedule, name):

@@ -21,6 +21,7 @@ def picture(*shape: int, seed: int = 0) -> torch.Tensor:
     return normal(*shape, seed=seed, dtype=torch.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 7, 5), (2, 9, 16)])
 @pytest.mark.parametrize("mults", [(1,), (1, 2), (1, 2, 2)])
 @pytest.mark.parametrize("attention", [(), (0,)])

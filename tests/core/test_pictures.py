@@ -162,6 +162,7 @@ class Screen:
         self.shown.append(("again", page.size))
 
 
+@pytest.mark.slow
 def test_a_look_at_a_run_leaves_it_as_it_is_and_is_shown_in_one_place(tmp_path, monkeypatch):
     images, plain, seen, screen = digits()[0].images, fresh(), fresh(), Screen()
     for _ in train(plain, images, images=320, batch=32):

@@ -356,6 +356,7 @@ def abstract(prediction):
     return Denoiser(net, cosine(50), prediction, clip=1.0).to(META), torch.empty(4, 1, 8, 8, device=META)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prediction", KINDS)
 def test_no_loop_asks_the_device_for_a_number(prediction):
     """On the meta device such a question raises, and so does a tensor that was left on the CPU."""

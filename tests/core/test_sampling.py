@@ -44,6 +44,7 @@ each_rule = pytest.mark.parametrize("variance", RULES)
 each_prediction = pytest.mark.parametrize("prediction", PREDICTIONS.values(), ids=PREDICTIONS)
 
 
+@pytest.mark.slow
 @each_rule
 @pytest.mark.parametrize("steps", [1, 7, 60])
 @pytest.mark.parametrize("schedule", [linear(60, 1e-3, 0.3), cosine(60)], ids=["linear", "cosine"])
@@ -480,6 +481,7 @@ EXAMPLES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", EXAMPLES)
 def test_what_an_example_shows_trains_and_samples(where):
     """Their code as it stands, with less training, and walks of theirs by every rule: finite, in range."""

@@ -276,6 +276,7 @@ print(judged)
 """
 
 
+@pytest.mark.slow
 def test_without_torch_and_numpy_all_but_functions_are_judged():
     functions = {key.partition(".")[2] for key, e in bank.items() if e.kind == "function"}
     light = [e for e in bank.values() if e.kind != "function" and e.key.partition(".")[2] not in functions]

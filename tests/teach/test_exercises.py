@@ -40,6 +40,11 @@ from ddpm_core.teach.text.markup import plain
 PASSED, NOT_YET, NOT_ATTEMPTED = Outcome.PASSED, Outcome.NOT_YET, Outcome.NOT_ATTEMPTED
 
 each = pytest.mark.parametrize("e", bank.values(), ids=list(bank))
+each_quick = pytest.mark.parametrize(  # functions are judged by running them: they take seconds
+    "e",
+    [pytest.param(e, marks=[pytest.mark.slow] * isinstance(e, Function)) for e in bank.values()],
+    ids=list(bank),
+)
 each_function = pytest.mark.parametrize("e", [e for e in bank.values() if isinstance(e, Function)], ids=str)
 SYMBOLIC = [e for e in bank.values() if isinstance(e, Symbolic)]
 
@@ -79,7 +84,7 @@ def test_the_blank_is_no_attempt(e):
     assert judged(e, ...).outcome is NOT_ATTEMPTED
 
 
-@each
+@each_quick
 def test_right_answers_pass_in_every_form(e):
     assert len(e.references) >= 4
     for answer in e.references:
@@ -87,7 +92,7 @@ def test_right_answers_pass_in_every_form(e):
         assert verdict.outcome is PASSED, (answer, verdict.message)
 
 
-@each
+@each_quick
 def test_each_mistake_gets_its_own_message(e):
     for mistake in e.mistakes:
         verdict = judged(e, mistake.example)
@@ -199,6 +204,7 @@ DATA += [{"text": "a b c d e f", "marks": {}}, {"unreadable": [1]}, {"outputs": 
 DATA += [{"outputs": [[1] * 100_000]}, "(" * 99_999, "9^" * 40 + "9", {"text": ["a"], "marks": [True]}]
 
 
+@pytest.mark.slow
 @each
 def test_hostile_records_are_judged_and_never_pass(e):
     for data in DATA:
@@ -273,6 +279,7 @@ def test_a_lesson_s_mark_counts_what_it_needs_and_tells_what_is_open(monkeypatch
         lesson_mark("77")
 
 
+@pytest.mark.slow
 def test_an_optional_exercise_doesn_t_count_towards_the_lesson(monkeypatch, tmp_path):
     from ddpm_core.teach.bank import lesson
 
@@ -345,6 +352,7 @@ def test_a_title_that_asks_ends_with_its_question_mark():
 NUMBER = Number(id="t", title="t", prompt="p", worked="w", answer=0.25, unit="nats", rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("e", [e for e in bank.values() if isinstance(e, Number) and e.rel], ids=str)
 def test_three_digits_are_enough_for_an_answer_and_for_a_mistake(e):
     short = float(f"{e.answer:.3g}")
@@ -547,6 +555,7 @@ SAID = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("e", [e for e in bank.values() if isinstance(e, Prose)], ids=str)
 def test_who_denies_a_mistake_has_not_made_it(e):
     for text in [*SAID[e.id], *e.models]:
@@ -718,6 +727,7 @@ def point(dice, given):
     return v
 
 
+@pytest.mark.slow
 def test_random_rewritings_pass():
     dice, done = random.Random(1), 0
     while done < 700:
@@ -733,6 +743,7 @@ def test_random_rewritings_pass():
         done += 1
 
 
+@pytest.mark.slow
 def test_random_perturbations_never_pass_and_are_told_something():
     dice, done, named = random.Random(2), 0, 0
     while done < 700:

@@ -77,6 +77,7 @@ def test_use_is_for_the_whole_session():
         plt.close()
 
 
+@pytest.mark.slow
 def test_a_notebook_shows_it_on_the_page_itself_and_sharp():
     """The backend of notebooks puts white below a figure that it takes for one in dark ink."""
     sources = (

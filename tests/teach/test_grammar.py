@@ -148,6 +148,7 @@ ATTACKS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ATTACKS, ids=lambda t: ascii(t[:20]))
 def test_attacks_are_answered_in_time(text, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
@@ -179,6 +180,7 @@ TEXTS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(TEXTS)
 def test_any_text_is_read_or_refused(text):

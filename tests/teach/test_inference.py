@@ -75,12 +75,14 @@ def test_the_mistakes_are_many_and_spread_over_the_exercises():
     assert {bank[row[0]].key for row in WRONG} == answered
 
 
+@pytest.mark.slow
 def test_no_wrong_answer_passes(verdicts):
     for id, answer, _, verdict, text, _ in verdicts:
         assert verdict.outcome is Outcome.NOT_YET, (id, answer)
         assert text != "I can't read this answer.", (id, answer)
 
 
+@pytest.mark.slow
 def test_the_mistake_is_named(verdicts):
     named = [
         all(re.search(word, text, re.I) for word in words.split("&")) and not is_filler(text)
@@ -90,22 +92,26 @@ def test_the_mistake_is_named(verdicts):
     assert sum(named) >= 0.92 * len(named), f"{sum(named)} of {len(named)}"
 
 
+@pytest.mark.slow
 def test_most_messages_tell_more_than_that_it_is_wrong(verdicts):
     empty = [(id, answer) for id, answer, _, _, text, _ in verdicts if is_filler(text)]
     assert len(empty) <= 0.08 * len(verdicts), empty
 
 
+@pytest.mark.slow
 def test_a_verdict_comes_soon(verdicts):
     seconds = [each[-1] for each in verdicts]
     assert statistics.median(seconds) < 0.3
     assert max(seconds) < 2
 
 
+@pytest.mark.slow
 def test_what_is_said_can_be_typeset(verdicts):
     for *_, verdict, _, _ in verdicts:
         assert "<math" in markup(verdict.message) or "$" not in verdict.message
 
 
+@pytest.mark.slow
 def test_random_numbers_are_seldom_explained():
     dice, explained, tried = random.Random(5), 0, 0
     numbers = [e for e in bank.values() if isinstance(e, Number)]
@@ -326,6 +332,7 @@ def test_symbols_go_through_a_function():
         assert formulas_of(other, ["x0", "eps", "t"], [1.0, 0.5, level]) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id", ["03.13", "06.7"])
 def test_where_no_symbol_goes_through_the_source_is_mutated(id):
     e = bank[id]

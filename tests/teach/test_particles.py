@@ -144,6 +144,7 @@ def test_particles_says_what_is_wrong(call, error, words):
 # what is left behind
 
 
+@pytest.mark.slow
 def test_what_is_stored_is_small():
     schedule = linear()
     w = particles(world(schedule), Denoiser(MLP(2, width=64), schedule, Eps()), count=2000)

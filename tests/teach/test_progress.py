@@ -388,6 +388,7 @@ def test_a_full_disk_loses_nothing_of_a_damaged_file(file, monkeypatch, capsys):
     assert file.with_name("progress.json.damaged").read_bytes() == raw
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("answer", "times"), [("ä" * 99_000, 26), ([0] * 30_000, 28)], ids=["long", "list"])
 def test_a_file_is_never_written_that_would_not_be_read(file, monkeypatch, answer, times, capsys):
     text = progress._text({f"01.{k}": Entry("NOT_YET", 1, None, answer) for k in range(times)})
@@ -472,6 +473,7 @@ def many_checks(me):
     os._exit(len(progress._said))
 
 
+@pytest.mark.slow
 def test_many_notebooks_at_once_lose_nothing(file):
     writers = [elsewhere(many_checks, k) for k in range(1, 5)]
     for writer in writers:

@@ -47,6 +47,7 @@ def test_a_fault_is_refuted(name):
     assert refute(name)
 
 
+@pytest.mark.slow
 def test_nothing_is_proved_or_refuted_without_pairs(monkeypatch):
     empty = Identity("empty", "0=0", lambda: [])
     monkeypatch.setitem(PROOFS, "empty", empty)
@@ -87,6 +88,7 @@ def matters(name, run, change):
     return change == "doubled" or elbo.weight not in PROVED[name].runs or run.__name__ != "x0"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "run", "change"),
     [

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
@@ -37,6 +38,7 @@ def test_lines_take_half_the_bytes_and_look_the_same():
     assert np.abs(pixels(after) - pixels(before)).mean() < SEEN
 
 
+@pytest.mark.slow
 def test_pictures_keep_every_grey():
     greys = torch.linspace(-1, 1, 1024).reshape(1, 1, 32, 32)
     before = png(show(greys))

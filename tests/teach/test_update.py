@@ -462,6 +462,7 @@ def test_fifty_edits_with_an_update_after_each(tmp_path, seed):
         runs(after)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
 def test_edits_of_a_real_lesson_leave_every_name_where_it_is_used(tmp_path, path):
     """As running would show: every cell is Python, and each name of the lesson is made above its use."""
@@ -553,6 +554,7 @@ def test_an_old_copy_that_comes_back_is_brought_up_to_date_from_its_own_version(
     assert after == sources(changed(old, head="# 21", b="b = a + 21"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("raw", [b"<<<<<<< HEAD\n{}", b"", b'{"cells": 1}', b"[]", b"\xff"])
 def test_a_damaged_lesson_is_set_aside_and_a_fresh_one_comes(tmp_path, course, raw):
     mine = tmp_path / "mine"
@@ -566,6 +568,7 @@ def test_a_damaged_lesson_is_set_aside_and_a_fresh_one_comes(tmp_path, course, r
     assert (mine / "own.ipynb").read_bytes() == raw
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("raw", [b"", b'{"cells": 1}', b"[]", b"\xff"])
 def test_a_damaged_version_of_before_ends_no_update(tmp_path, course, raw):
     mine = tmp_path / "mine"
