@@ -72,13 +72,13 @@ def _plot(told: dict, target: Path) -> None:
     import matplotlib.pyplot as plt
 
     rows = [row for row in told["rows"] if row["package"] != "ddpm_core"]
-    kinds = [(size, what) for size in (8, 28) for what in ("train", "sample")]
-    figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
+    kinds = [(kind, what) for kind in groups.KINDS for what in ("train", "sample")]
+    figure, axes = plt.subplots(figsize=(9, 3), layout="constrained")
     for k, package in enumerate(dict.fromkeys(row["package"] for row in rows)):
-        heights = [next(r[w] for r in rows if r["package"] == package and r["size"] == s) for s, w in kinds]
-        axes.bar([i + (k - 1) * 0.25 for i in range(4)], heights, 0.22, label=package)
+        heights = [next(r[w] for r in rows if r["package"] == package and r["kind"] == s) for s, w in kinds]
+        axes.bar([i + (k - 1) * 0.25 for i in range(len(kinds))], heights, 0.22, label=package)
     axes.axhline(1, color="C7", lw=1)
-    axes.set_xticks(range(4), [f"{what}, {s}×{s}" for s, what in kinds])
+    axes.set_xticks(range(len(kinds)), [f"{what}\n{kind}" for kind, what in kinds])
     axes.set_ylabel("time of a step / ours\n(equal FLOPs)")
     axes.set_title(f"{told['machine']['cpu']}, {told['machine']['threads']} threads", fontsize=9)
     figure.legend(loc="outside lower center", ncols=3, frameon=False)

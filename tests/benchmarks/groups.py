@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from clock import medians
 from parity import parity
-from peers import BATCH, PEERS, Ours, flops, weights
+from peers import BATCH, COLOUR, DIGITS, LATENTS, PEERS, SMALL, Ours, Shape, flops, weights
 from torch import Tensor, nn
 
 from ddpm_core import MLP, Denoiser, Eps, UNet, cosine, sample, train
@@ -24,6 +24,8 @@ from ddpm_core.speed import fast
 
 ROOT = Path(__file__).parents[2]
 Row = dict[str, object]
+KINDS = {"8×8": SMALL, "28×28": DIGITS, "32×32×3": COLOUR, "latents": LATENTS}
+FEW = 5  # steps of a walk that is timed
 
 
 @functools.cache
@@ -32,7 +34,7 @@ def there() -> list[str]:
     names = []
     for name, peer in PEERS.items():
         try:
-            peer(8, 2)
+            peer(SMALL, 2)
         except (ImportError, RuntimeError) as error:
             print(f"  without {name}: {str(error).strip().splitlines()[-1]}", file=sys.stderr)
         else:
@@ -45,61 +47,62 @@ def steps(rounds: int) -> Iterator[Row]:
 
     Compared with ours at nearly as many FLOPs (the rest of the difference is divided out), and at its widths.
     """
-    T = 5
-    for size in (8, 28):
-        x0 = torch.rand(BATCH, 1, size, size) * 2 - 1
-        several = 8 if size == 8 else 1
-        for name in there()[1:]:
-            torch.manual_seed(0)
-            other = PEERS[name](size, T)
-            three = {
-                "theirs": other,
-                "ours": Ours.as_large(other, size, T),
-                "same widths": Ours(size, T, shape=other.shape),
-            }
-            cost = {who: flops(peer, size) for who, peer in three.items()}
-            training = medians({who: _times(peer.start(x0), several) for who, peer in three.items()}, rounds)
-            sampling = medians({who: (lambda p=peer: p.walk(BATCH)) for who, peer in three.items()}, rounds)
-            width, mults = other.shape[size]
-
-            def ahead(seconds: dict[str, float], who: str, cost: dict[str, int] = cost) -> float:
-                return seconds["theirs"] / seconds[who] * cost[who] / cost["theirs"]
-
-            yield {
-                "size": size,
-                "package": name,
-                "widths": [width * m for m in mults],
-                "ours": [three["ours"].net.config["width"] * m for m in three["ours"].net.config["mults"]],
-                "weights": [weights(peer.net) for peer in three.values()],
-                "mflops": [round(cost[who] / 1e6, 1) for who in three],
-                "train_ms": [round(1e3 * training[who] / several, 1) for who in three],
-                "sample_ms": [round(1e3 * sampling[who] / T, 1) for who in three],
-                "train": ahead(training, "ours"),
-                "sample": ahead(sampling, "ours"),
-                "train_same_widths": ahead(training, "same widths"),
-                "sample_same_widths": ahead(sampling, "same widths"),
-            }
-    yield from _bfloat16(T, rounds)
+    for name, shape in KINDS.items():
+        for package in there()[1:]:
+            yield {"kind": name, "package": package, **_steps(package, shape, rounds)}
+    yield from _bfloat16(rounds)
 
 
-def _bfloat16(T: int, rounds: int) -> Iterator[Row]:
+def _steps(package: str, shape: Shape, rounds: int) -> Row:
+    """A package's two steps compared with ours."""
+    torch.manual_seed(0)
+    x0, other = torch.rand(BATCH, *shape) * 2 - 1, PEERS[package](shape, FEW)
+    several = 8 if shape[-1] == 8 else 1
+    three = {
+        "theirs": other,
+        "ours": Ours.as_large(other, shape, FEW),
+        "same widths": Ours(shape, FEW, widths=other.widths),
+    }
+    cost = {who: flops(peer, shape) for who, peer in three.items()}
+    training = medians({who: _times(peer.start(x0), several) for who, peer in three.items()}, rounds)
+    sampling = medians({who: (lambda p=peer: p.walk(BATCH)) for who, peer in three.items()}, rounds)
+    width, mults = other.widths[shape]
+
+    def ahead(seconds: dict[str, float], who: str) -> float:
+        return seconds["theirs"] / seconds[who] * cost[who] / cost["theirs"]
+
+    return {
+        "widths": [width * m for m in mults],
+        "ours": [three["ours"].net.config["width"] * m for m in three["ours"].net.config["mults"]],
+        "weights": [weights(peer.net) for peer in three.values()],
+        "mflops": [round(cost[who] / 1e6, 1) for who in three],
+        "train_ms": [round(1e3 * training[who] / several, 1) for who in three],
+        "sample_ms": [round(1e3 * sampling[who] / FEW, 1) for who in three],
+        "train": ahead(training, "ours"),
+        "sample": ahead(sampling, "ours"),
+        "train_same_widths": ahead(training, "same widths"),
+        "sample_same_widths": ahead(sampling, "same widths"),
+    }
+
+
+def _bfloat16(rounds: int) -> Iterator[Row]:
     """Ours at diffusers' size, plain, in bfloat16 and compiled, relative to diffusers in float32 per FLOP."""
     if "diffusers" not in there():
         return
-    other = PEERS["diffusers"](28, T)
-    ours = Ours.as_large(other, 28, T)
+    other = PEERS["diffusers"](DIGITS, FEW)
+    ours = Ours.as_large(other, DIGITS, FEW)
     works: dict[str, Callable[[], object]] = {
         "diffusers": lambda: other.walk(BATCH),
         "plain": lambda: ours.walk(BATCH),
     }
     for label, compiled in (("bf16", False), ("bf16 compiled", True)):
         quick = fast(ours.denoiser, compiled=compiled)
-        works[label] = lambda d=quick: list(sample(d, torch.randn(BATCH, 1, 28, 28)))[-1]
+        works[label] = lambda d=quick: list(sample(d, torch.randn(BATCH, *DIGITS)))[-1]
     seconds = medians(works, rounds)
-    share = flops(ours, 28) / flops(other, 28)
+    share = flops(ours, DIGITS) / flops(other, DIGITS)
     for label in ("plain", "bf16", "bf16 compiled"):
         yield {
-            "size": 28,
+            "kind": "28×28",
             "package": "ddpm_core",
             "path": label,
             "against_diffusers": share * seconds["diffusers"] / seconds[label],
@@ -113,7 +116,7 @@ def _times(work: Callable[[], object], n: int) -> Callable[[], object]:
 def loop(rounds: int) -> Iterator[Row]:
     """The sampling loop's overhead, relative to the network alone at 8x8, and with an empty network."""
     T, several = 1000, 20
-    ours, x = Ours(8, T), torch.randn(BATCH, 1, 8, 8)
+    ours, x = Ours(SMALL, T), torch.randn(BATCH, *SMALL)
 
     @torch.no_grad()
     def bare() -> None:
@@ -128,7 +131,7 @@ def loop(rounds: int) -> Iterator[Row]:
     works = {"loop": _times(lambda: next(frames), several), "bare": bare}
     seconds = medians(works, rounds * T // several)
     yield {"what": "8x8, batch 64, 1000 steps", "over_bare": seconds["loop"] / seconds["bare"] - 1}
-    idle = {name: PEERS[name](8, T, _Idle()) for name in there()}
+    idle = {name: PEERS[name](SMALL, T, _Idle()) for name in there()}
     seconds = medians({name: (lambda p=peer: p.walk(1)) for name, peer in idle.items()}, rounds)
     best = min((s for name, s in seconds.items() if name != "ddpm_core"), default=math.nan)
     for name, s in seconds.items():
@@ -157,7 +160,7 @@ def roofline(rounds: int) -> Iterator[Row]:
                 return net(x, t)
 
         works: dict[str, Callable[[], object]] = {"unet": forward}
-        cost = {"unet": flops(Ours(28, 10, net), 28) * BATCH}
+        cost = {"unet": flops(Ours(DIGITS, 10, net), DIGITS) * BATCH}
         for c, size in [(48, 14), (96, 14), (192, 14), (96, 28), (256, 14), (96, 7)]:
             kernel = torch.randn(c, c, 3, 3, dtype=dtype)
             picture = torch.randn(BATCH, c, size, size, dtype=dtype)

@@ -1,10 +1,11 @@
 """The same work done by this package and by three others: one class each, with the same interface.
 
-shape: for each size of picture, the width of the first level and the factors of all levels, as close to
-ours as the package allows (smalldiffusion's group norm needs multiples of 32).  Networks of the same widths
-differ in FLOPs, so ours can also be made as large as another.  net: the network.  start(x0, plan): returns
-a function that takes one training step as that package writes it.  finish(): sample from the averaged
-weights from now on.  walk(n, steps): n images by the package's own sampler, through all T times or fewer.
+widths: for each kind of picture, by its shape (C, H, W), the width of the first level and the factors of all
+levels, as close to ours as the package allows (smalldiffusion's group norm needs multiples of 32).  Networks
+of the same widths differ in FLOPs, so ours can also be made as large as another.  net: the network.
+start(x0, plan): returns a function that takes one training step as that package writes it.  finish(): sample
+from the averaged weights from now on.  walk(n, steps): n images by the package's own sampler, through all T
+times or fewer.
 """
 
 import contextlib
@@ -23,7 +24,9 @@ import ddpm_core
 from ddpm_core import Denoiser, Eps, UNet, V, cosine
 
 BATCH = 64
-Shape = dict[int, tuple[int, tuple[int, ...]]]
+Shape = tuple[int, int, int]  # (C, H, W)
+Widths = dict[Shape, tuple[int, tuple[int, ...]]]
+SMALL, DIGITS, COLOUR, LATENTS = (1, 8, 8), (1, 28, 28), (3, 32, 32), (4, 8, 8)
 
 
 def batch(x0: Tensor) -> Tensor:
@@ -81,19 +84,24 @@ STEP = Plan()
 class Ours:
     """ddpm_core, with the widths of the weights that ship, or with another package's."""
 
-    shape: ClassVar[Shape] = {8: (16, (1, 4)), 28: (16, (1, 3, 6))}
+    widths: ClassVar[Widths] = {
+        SMALL: (16, (1, 4)),
+        DIGITS: (16, (1, 3, 6)),
+        COLOUR: (24, (1, 2, 4, 6)),
+        LATENTS: (48, (1, 4)),
+    }
 
-    def __init__(self, size: int, T: int, net: nn.Module | None = None, shape: Shape = shape):
-        width, mults = shape[size]
-        self.size, self.net = size, net or UNet(width=width, mults=mults)
+    def __init__(self, shape: Shape, T: int, net: nn.Module | None = None, widths: Widths = widths):
+        width, mults = widths[shape]
+        self.shape, self.net = shape, net or UNet(shape[0], width=width, mults=mults)
         self.denoiser = Denoiser(self.net, cosine(T), Eps(), clip=1.0)
 
     @classmethod
-    def as_large(cls, other: object, size: int, T: int) -> "Ours":
+    def as_large(cls, other: object, shape: Shape, T: int) -> "Ours":
         """Ours with its lowest level widened until a pass takes about as many FLOPs as the other's."""
-        (width, (*upper, lowest)), wanted = cls.shape[size], flops(other, size)
-        wider = (cls(size, T, UNet(width=width, mults=(*upper, m))) for m in range(lowest, 5 * lowest))
-        return min(wider, key=lambda peer: abs(flops(peer, size) - wanted))
+        (width, (*upper, lowest)), wanted = cls.widths[shape], flops(other, shape)
+        nets = (UNet(shape[0], width=width, mults=(*upper, m)) for m in range(lowest, 5 * lowest))
+        return min((cls(shape, T, net) for net in nets), key=lambda peer: abs(flops(peer, shape) - wanted))
 
     def start(self, x0: Tensor, plan: Plan = STEP) -> Callable[[], object]:
         """A training step, including the average of the weights."""
@@ -110,7 +118,7 @@ class Ours:
     def walk(self, n: int, steps: int | None = None) -> Tensor:
         """Sample n."""
         times = self.denoiser.schedule.times(steps)
-        for frame in ddpm_core.sample(self.denoiser, torch.randn(n, 1, self.size, self.size), times):
+        for frame in ddpm_core.sample(self.denoiser, torch.randn(n, *self.shape), times):
             last = frame.xt  # frames aren't kept, as with the others
         return last
 
@@ -122,12 +130,12 @@ class Ours:
 class Diffusers:
     """Hugging Face diffusers: UNet2DModel and DDPMScheduler, with the loop of its documentation."""
 
-    shape: ClassVar[Shape] = Ours.shape
+    widths: ClassVar[Widths] = Ours.widths
 
-    def __init__(self, size: int, T: int, net: nn.Module | None = None):
+    def __init__(self, shape: Shape, T: int, net: nn.Module | None = None):
         from diffusers import DDPMScheduler
 
-        self.size, self.net = size, net or self.unet((1, size, size), *self.shape[size])
+        self.shape, self.net = shape, net or self.unet(shape, *self.widths[shape])
         self.scheduler = DDPMScheduler(num_train_timesteps=T, beta_schedule="squaredcos_cap_v2")
         self.scheduler.set_timesteps(T)
 
@@ -189,7 +197,7 @@ class Diffusers:
     def walk(self, n: int, steps: int | None = None) -> Tensor:
         """Sample n."""
         self.scheduler.set_timesteps(steps or self.scheduler.config.num_train_timesteps)
-        x = torch.randn(n, 1, self.size, self.size)
+        x = torch.randn(n, *self.shape)
         for t in self.scheduler.timesteps:
             out = self.net(x, t)
             x = self.scheduler.step(getattr(out, "sample", out), t, x).prev_sample
@@ -203,25 +211,26 @@ class Diffusers:
 class Lucidrains:
     """denoising-diffusion-pytorch: Unet and GaussianDiffusion, with the step of its Trainer."""
 
-    shape: ClassVar[Shape] = {8: (24, (1, 2)), 28: (32, (1, 2, 2))}
+    widths: ClassVar[Widths] = {
+        SMALL: (24, (1, 2)),
+        DIGITS: (32, (1, 2, 2)),
+        COLOUR: (32, (1, 2, 2, 4)),
+        LATENTS: (48, (1, 4)),
+    }
 
-    def __init__(self, size: int, T: int, net: nn.Module | None = None):
+    def __init__(self, shape: Shape, T: int, net: nn.Module | None = None):
         from denoising_diffusion_pytorch import GaussianDiffusion, Unet
 
-        self.size = size
+        self.shape = shape
         if net is None:
-            width, mults = self.shape[size]
-            net = Unet(width, dim_mults=mults, channels=1)
+            width, mults = self.widths[shape]
+            net = Unet(width, dim_mults=mults, channels=shape[0])
         else:
-            net.channels, net.out_dim, net.self_condition, net.random_or_learned_sinusoidal_cond = (
-                1,
-                1,
-                False,
-                False,
-            )
+            net.channels = net.out_dim = shape[0]
+            net.self_condition = net.random_or_learned_sinusoidal_cond = False
         self.net = net
         self.diffusion = GaussianDiffusion(
-            net, image_size=size, timesteps=T, objective="pred_noise", beta_schedule="cosine"
+            net, image_size=shape[-1], timesteps=T, objective="pred_noise", beta_schedule="cosine"
         )
 
     def start(self, x0: Tensor, plan: Plan = STEP) -> Callable[[], object]:
@@ -251,7 +260,7 @@ class Lucidrains:
 
     def walk(self, n: int, steps: int | None = None) -> Tensor:
         """Sample n; for fewer than T steps, by its DDIM with eta = 1, which is the ancestral step."""
-        shape = n, 1, self.size, self.size
+        shape = n, *self.shape
         with contextlib.redirect_stderr(io.StringIO()):  # its progress bar
             if steps is None:
                 return self.diffusion.p_sample_loop(shape) * 2 - 1
@@ -266,25 +275,29 @@ class Lucidrains:
 class Small:
     """smalldiffusion: Unet, the body of its training loop, and its sampler set to DDPM."""
 
-    shape: ClassVar[Shape] = {8: (32, (1, 2)), 28: (32, (1, 1, 2))}
+    widths: ClassVar[Widths] = {
+        SMALL: (32, (1, 2)),
+        DIGITS: (32, (1, 1, 2)),
+        COLOUR: (32, (1, 1, 2, 4)),
+        LATENTS: (64, (1, 3)),
+    }
 
-    def __init__(self, size: int, T: int, net: nn.Module | None = None):
+    def __init__(self, shape: Shape, T: int, net: nn.Module | None = None):
         from smalldiffusion import ScheduleDDPM
         from smalldiffusion.model import ModelMixin
         from smalldiffusion.model_unet import Unet
 
         if net is None:
-            width, mults = self.shape[size]
-            net = Unet(
-                size, 1, 1, ch=width, ch_mult=mults, num_res_blocks=1, attn_resolutions=(), dropout=0.0
-            )
+            (width, mults), (channels, size) = self.widths[shape], shape[:2]
+            setting = {"ch": width, "ch_mult": mults, "num_res_blocks": 1}
+            net = Unet(size, channels, channels, **setting, attn_resolutions=(), dropout=0.0)
         else:
             trivial = net
             net = type(
                 "Trivial", (nn.Module, ModelMixin), {"forward": lambda _, x, s, cond=None: trivial(x, s)}
             )()
-            net.input_dims = (1, size, size)
-        self.size, self.net, self.schedule = size, net, ScheduleDDPM(T)
+            net.input_dims = shape
+        self.net, self.schedule = net, ScheduleDDPM(T)
 
     def start(self, x0: Tensor, plan: Plan = STEP) -> Callable[[], object]:
         """The body of its training_loop, with the averaging by ema_pytorch as in its examples."""
@@ -323,10 +336,10 @@ class Small:
 PEERS = {"ddpm_core": Ours, "diffusers": Diffusers, "lucidrains": Lucidrains, "smalldiffusion": Small}
 
 
-def flops(peer: object, size: int) -> int:
+def flops(peer: object, shape: Shape) -> int:
     """Floating-point operations of one forward pass for one image."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        peer.forward(torch.randn(2, 1, size, size))
+        peer.forward(torch.randn(2, *shape))
     return counter.get_total_flops() // 2
 
 

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 
 import torch
-from peers import PEERS, Plan
+from peers import PEERS, SMALL, Plan
 
 from ddpm_core import classifier, digits
 from ddpm_core.study.metrics import report
@@ -42,7 +42,7 @@ def race(names: list[str], target: float = 2.0) -> Iterator[dict[str, object]]:
         seconds, ratios = 0.0, []
         for seed in range(SEEDS):
             torch.manual_seed(seed)
-            peer = PEERS[name](8, 1000)
+            peer = PEERS[name](SMALL, 1000)
             step, start = peer.start(train_set.images, Plan(steps=steps, **setting)), time.process_time()
             for _ in range(steps):
                 step()
