@@ -187,6 +187,36 @@ def roofline(rounds: int) -> Iterator[Row]:
         yield {e.key.removeprefix("aten::"): round(e.self_cpu_time_total / total, 3) for e in largest}
 
 
+def forms(rounds: int) -> Iterator[Row]:
+    """A pass there and back of our network, in each form: as many times as fast as in channels last, float32.
+
+    Last the images a second of other batches, as multiples of those of a batch of 64.
+    """
+    kinds = {
+        "float32, contiguous": (torch.contiguous_format, torch.float32),
+        "float32": (torch.channels_last, torch.float32),
+        "bfloat16, channels last": (torch.channels_last, torch.bfloat16),
+        "bfloat16": (torch.contiguous_format, torch.bfloat16),
+    }
+    for name, shape in KINDS.items():
+        works = {
+            form: partial(_there_and_back, Ours(shape, FEW).net.to(memory_format=memory), shape, BATCH, dtype)
+            for form, (memory, dtype) in kinds.items()
+        }
+        seconds = medians(works, rounds)
+        yield {"kind": name, **{form: seconds["float32"] / s for form, s in seconds.items()}}
+        net = Ours(shape, FEW).net.to(memory_format=torch.channels_last)
+        sizes = (16, 32, 64, 128, 256)
+        seconds = medians({f"{n}": partial(_there_and_back, net, shape, n) for n in sizes}, rounds)
+        yield {"kind": name, **{f"batch {n}": n / BATCH * seconds["64"] / seconds[f"{n}"] for n in sizes}}
+
+
+def _there_and_back(net: nn.Module, shape: Shape, n: int, dtype: torch.dtype = torch.float32) -> None:
+    with torch.autocast("cpu", dtype, enabled=dtype == torch.bfloat16):
+        out = net(torch.randn(n, *shape), torch.full((n,), 500))
+    out.float().square().mean().backward()
+
+
 WORKER = """
 import sys, time, torch
 from ddpm_core import Denoiser, Eps, UNet, cosine, parallel, train
@@ -304,6 +334,7 @@ GROUPS: dict[str, Callable[[int], Iterator[Row]]] = {
     "loop": loop,
     "amount": amount,
     "roofline": roofline,
+    "forms": forms,
     "processes": processes,
     "quality": quality,
     "start": start,
