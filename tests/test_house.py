@@ -237,6 +237,15 @@ def test_the_versions_told_as_tried_are_the_ends_of_what_pyproject_admits():
         assert low <= new, r
 
 
+def test_a_version_is_the_same_wherever_it_stands_and_so_is_its_day():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    told = re.findall(r"^## \[(\S+)\](?: - (\S+))?$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
+    assert told[0] == ("Unreleased", "")
+    assert told[1] == (PROJECT["version"], cited["date-released"])
+    assert cited["version"] == PROJECT["version"]
+    assert [Version(v) for v, _ in told[1:]] == sorted((Version(v) for v, _ in told[1:]), reverse=True)
+
+
 def test_workflows_are_yaml_and_run_the_commands_of_the_readme():
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text("utf-8"))
     assert [step.get("run") for step in workflow["jobs"]["test"]["steps"]][-1] == "make test"
