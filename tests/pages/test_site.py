@@ -149,7 +149,7 @@ def test_the_first_page_shows_each_lesson_with_what_there_is_to_do(site, lessons
         assert "<span>5 minutes</span>" in tile
         assert f"<span>{len(exercises_of(number))} exercises</span>" in tile
         assert ("you train" in tile) == (number == "01")
-    assert "Without VAEs</b>" in first
+    assert "VAEs later</b>" in first
     assert '<a href="01_second.html">01 From the VAE to the DDPM</a>' in first  # on a way
 
 

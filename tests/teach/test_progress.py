@@ -591,7 +591,7 @@ def test_the_map_is_text_too_where_its_style_is_stripped_and_unfolds_where_one_g
     assert "01 From the VAE to the DDPM continue here" in bare
     assert text.count("continue here") == text.count("<details open>") == 1
     assert text.count("<details>") == 2
-    assert "Without VAEs, about 13 hours." in bare
+    assert "VAEs later, about 13 hours." in bare
     assert "00 Start here → 02 The forward process →" in bare
     done = {name: Entry("PASSED", 1, "2026-01-01T00:00:00+00:00") for name in titles}
     assert "continue here" not in CourseMap(survey(titles, done, files))._repr_html_()
