@@ -6,8 +6,8 @@
 Groups: steps (training and sampling steps of each package, at equal FLOPs), loop (the overhead of the
 sampling loop), amount (a training step with more data), roofline (the U-Net compared with the fastest
 convolution of the same run), forms (memory format, bfloat16, batch), processes (two compared with one),
-quality (time to good samples), start (imports, lessons, size), parity (equal states from the schedulers of
-diffusers; nothing is timed).
+quality (time to good samples), start (imports, size), lessons (seconds, memory, slowest cells), parity
+(equal states from the schedulers of diffusers; nothing is timed).
 The other packages come with pip install -e ".[bench]".  Where the torchvision that comes with them was built
 for another torch, as beside torch's build for the CPU, they are measured without it.
 """

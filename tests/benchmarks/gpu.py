@@ -11,10 +11,6 @@
 import argparse
 import os
 import platform
-import resource
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from lessons import every, measured
 from peers import Diffusers
 from torch import Tensor, nn
 
@@ -29,7 +26,6 @@ from ddpm_core import Denoiser, UNet, V, cosine, ddim, last, pretrained, sample,
 from ddpm_core.speed import fast
 from ddpm_core.training import Extras
 
-ROOT = Path(__file__).parents[2]
 SHAPES = {  # of what is learned: its size, and the width and factors of the network
     "digits, 28×28": ((1, 28, 28), 64, (1, 2, 2)),
     "pictures, 32×32×3": ((3, 32, 32), 96, (1, 2, 2)),
@@ -157,9 +153,8 @@ def drawn(net: nn.Module, x: Tensor, steps: int) -> Tensor:
 
 def lessons(device: torch.device) -> Iterator[str]:
     """Every lesson: on a machine with a GPU, four at a time."""
-    paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
-    some = paths if device.type == "cuda" else paths[:1]
-    yield "| lesson | | seconds | peak memory of its kernel, MB |"
+    some = every() if device.type == "cuda" else every()[:1]
+    yield "| lesson | | seconds | peak memory of its kernel, MiB |"
     yield "|---|---|--:|--:|"
     with ThreadPoolExecutor(4) as pool:
         for path, told in zip(some, pool.map(lesson, some), strict=True):
@@ -167,25 +162,12 @@ def lessons(device: torch.device) -> Iterator[str]:
 
 
 def lesson(path: Path) -> str:
-    """Run one lesson in a process of its own: how it ended, seconds, megabytes."""
-    with tempfile.TemporaryDirectory() as folder:
-        own = {"DDPM_PROGRESS": f"{folder}/progress.json", "DDPM_STUDENT": ""}
-        command = [sys.executable, __file__, "one", "--notebook", str(path)]
-        done = subprocess.run(command, env=os.environ | own, capture_output=True, text=True)
-    return done.stdout.strip() or f"failed: {done.stderr.strip().splitlines()[-1][:100]} | | "
-
-
-def one(path: Path) -> str:
-    """Run a notebook in this process's only child: its row."""
-    import nbformat
-    from nbclient import NotebookClient
-
-    notebook, start = nbformat.read(path, as_version=4), time.perf_counter()
-    where = {"metadata": {"path": str(path.parent)}}
-    NotebookClient(notebook, timeout=300, startup_timeout=120, resources=where).execute()
-    took = time.perf_counter() - start
-    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1024 if sys.platform == "linux" else 1e6)
-    return f"done | {took:.0f} | {most:,.0f}"
+    """Run one lesson: how it ended, seconds, memory."""
+    try:
+        told = measured(path)
+    except RuntimeError as error:
+        return f"failed: {error} | | "
+    return f"done | {told.seconds:.0f} | {told.mb:,.0f}"
 
 
 def seconds(work: Callable[[], object], device: torch.device, warm: int = 0) -> float:
@@ -203,11 +185,10 @@ def main() -> None:
     """Print what one part measures."""
     parts = {"machine": machine, "digits": digits, "speed": speed, "lessons": lessons}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("part", choices=[*parts, "one"])
+    parser.add_argument("part", choices=parts)
     parser.add_argument("--device", type=torch.device, default=torch.device("cuda"))
-    parser.add_argument("--notebook", type=Path)
     args = parser.parse_args()
-    for line in [one(args.notebook)] if args.part == "one" else parts[args.part](args.device):
+    for line in parts[args.part](args.device):
         print(line, flush=True)
 
 

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from clock import medians
+from lessons import every, measured
 from parity import parity
 from peers import BATCH, COLOUR, DIGITS, LATENTS, PEERS, SMALL, Ours, Shape, flops, weights
 from torch import Tensor, nn
@@ -281,7 +281,7 @@ def quality(rounds: int) -> Iterator[Row]:
 
 
 def start(rounds: int) -> Iterator[Row]:
-    """Start-up and size: imports relative to torch's, lessons' first cells and whole runs, a clone."""
+    """Start-up and size: imports relative to torch's, and what a clone holds."""
     python = lambda code: lambda: subprocess.run([sys.executable, "-c", code], check=True)  # noqa: E731
     seconds = medians(
         {name: python(f"import {name}") for name in ("torch", "ddpm_core", "ddpm_core.teach")}, rounds
@@ -297,24 +297,12 @@ def start(rounds: int) -> Iterator[Row]:
     )
     yield {"files_mb": sum(size for size, _ in sizes) / 1e6}
     yield {name: size / 1e6 for size, name in reversed(sizes[-3:])}
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        yield {"lesson": path.stem, **_lesson(path)}
 
 
-def _lesson(path: Path) -> Row:
-    """Seconds from the kernel's start until the first code cell is done, and until the last."""
-    import nbformat
-    from nbclient import NotebookClient
-
-    notebook = nbformat.read(path, as_version=4)
-    ends: list[float] = []
-    began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["DDPM_PROGRESS"] = f"{folder}/progress.json"
-        client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(path.parent)}})
-        client.on_cell_executed = lambda **_: ends.append(time.perf_counter() - began)
-        client.execute()
-    return {"first_cell_s": ends[0], "all_s": ends[-1]}
+def each_lesson(rounds: int) -> Iterator[Row]:
+    """Every lesson's seconds and memory, and its three slowest cells."""
+    for path in every():
+        yield {"lesson": path.stem, **measured(path)._asdict()}
 
 
 def amount(rounds: int) -> Iterator[Row]:
@@ -338,5 +326,6 @@ GROUPS: dict[str, Callable[[int], Iterator[Row]]] = {
     "processes": processes,
     "quality": quality,
     "start": start,
+    "lessons": each_lesson,
     "parity": parity,
 }
