@@ -388,9 +388,14 @@ def at_rest(work: Callable[P, R]) -> Callable[P, R]:
 
 
 def _put(gradients: bool, modules: list[nn.Module], training: bool) -> None:
-    torch.set_grad_enabled(gradients)
+    if torch.is_grad_enabled() != gradients:
+        torch.set_grad_enabled(gradients)
     for module in modules:
-        module.training = training
+        own = vars(module)
+        if "training" in own:
+            own["training"] = training  # as its __setattr__ would, which takes thirty times as long
+        else:
+            module.training = training  # a scripted module keeps it elsewhere
 
 
 def output(net: nn.Module, xt: Tensor, t: Tensor, *y: Tensor) -> Tensor:
@@ -399,7 +404,7 @@ def output(net: nn.Module, xt: Tensor, t: Tensor, *y: Tensor) -> Tensor:
     xt: (B, ...), t: (B,) or (1,), y: (B,) -> (B, ...).
     """
     try:
-        out: Tensor = net(xt, t if len(t) == len(xt) else t.expand(len(xt)), *y)
+        out: Tensor = net(xt, t if t.shape[0] == xt.shape[0] else t.expand(len(xt)), *y)
     except RuntimeError as error:
         if (own := next(net.parameters(), xt).dtype) == xt.dtype:
             raise

@@ -235,16 +235,18 @@ def last(walk: Iterable[Frame]) -> Frame:
 def _step(
     denoiser: Estimator, xt: Tensor, s: int, t: int, rule: Rule, noise: Tensor
 ) -> tuple[Tensor, Tensor]:
-    x0 = estimate(denoiser, xt, t)
+    x0 = _estimate(denoiser, xt, t)
     return x0, rule(x0, xt, denoiser.schedule.at(s), denoiser.schedule.at(t), noise)
 
 
-@checks.at_rest
-def estimate(denoiser: Estimator, xt: Tensor, t: int) -> Tensor:
+def _estimate(denoiser: Estimator, xt: Tensor, t: int) -> Tensor:
     """The estimate of x_0 for a batch that is all at one time t: (B, ...); no gradients, in eval mode."""
     if isinstance(denoiser, Denoiser):
         return denoiser(xt, t)
     return denoiser(xt, torch.full((len(xt),), t, device=xt.device))
+
+
+estimate = checks.at_rest(_estimate)
 
 
 def randn(like: Tensor, generator: Dice = None) -> Tensor:
@@ -252,9 +254,9 @@ def randn(like: Tensor, generator: Dice = None) -> Tensor:
 
     generator: torch's own if None; one for each row, if it is a sequence.
     """
-    if isinstance(generator, Sequence):
-        return torch.cat([randn(row, die) for row, die in zip(like.split(1), generator, strict=True)])
     if generator is None:
         return torch.randn_like(like, memory_format=torch.contiguous_format)
+    if isinstance(generator, Sequence):
+        return torch.cat([randn(row, die) for row, die in zip(like.split(1), generator, strict=True)])
     empty = torch.empty_like(like, device=generator.device, memory_format=torch.contiguous_format)
     return empty.normal_(generator=generator).to(like.device)

@@ -47,7 +47,7 @@ class Schedule:
         if abar is None and bool(((a**2 + b**2 - 1).abs() < 1e-12).all()):
             abar = a**2
         self._abar, self._signal, self._noise = abar, a, b
-        self._floats = a.tolist(), b.tolist()
+        self._levels = [*map(Level, a.tolist(), b.tolist())]
         self._tables: dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor]] = {}
 
     @property
@@ -102,7 +102,7 @@ class Schedule:
 
     def start(self, noise: Tensor) -> Tensor:
         """x_T from standard noise (B, ...): the noise itself if variance is preserved, else times noise_T."""
-        return noise if self.preserving else self._floats[1][-1] * noise
+        return noise if self.preserving else self._levels[-1].noise * noise
 
     def level(self, t: Tensor | int, like: Tensor | None = None) -> Level:
         """The level at time t.
@@ -119,8 +119,8 @@ class Schedule:
 
     def at(self, t: Tensor | int, like: Tensor | None = None) -> Level:
         """`level`, unchecked: what a loop calls."""
-        if not isinstance(t, Tensor) or like is None:
-            return Level(*(table[int(t)] for table in self._floats))
+        if like is None or not isinstance(t, Tensor):
+            return self._levels[int(t)]
         t, shape = t.to(like.device), (len(t),) + (1,) * (like.ndim - 1)
         signal, noise = (table[t].reshape(shape) for table in self._table(like.device, like.dtype))
         return Level(signal, noise)  # (B, 1, ..., 1) each

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from mutate import MUTANTS, broken
 from packaging.requirements import Requirement
 from packaging.version import Version
 from rattler import MatchSpec
@@ -312,6 +313,11 @@ def test_a_notebook_is_small_and_was_run_from_top_to_bottom(path):
     ]
     assert not unexpected
     assert not json.loads(raw)["metadata"].get("widgets")
+
+
+def test_every_mutant_still_finds_the_piece_that_it_breaks():
+    for mutant in MUTANTS:
+        assert broken(mutant, ROOT) != (ROOT / "ddpm_core" / mutant.file).read_text("utf-8")
 
 
 def test_no_two_public_functions_have_one_name():

@@ -465,6 +465,14 @@ def test_who_reads_a_denoiser_finds_it_in_eval_mode_and_leaves_it_as_it_was(read
     assert torch.equal(torch.get_rng_state(), state)
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_a_scripted_network_is_asked_in_eval_mode_too():
+    denoiser, x = Denoiser(torch.jit.script(Moody()), cosine(9), X0()), normal(6, 2, dtype=torch.float32)
+    calm = READERS["dpm_2m"](denoiser.eval(), x)
+    assert torch.equal(READERS["dpm_2m"](denoiser.train(), x), calm)
+    assert all(m.training for m in denoiser.modules())
+
+
 def test_a_walk_that_is_left_half_way_leaves_the_network_in_its_mode():
     denoiser = Denoiser(Moody(), cosine(9), X0()).train()
     for frame in sample(denoiser, normal(1, 2, dtype=torch.float32)):
