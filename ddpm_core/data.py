@@ -169,7 +169,7 @@ def from_bytes(grey: Tensor, levels: int = 256) -> Tensor:
             raise ValueError(
                 f"grey levels must be whole numbers, got {low:g}..{high:g}; from 0..1: x * 2 - 1"
             )
-    return grey.float() * (2 / (levels - 1)) - 1
+    return grey.to(torch.float32, copy=True).mul_(2 / (levels - 1)).sub_(1)
 
 
 def to_bytes(images: Tensor, levels: int = 256) -> Tensor:

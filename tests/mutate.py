@@ -236,6 +236,7 @@ OWN = {  # other modules have one file, of their name
     "denoiser": ["prediction", "sampling"],
     "formula": ["prediction"],
     "training": ["training", "parallel", "folders"],
+    "data": ["data", "folders"],
     "checks": ["bad_input", "sampling"],
     "calibrated": ["elbo"],
     "sample": ["pictures", "cli"],
