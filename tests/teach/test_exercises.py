@@ -56,7 +56,10 @@ def judged(e, answer, marks=None):
     assert time.process_time() - start < 2
     assert isinstance(verdict, Verdict)
     assert verdict.message.strip()
-    assert verdict == e.judge(answer, marks)
+    again = e.judge(answer, marks)
+    if "longer than it should" in verdict.message + again.message:  # a busy machine may stop one of them
+        verdict, again = e.judge(answer, marks), e.judge(answer, marks)
+    assert verdict == again
     data = json.loads(json.dumps(e.record(answer, marks), allow_nan=False))
     assert e.recheck(data) == verdict
     return verdict
