@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import browser
 import pytest
 
 from ddpm_core.teach import exercises
@@ -76,12 +75,6 @@ def folder(tmp_path_factory):
     for name, text in files.items():
         (out / name).write_text(text, "utf-8")
     return out
-
-
-@pytest.fixture(scope="module")
-def chrome():
-    with browser.browser() as started:
-        yield started
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """shape_posterior in a browser, without a kernel: what a hand drags is drawn, and is what Python computes."""
 
-import browser
 import pytest
 
 from ddpm_core import Schedule
@@ -8,12 +7,6 @@ from ddpm_core.teach.page.bells import shape_posterior
 from ddpm_core.teach.page.widgets import loader, mounted
 
 EXAMPLE = Schedule([1, 0.9216, 0.64, 0.36])
-
-
-@pytest.fixture(scope="module")
-def chrome():
-    with browser.browser() as started:
-        yield started
 
 
 @pytest.fixture

@@ -56,12 +56,6 @@ X0, EPS, XS = here["x0"], here["eps"], here["xs"]
 
 
 @pytest.fixture(scope="module")
-def chrome():
-    with browser.browser() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("notebooks")
 

@@ -2,7 +2,6 @@
 
 import base64
 
-import browser
 import pytest
 import torch
 
@@ -13,12 +12,6 @@ from ddpm_core.teach.page.widgets import loader, mounted
 def draw(text, seed):
     for share in (0.5, 1.0):
         yield torch.full((4, 3, 8, 8), share * (0.8 if "light" in text else -0.8))
-
-
-@pytest.fixture(scope="module")
-def chrome():
-    with browser.browser() as started:
-        yield started
 
 
 @pytest.fixture

@@ -41,12 +41,6 @@ def folder(tmp_path_factory):
     return out
 
 
-@pytest.fixture(scope="module")
-def chrome():
-    with browser.browser() as started:
-        yield started
-
-
 @pytest.fixture
 def opened(chrome, folder):
     """A function that opens the page in a browser without a network; at the end, no error was seen."""

@@ -31,12 +31,6 @@ def network(schedule, prediction=None, clip=None):
     return made
 
 
-@pytest.fixture(scope="module")
-def chrome():
-    with browser.browser() as started:
-        yield started
-
-
 @pytest.fixture
 def opened(chrome):
     """A function that opens a widget's page in a browser without a network; at the end, no error was seen."""

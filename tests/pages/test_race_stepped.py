@@ -1,6 +1,5 @@
 """step_race in a browser, without a kernel: rows appear one by one, and who leads is what Python says."""
 
-import browser
 import pytest
 import torch
 
@@ -12,12 +11,6 @@ from ddpm_core.teach.page.widgets import loader, mounted
 def races():
     q, p = (Gaussian(*(torch.tensor(v, dtype=torch.float64) for v in pair)) for pair in ((1, 0.25), (0, 1)))
     return step_race(q, p, generator=torch.Generator().manual_seed(3))
-
-
-@pytest.fixture(scope="module")
-def chrome():
-    with browser.browser() as started:
-        yield started
 
 
 @pytest.fixture

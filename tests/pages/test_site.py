@@ -403,12 +403,6 @@ def test_pictures_come_along_and_one_that_is_not_found_is_told(tmp_path, capsys)
 # in a browser that has no network, from the folder itself
 
 
-@pytest.fixture(scope="module")
-def chrome():
-    with browser.browser() as started:
-        yield started
-
-
 @pytest.fixture
 def tab(chrome, site):
     """A tab without a network; at the end, it must have had no errors."""
