@@ -75,7 +75,7 @@ def _card(args: argparse.Namespace) -> None:
     from .report.card import write_or_check  # imports torch, which a report doesn't need
 
     out = Path(args.out or Path(args.source) / "card.md")
-    print(*map(clean, write_or_check(args.source, args.data, out)), sep="\n")
+    print(*map(clean, write_or_check(args.source, args.data, out, args.fit, args.background)), sep="\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -140,6 +140,12 @@ def _card_parser(commands: Any) -> None:
     )
     c.add_argument("--from", dest="source", required=True, metavar="RUN", help="the folder of the run")
     c.add_argument("--data", required=True, metavar="FOLDER", help="the pictures that it was trained on")
+    c.add_argument(
+        "--fit", choices=("crop", "pad"), default="crop", help="as in its training (default: crop)"
+    )
+    c.add_argument(
+        "--background", metavar="COLOUR", default="white", help="as in its training (default: white)"
+    )
     c.add_argument("--out", metavar="FILE", help="the card (default: card.md in the run's folder)")
     c.set_defaults(run=_card)
 

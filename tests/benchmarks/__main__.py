@@ -52,7 +52,7 @@ def main() -> int:
         machine = {"cpu": _cpu(), "threads": args.threads, "torch": torch.__version__}
         told[name] = {"machine": machine, "seconds": round(time.perf_counter() - start), "rows": rows}
         target.write_text(json.dumps(told, indent=1) + "\n")
-    if "steps" in told:
+    if "steps" in (args.groups or groups.GROUPS):
         _plot(told["steps"], args.out / "bench.png")
     print(f"\n{target}")
     return 0

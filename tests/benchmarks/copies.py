@@ -20,15 +20,16 @@ from ddpm_core import Denoiser, UNet, V, ancestral, cosine, folder, last, sample
 from ddpm_core.speed import multiplies_bfloat16
 from ddpm_core.study import latents
 from ddpm_core.study.latents import Autoencoder, Captioned, Plan, encoded
+from ddpm_core.study.metrics import grey_apart
 from ddpm_core.teach.report.card import NEAR
 from ddpm_core.training import Extras
 
-GREY, SAMPLES, DRAWS = 127.5, 64, 4
+SAMPLES, DRAWS = 64, 4
 
 
 def nearest(a: Tensor, b: Tensor) -> Tensor:
     """For each picture of a its distance to the nearest of b, not to itself, in grey levels."""
-    far = torch.cdist(a.flatten(1), b.flatten(1)) * (GREY / a[0].numel() ** 0.5)
+    far = grey_apart(a, b)
     return (far.fill_diagonal_(torch.inf) if a is b else far).amin(1)
 
 
@@ -38,9 +39,8 @@ def loss(denoiser: Denoiser, z: Tensor) -> float:
     g, errors = torch.Generator().manual_seed(5), []
     for level in range(50, 1000, 100):
         for _ in range(DRAWS):
-            eps, abar = torch.randn(z.shape, generator=g), denoiser.schedule.abar[level].float()
-            says = denoiser.net(abar.sqrt() * z + (1 - abar).sqrt() * eps, torch.full((len(z),), level))
-            errors.append((says - (abar.sqrt() * eps - (1 - abar).sqrt() * z)).square().mean())
+            eps = torch.randn(z.shape, generator=g)
+            errors.append(denoiser.loss(z, torch.tensor([level]), eps).mean() / z[0].numel())
     return torch.stack(errors).mean().item()
 
 
@@ -67,9 +67,8 @@ def main() -> None:
     paint = Autoencoder(own.shape[1])
     for _ in latents.fit(paint, own, Plan(args.autoencoder, bf16=extras.bf16)):
         pass
-    data = Captioned(encoded(paint.eval(), own), None, [])
-    with torch.no_grad():
-        z, z_held = paint.encode(own).mean, paint.encode(held).mean
+    q = encoded(paint.eval(), own)
+    data, z, z_held = Captioned(q, None, []), q.mean, encoded(paint, held).mean
     apart = nearest(own, own).mean().item()
     print(f"{len(own)} pictures, each {apart:.1f} from the nearest other in the mean")
     print(f"{len(held)} held out, each {nearest(held, own).mean():.1f} from the nearest of the others")

@@ -20,26 +20,22 @@ from ddpm_core import emoji
 from ddpm_core.data import Emoji
 from ddpm_core.study.colours import varied
 from ddpm_core.study.latents import pretrained_autoencoder
+from ddpm_core.study.metrics import grey_apart
 
-GREY, SAME = 127.5, 1.0  # grey levels; nearer, and two pictures are one, up to rounding
-
-
-def far(a: Tensor, b: Tensor) -> Tensor:
-    """Distances in grey levels: (N, M)."""
-    return torch.cdist(a.flatten(1), b.flatten(1)) * (GREY / a[0].numel() ** 0.5)
+SAME = 1.0  # grey levels; nearer, and two pictures are one, up to rounding
 
 
 def alike(known: Emoji, every: Emoji, k: int) -> Tensor:
     """Which of `every` are picture k of `known`, or k in another colour."""
     own = varied(known.where(torch.arange(len(known.names)) == k)).images
-    return (far(every.images, own) < SAME).any(1)
+    return (grey_apart(every.images, own) < SAME).any(1)
 
 
 @torch.no_grad()
 def told(known: Emoji, every: Emoji, rows: list[int], own: Tensor, others: Tensor) -> None:
     """Print how the rule judges real pictures in the place of samples."""
     paint = pretrained_autoencoder("emoji")
-    back = far(paint.decode(paint.encode(known.images[rows]).mean), every.images)
+    back = grey_apart(paint.decode(paint.encode(known.images[rows]).mean), every.images)
     blurred = back.masked_fill(own, torch.inf).amin(1)
     print(
         f"encoded and decoded: {blurred.mean():.1f}; {100 * (blurred < others / 2).float().mean():.0f} of 100"
@@ -48,7 +44,9 @@ def told(known: Emoji, every: Emoji, rows: list[int], own: Tensor, others: Tenso
     for k, other in zip(rows, others, strict=True):
         styles = [j for j, name in enumerate(known.names) if name == known.names[k] and j != k]
         for j in styles[:1]:
-            alone = far(known.images[[j]], every.images).masked_fill(alike(known, every, j)[None], torch.inf)
+            alone = grey_apart(known.images[[j]], every.images).masked_fill(
+                alike(known, every, j)[None], torch.inf
+            )
             found.append((alone.min(), alone.min() < other / 2))
     distance, copies = (torch.tensor(each).float().mean() for each in zip(*found, strict=True))
     print(f"the same name in another style: {distance:.1f}; {100 * copies:.0f} of 100 copies")
@@ -64,16 +62,18 @@ def main() -> None:
     every, held = varied(known), whole.images[whole.held]
     rows = torch.randperm(len(known.names), generator=torch.Generator().manual_seed(2))[: args.n].tolist()
     own = torch.stack([alike(known, every, k) for k in rows])
-    others = far(known.images[rows], every.images).masked_fill(own, torch.inf).amin(1)
+    others = grey_apart(known.images[rows], every.images).masked_fill(own, torch.inf).amin(1)
     print(
         f"{len(every.names):,} pictures; {len(rows)} of them are {others.mean():.1f} from the nearest other"
     )
-    print(f"the {len(held)} held out are {far(held, every.images).amin(1).mean():.1f} from the nearest")
+    print(
+        f"the {len(held)} held out are {grey_apart(held, every.images).amin(1).mean():.1f} from the nearest"
+    )
     told(known, every, rows, own, others)
     draw = Painter(args.source, None, None)
     for kind in ("with a style", "without"):
         texts = [f"{known.names[k]} {known.styles[k]}" if kind != "without" else known.names[k] for k in rows]
-        distance, nearest = far(draw(texts, 0), every.images).min(1)
+        distance, nearest = grey_apart(draw(texts, 0), every.images).min(1)
         found, copies = own[torch.arange(len(rows)), nearest], distance < others / 2
         print(
             f"samples {kind}: {distance.mean():.1f} from the nearest; in {100 * found.float().mean():.0f} of "

@@ -24,6 +24,7 @@ from ddpm_core import ddim, last, sample
 from ddpm_core.commands.models import model, painter
 from ddpm_core.data import COMPOSITIONS, Emoji, emoji
 from ddpm_core.study.colours import PURE, tint
+from ddpm_core.study.metrics import grey_apart
 
 LEAST, GREY = 12, 127.5
 
@@ -145,9 +146,7 @@ def apart(a: Tensor, b: Tensor) -> float:
 
 def nearest(x: Tensor, known: Emoji) -> float:
     """The mean distance to the nearest training picture."""
-    return (
-        torch.cdist(x.flatten(1), known.images.flatten(1)).amin(1).mean().item() / x[0].numel() ** 0.5 * GREY
-    )
+    return grey_apart(x, known.images).amin(1).mean().item()
 
 
 def two_styles(known: Emoji) -> float:

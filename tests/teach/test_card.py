@@ -93,3 +93,30 @@ def test_the_command_writes_a_card_and_then_checks_it(tmp_path, capsys, monkeypa
     assert main(command) == 0
     assert "every number agrees" in capsys.readouterr().out
     assert main(["card", "--from", str(tmp_path / "none"), "--data", pictures]) == 2
+
+
+def test_a_card_counts_in_whole_pictures_with_commas():
+    numbers = measured(REAL, squares(20, 1)) | {"pictures": 1512.0}
+    text = model_card(numbers, "runs/mine", "my/pictures")
+    assert "| pictures | 1,512 |" in text
+    assert "1,512 from" in text
+    assert not any(line.startswith("pictures") for line in disagreements(text, numbers))
+
+
+@pytest.mark.slow
+def test_a_run_that_saw_other_pictures_gets_no_card(tmp_path, capsys, monkeypatch):
+    """Here those of the same folder, cropped instead of padded."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "in").mkdir()
+    for k, x in enumerate(REAL[:12]):
+        pixels = ((x + 1) * 127.5).byte().permute(1, 2, 0).numpy()[:20]
+        Image.fromarray(np.ascontiguousarray(pixels)).save(tmp_path / f"in/{k}.png")
+    run, pictures = str(tmp_path / "run"), str(tmp_path / "in")
+    padded = ["--fit", "pad", "--background", "black"]
+    assert core(["train", "--data", pictures, "--images", "128", "--size", "16", *padded, "--out", run]) == 0
+    capsys.readouterr()
+    assert main(["card", "--from", run, "--data", pictures]) == 2
+    assert "--fit and --background as in its training" in capsys.readouterr().err
+    assert not (tmp_path / "run/card.md").exists()
+    assert main(["card", "--from", run, "--data", pictures, *padded]) == 0
+    assert main(["card", "--from", "emoji", "--data", pictures, "--out", str(tmp_path / "other.md")]) == 0

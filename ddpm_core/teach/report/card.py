@@ -21,12 +21,12 @@ from ...commands.models import model, painter
 from ...commands.recipes import texts
 from ...commands.sample import WALKS
 from ...denoiser import Denoiser
-from ...folders import Folder, folder
+from ...folders import FITS, Folder, folder
 from ...sampling import last
-from ...study.latents import pretrained_autoencoder
-from ...study.metrics import frechet, jackknife
+from ...study.latents import encoded, pretrained_autoencoder
+from ...study.metrics import frechet, grey_apart, jackknife
 
-SAMPLES, SPLITS, GREY = 64, 20, 127.5
+SAMPLES, SPLITS = 64, 20
 NEAR = 0.5  # of the distance between two pictures: nearer, and a sample counts as a copy
 SLACK = 0.1  # by which a number on a card may differ from what is measured, and still agree
 BLANK = "(write here:"
@@ -44,7 +44,7 @@ TEMPLATE = """\
 
 **What it draws.** {blank} in a sentence)
 
-**The pictures.** {pictures:.0f} from `{data}`. Source: {blank} where they are from, who made them)
+**The pictures.** {pictures} from `{data}`. Source: {blank} where they are from, who made them)
 Licence: {blank} what their licence allows, and whom it asks to name)
 
 **How it was made.** {blank} the command, and how long it took)
@@ -72,7 +72,8 @@ def measured(pictures: Tensor, samples: Tensor) -> dict[str, float]:
         if len(checks.pictures(x, name)) < 8:
             raise ValueError(f"at least 8 {name} are needed to compare, got {len(x)}")
     checks.same_shape(pictures[:1], samples[:1], "pictures", "samples")
-    among, to = _distances(pictures, pictures), _distances(samples, pictures)
+    exact = pictures.double()
+    among, to = grey_apart(exact, exact), grey_apart(samples.double(), exact)
     among.fill_diagonal_(torch.inf)
     apart, nearest = among.amin(1).mean(), to.amin(1)
     real, made = features(pictures), features(samples)
@@ -91,30 +92,29 @@ def measured(pictures: Tensor, samples: Tensor) -> dict[str, float]:
 def features(x: Tensor) -> Tensor:
     """16 numbers for each picture (N, C, H, W): what is where in its four quarters.  (N, 16), float64."""
     x = F.interpolate(x.expand(-1, 3, -1, -1), (32, 32), mode="area")
-    paint = pretrained_autoencoder("emoji")
-    means = [torch.as_tensor(paint.encode(part).mean) for part in x.split(500)]
-    return F.adaptive_avg_pool2d(torch.cat(means), 2).flatten(1).double()
+    z = encoded(pretrained_autoencoder("emoji"), x).mean
+    return F.adaptive_avg_pool2d(z, 2).flatten(1).double()
 
 
-def drawn(run: str, own: Folder, n: int = SAMPLES) -> Tensor:
-    """n samples of a run as it samples by default, always the same: with the words or labels of the pictures.
+def drawn(run: str, saved: Mapping[str, Any], denoiser: Denoiser, own: Folder) -> Tensor:
+    """Samples of a run as it samples by default, always the same: with the words or labels of the pictures.
 
-    ValueError or OSError for a run that there isn't.
+    ValueError for a run that is meant for a walk that there isn't.
     """
-    device = torch.device("cpu")
-    saved, denoiser = model(run, device)
+    if (name := saved.get("walk", "ancestral")) not in WALKS:
+        raise ValueError(f"{run} was meant for a walk {name!r}, which there isn't")
     dice = torch.Generator().manual_seed(0)
-    told = _told(denoiser, own, saved, n, dice)
-    x_T = denoiser.schedule.start(torch.randn(n, *saved["shape"], generator=dice))
-    walk = WALKS[saved.get("walk", "ancestral")]
-    end = last(walk(told, x_T, denoiser.schedule.times(saved.get("steps")), dice)).xt
-    return painter(run, saved, device)(end)
+    told = _told(denoiser, own, saved, dice)
+    x_T = denoiser.schedule.start(torch.randn(SAMPLES, *saved["shape"], generator=dice))
+    end = last(WALKS[name](told, x_T, denoiser.schedule.times(saved.get("steps")), dice)).xt
+    return painter(run, dict(saved), x_T.device)(end)
 
 
 def model_card(numbers: Mapping[str, float], run: str, data: str) -> str:
     """A model card with these numbers, and blanks for what can't be measured."""
-    rows = "\n".join(f"| {name} | {numbers[key]:.3g} |" for key, name in NAMES.items())
-    return TEMPLATE.format(run=run, data=data, pictures=numbers["pictures"], rows=rows, blank=BLANK)
+    rows = "\n".join(f"| {name} | {_said(key, numbers[key])} |" for key, name in NAMES.items())
+    count = _said("pictures", numbers["pictures"])
+    return TEMPLATE.format(run=run, data=data, pictures=count, rows=rows, blank=BLANK)
 
 
 def disagreements(text: str, numbers: Mapping[str, float]) -> list[str]:
@@ -126,42 +126,48 @@ def disagreements(text: str, numbers: Mapping[str, float]) -> list[str]:
         if found is None:
             wrong.append(f"the number is missing: {name}")
         elif abs(float(found[1].replace(",", "")) - value) > max(SLACK * abs(value), 0.01):
-            wrong.append(f"{name}: the card says {found[1]}, measured is {value:.3g}")
+            wrong.append(f"{name}: the card says {found[1]}, measured is {_said(key, value)}")
     wrong += [f"still blank: {blank}" for blank in re.findall(re.escape(BLANK) + r" ([^)]*)\)", text)]
     return wrong
 
 
-def write_or_check(run: str, data: str, out: Path, size: int | None = None) -> list[str]:
+def write_or_check(run: str, data: str, out: Path, fit: str = "crop", background: str = "white") -> list[str]:
     """Write a run's card to `out`, or check the one that is there; what is to say of it, in lines.
 
-    ValueError or OSError if run or pictures can't be read.
+    fit, background: as for the run's training.  ValueError or OSError if run or pictures can't be read, or if
+    the run saw other pictures than these.
     """
-    saved, _ = model(run, torch.device("cpu"))
+    saved, denoiser = model(run, torch.device("cpu"))
     channels, side = saved.get("latent_of", saved["shape"])[::2]
-    own = folder(data, size or side, channels=channels)
-    numbers = measured(own.images, drawn(run, own))
+    own = folder(data, side, fit=FITS[fit], background=background, channels=channels)
+    if (seen := saved.get("pictures", own.digest)) != own.digest:
+        raise ValueError(
+            f"name the folder, --fit and --background as in its training: it saw {seen}, this is {own.digest}"
+        )
+    numbers = measured(own.images, drawn(run, saved, denoiser, own))
     if not out.exists():
         files.write(out, model_card(numbers, run, data).encode())
-        return [f"{name}: {numbers[key]:.3g}" for key, name in NAMES.items()] + [f"written: {out}"]
+        told = [f"{name}: {_said(key, numbers[key])}" for key, name in NAMES.items()]
+        return [*told, f"written: {out}"]
     wrong = disagreements(out.read_text("utf-8"), numbers)
     return wrong or [f"{out}: every number agrees, and nothing is blank"]
 
 
-def _told(denoiser: Denoiser, own: Folder, saved: Mapping[str, Any], n: int, dice: torch.Generator) -> Any:
+def _said(key: str, value: float) -> str:
+    """A number as a card has it."""
+    return f"{value:,.0f}" if key == "pictures" else f"{value:.3g}"
+
+
+def _told(denoiser: Denoiser, own: Folder, saved: Mapping[str, Any], dice: torch.Generator) -> Denoiser:
     """The denoiser, told the words or labels of pictures by lot; itself if it takes none."""
     config = getattr(denoiser.net, "config", {})
-    order = torch.randint(len(own), (n,), generator=dice).tolist()
-    if config.get("words"):
-        said: Sequence[Sequence[str]] = texts(own, "latent_of" in saved)
+    order = torch.randint(len(own), (SAMPLES,), generator=dice).tolist()
+    said: Sequence[Sequence[str]] = texts(own, "latent_of" in saved)
+    if config.get("words") and said:
         return denoiser.guided([said[k][0] for k in order], float(saved.get("guidance", 1.0)))
     if config.get("classes") and own.labels is not None:
         return denoiser.given(own.labels[order])
     return denoiser
-
-
-def _distances(a: Tensor, b: Tensor) -> Tensor:
-    """Root mean square differences in grey levels of 256: (N, M)."""
-    return torch.cdist(a.flatten(1).double(), b.flatten(1).double()) * (GREY / a[0].numel() ** 0.5)
 
 
 def _halves(x: Tensor) -> float:
