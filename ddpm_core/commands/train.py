@@ -54,7 +54,7 @@ def add_train(commands: Any) -> argparse.ArgumentParser:
     t.add_argument(
         "--latent",
         action="store_true",
-        help="train an autoencoder first, then in its latents: ten times faster",
+        help="train an autoencoder first, then in its latents: several times faster",
     )
     t.add_argument("--from", dest="source", metavar="NAME", help="start from this network")
     t.add_argument("--batch", type=int, help="images a step")
