@@ -11,6 +11,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 R = TypeVar("R")
@@ -32,9 +33,8 @@ class Failed(Exception):
 def with_timeout(seconds: float, work: Callable[[], R]) -> R:
     """The result of `work`, run in a thread.  TimeoutError after so many seconds, Failed if it raised.
 
-    On a machine that is busy elsewhere, work that computes has up to PATIENCE times as long, until it has
-    used so many seconds of a processor.  In a browser's page there are no threads: it is run at once, and the
-    page itself puts an end to what takes too long.
+    It has longer on a busy machine: see `_patiently`.  In a browser's page there are no threads: it is run at
+    once, and the page itself puts an end to what takes too long.
     """
     if sys.platform == "emscripten":
         return _at_once(work)
@@ -53,13 +53,13 @@ def with_timeout(seconds: float, work: Callable[[], R]) -> R:
             over.acquire()
             time.sleep(0)  # a Stop that is still pending is raised here at the latest
 
+    def ended(seconds: float) -> bool:
+        thread.join(seconds)
+        return not thread.is_alive()
+
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join(seconds)
-    for _ in range(PATIENCE - 1):
-        if thread.is_alive() and 0.05 * seconds < _used(clocks[0] if clocks else None) < seconds:
-            thread.join(seconds)
-    if thread.is_alive():
+    if not _patiently(seconds, ended, lambda: _used(clocks[0] if clocks else None)):
         if over.acquire(blocking=False):
             ident, stop = ctypes.c_ulong(thread.ident or 0), ctypes.py_object(Stop)
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, stop)
@@ -68,6 +68,25 @@ def with_timeout(seconds: float, work: Callable[[], R]) -> R:
     if failure:
         raise Failed(failure[0])
     return box[0]
+
+
+def _patiently(seconds: float, ended: Callable[[float], bool], used: Callable[[], float]) -> bool:
+    """Whether work ends in so many seconds, by `ended`, which waits for that long and tells.
+
+    On a machine that is busy elsewhere, work that computes has up to PATIENCE times as long, until it has
+    used so many seconds of a processor.
+    """
+    for _ in range(PATIENCE):
+        if ended(seconds):
+            return True
+        if not 0.05 * seconds < used() < seconds:
+            return False
+    return False
+
+
+def _closed(pipe: int, seconds: float) -> bool:
+    """Whether nobody holds the other end of a pipe any more; waits for that for so many seconds."""
+    return bool(select.select([pipe], [], [], seconds)[0])
 
 
 def _at_once(work: Callable[[], R]) -> R:
@@ -83,7 +102,7 @@ def _own_clock() -> int | None:
 
 
 def _used(clock: int | None) -> float:
-    """Seconds of a processor that a thread has used; 0 where that isn't known, or the thread has ended."""
+    """Seconds of a processor that a thread or a process has used; 0 if that isn't known, or it has ended."""
     with contextlib.suppress(OSError):
         return 0.0 if clock is None else time.clock_gettime(clock)
     return 0.0
@@ -117,8 +136,9 @@ def hangs(seconds: float, work: Callable[[], object]) -> bool:
             work()
         os._exit(0)
     os.close(held)
+    clock = ~copy << 3 | 2  # of a process: clock_getcpuclockid(3), which Python doesn't have
     try:
-        late = not select.select([ended], [], [], seconds)[0]
+        late = not _patiently(seconds, partial(_closed, ended), partial(_used, clock))
     finally:
         os.close(ended)
         os.kill(copy, signal.SIGKILL)
