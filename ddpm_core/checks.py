@@ -297,10 +297,10 @@ class Unstarted(Generic[S]):
             )
 
 
-def for_all(y: Tensor, xt: Tensor) -> Tensor:
-    """A row of y (B, ...) for each picture of xt, or ValueError."""
+def for_all(y: Tensor, xt: Tensor, what: str = "labels") -> Tensor:
+    """A row of y (B, ...) for each picture of xt, or ValueError; `what` they are."""
     if len(y) not in (1, len(xt)):
-        raise ValueError(f"{len(y)} labels for {len(xt)} pictures: give one each, or one for all")
+        raise ValueError(f"{len(y)} {what} for {len(xt)} pictures: give one for each, or one for all")
     return y.expand(len(xt), *y.shape[1:])
 
 
@@ -334,11 +334,8 @@ def spread(value: float | Tensor, like: Tensor) -> Any:
     """A number for each row, (B,), as a tensor of the shape of `like` (B, ...); one number as it is."""
     if not isinstance(value, Tensor):
         return value
-    if len(value) not in (1, len(like)):
-        raise ValueError(
-            f"{len(value)} strengths for {len(like)} pictures: give one for each, or one for all"
-        )
-    return value.to(like).reshape(-1, *(1,) * (like.ndim - 1)).expand_as(like)
+    each = for_all(value.to(like), like, "strengths")
+    return each.reshape(-1, *(1,) * (like.ndim - 1)).expand_as(like)
 
 
 def dice(generator: object, x: Tensor) -> None:
@@ -362,17 +359,19 @@ def trained_for(net: nn.Module, T: int) -> None:
         )
 
 
-def at_rest(work: Callable[P, R]) -> Callable[P, R]:
-    """Decorator: the function runs without gradients and with its first argument, if a module, in eval mode.
+class Resting:
+    """Runs work without gradients, and with a network's modules, those of now, in eval mode.
 
     Afterwards both are as they were, also when Ctrl-C interrupts it: `torch.no_grad` can be interrupted just
     before it switches gradients on again; here that is done twice, and one Ctrl-C can cut short only one.
     """
 
-    @wraps(work)
-    def quiet(*args: P.args, **kwargs: P.kwargs) -> R:
-        net, before = args[0], torch.is_grad_enabled()
-        awake = [m for m in net.modules() if m.training] if isinstance(net, nn.Module) else []
+    def __init__(self, net: object):
+        self.modules = list(net.modules()) if isinstance(net, nn.Module) else []
+
+    def __call__(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """What the work returns."""
+        before, awake = torch.is_grad_enabled(), [m for m in self.modules if m.training]
         if not (before or awake):
             return work(*args, **kwargs)
         try:
@@ -383,6 +382,14 @@ def at_rest(work: Callable[P, R]) -> Callable[P, R]:
                 _put(before, awake, True)
         finally:
             _put(before, awake, True)
+
+
+def at_rest(work: Callable[P, R]) -> Callable[P, R]:
+    """Decorator: the function runs by `Resting` of its first argument, a network or what has none."""
+
+    @wraps(work)
+    def quiet(*args: P.args, **kwargs: P.kwargs) -> R:
+        return Resting(args[0])(work, *args, **kwargs)
 
     return quiet
 

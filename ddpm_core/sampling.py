@@ -149,10 +149,10 @@ def _checked(
 
 def _walk(denoiser: Estimator, x: Tensor, path: list[int], rule: Rule, generator: Dice) -> Iterator[Frame]:
     yield Frame(path[0], x, None, None)
-    x = x.detach()
+    x, at_rest = x.detach(), checks.Resting(denoiser)
     for t, s in pairwise(path):
         noise = randn(x, generator)
-        x0, x = _step(denoiser, x, s, t, rule, noise)
+        x0, x = at_rest(_step, denoiser, x, s, t, rule, noise)
         yield Frame(s, x, x0, noise)
 
 
@@ -231,7 +231,6 @@ def last(walk: Iterable[Frame]) -> Frame:
     return deque(walk, maxlen=1).pop()
 
 
-@checks.at_rest
 def _step(
     denoiser: Estimator, xt: Tensor, s: int, t: int, rule: Rule, noise: Tensor
 ) -> tuple[Tensor, Tensor]:

@@ -175,7 +175,7 @@ CASES = {
     "given for others": (
         lambda: D.given(t4)(x[:3], 7),
         ValueError,
-        "4 labels for 3 pictures: give one each, or one for all",
+        "4 labels for 3 pictures: give one for each, or one for all",
     ),
     "guided for others": (lambda: KNOWS_3.guided(t4 * 0, 2)(x[:3], 7), ValueError, "4 labels for 3 pictures"),
     "denoise at 0": (lambda: D(x, 0), ValueError, "t must be in 1..50, got 0"),
