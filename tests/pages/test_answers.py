@@ -187,6 +187,48 @@ def test_the_solution_comes_after_a_first_answer_or_the_last_hint(tab, folder):
     assert other.get_by_role("button", name="Solution").is_visible()
 
 
+def test_who_answers_while_the_judge_is_being_fetched_hears_so_each_time(tab, folder):
+    """And one that is given up leaves the judge to the other."""
+    tab.goto((folder / "00.html").as_uri())
+    forms = {"00.sum-of-noises": "6.1", "00.abar-from-beta": "beta + 3"}
+    for key, text in forms.items():
+        form = tab.locator(f'[data-exercise="{key}"]')
+        form.locator("[type=text]").fill(text)
+        form.locator("[type=text]").press("Enter")
+        form.get_by_text("The judge is being fetched").wait_for(timeout=5_000)
+    for key in forms:
+        tab.locator(f'[data-exercise="{key}"] .result.not_yet').wait_for(timeout=240_000)
+
+
+def test_an_answer_that_takes_too_long_is_told_so(tab, folder):
+    """The judge is there: it isn't said that it can't work in this browser."""
+    tab.goto((folder / "00.html").as_uri())
+    assert answer(tab, "00.sum-of-noises", "6.1") == "◐ Not yet"
+    tab.evaluate("""() => {
+        const [wait, send] = [window.setTimeout, Worker.prototype.postMessage];
+        Worker.prototype.postMessage = function (...wish) { wait(() => send.apply(this, wish), 2000); };
+        window.setTimeout = (work, ms, ...more) => wait(work, Math.min(ms, 1000), ...more);
+    }""")
+    form = tab.locator('[data-exercise="00.sum-of-noises"]')
+    form.locator("[type=text]").fill("6.2")
+    form.locator("[type=text]").press("Enter")
+    form.get_by_text("Judging this takes too long: write it shorter.").wait_for(timeout=5_000)
+
+
+def test_a_draft_that_comes_while_notes_are_folded_is_kept(tab, folder):
+    tab.goto((folder / "00.html").as_uri())
+    form = tab.locator('[data-exercise="00.hopes"]')
+    form.locator("textarea").fill("one")
+    tab.wait_for_function("localStorage['ddpm-notes']?.includes('one')")
+    tab.locator("[data-progress] summary").click()
+    tab.get_by_role("button", name="Export").click()  # fetches the judge, which takes a while
+    form.locator("textarea").fill("two")
+    tab.wait_for_function("localStorage['ddpm-notes']?.includes('two')")
+    tab.get_by_text("Put progress.json into").wait_for(timeout=240_000)
+    tab.reload()
+    assert tab.locator('[data-exercise="00.hopes"] textarea').input_value() == "two"
+
+
 def test_where_the_judge_cannot_work_the_page_says_so(tab, folder):
     tab.add_init_script("delete window.Worker")
     tab.goto((folder / "00.html").as_uri())

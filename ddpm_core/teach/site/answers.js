@@ -32,42 +32,45 @@ const script = (src) => new Promise((done, fail) => {
   document.head.append(Object.assign(document.createElement("script"), { src, onload: done, onerror: fail }));
 });
 const waiting = new Map();
+const LATE = "it took too long";
 let thread = null;
+let awake = false; // whether the thread has answered once
 let asked = 0;
 
 async function started() {
   if (!window.JUDGE) await script("judge.js");
-  const { worker: source, files } = window.JUDGE;
+  const { worker: source, files, language } = window.JUDGE;
   const worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
   worker.onmessage = ({ data }) => {
     waiting.get(data.n)?.(data);
     waiting.delete(data.n);
   };
   worker.onerror = (event) => waiting.forEach((done) => done({ failed: event.message || "it can't start" }));
-  worker.postMessage({ files });
+  worker.postMessage({ files, language });
   return worker;
 }
 
 // What a function of the desk returns.  An Error if the judge can't be had, or takes too long.
 async function ask(wish, ...values) {
-  const limit = thread ? SLOW : START;
-  thread ??= started();
+  const [limit, late] = awake ? [SLOW, LATE] : [START, "it took too long to start"];
+  const mine = (thread ??= started());
   try {
-    const worker = await thread;
+    const worker = await mine;
     const n = ++asked;
     const reply = new Promise((done) => {
       waiting.set(n, done);
-      setTimeout(done, limit, { failed: "it took too long" });
+      setTimeout(done, limit, { failed: late });
     });
     worker.postMessage({ n, wish: { do: wish, with: values } });
     const { done, refused, failed } = await reply;
     if (failed) throw new Error(failed);
+    awake = true;
     if (refused) throw new RangeError(refused);
     return done;
   } catch (error) {
-    if (!(error instanceof RangeError)) {
-      thread?.then((worker) => worker.terminate(), () => {});
-      thread = null;
+    if (!(error instanceof RangeError) && thread === mine) {
+      mine.then((worker) => worker.terminate(), () => {});
+      [thread, awake] = [null, false];
     }
     throw error;
   }
@@ -82,7 +85,8 @@ const folded = () => alone(async () => {
   const added = notes();
   if (added.length) {
     write(FILE, await ask("kept", read(FILE), added));
-    write(NOTES, JSON.stringify(notes().slice(added.length)));
+    const known = new Set(added.map((each) => JSON.stringify(each))); // others may have come meanwhile
+    write(NOTES, JSON.stringify(notes().filter((each) => !known.has(JSON.stringify(each)))));
   }
   return read(FILE);
 });
@@ -107,18 +111,12 @@ function tally({ exercises }) {
 
 // --- what is seen of it
 
-const node = (tag, words, attributes = {}) => {
-  const made = Object.assign(document.createElement(tag), { textContent: words });
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  return made;
-};
-
 const sign = (key, id) => {
   const outcome = outcomes()[key] ?? "NOT_ATTEMPTED";
   const [mark, words] = window.COURSE.words[outcome];
-  return node("a", mark, {
+  return element("a", {
     href: `#answer-${key}`, class: `sign ${outcome.toLowerCase()}`, title: `${id}: ${words}`, "aria-label": `${id}: ${words}`,
-  });
+  }, mark);
 };
 
 // A lesson's mark on a list: a circle that fills, and how many of its exercises are passed.
@@ -129,8 +127,8 @@ function marks() {
     for (const item of document.querySelectorAll(`[data-lesson="${lesson.number}"]`)) {
       item.querySelector(":scope > .done")?.remove();
       if (!needed) continue;
-      const mark = node("span", "", { class: "done", style: `--share: ${done / needed}` });
-      mark.append(node("i", "", { "aria-hidden": "true" }), ` ${done} of ${needed}`);
+      const mark = element("span", { class: "done", style: `--share: ${done / needed}` });
+      mark.append(element("i", { "aria-hidden": "true" }), ` ${done} of ${needed}`);
       if (lesson === here) mark.append(" ", goOn(lesson));
       item.append(mark);
     }
@@ -140,7 +138,7 @@ function marks() {
 function goOn(lesson) {
   const known = outcomes();
   const [key] = lesson.exercises.find(([each, , more]) => !more && known[each] !== "PASSED");
-  return node("a", "continue here", { href: `${lesson.page}#answer-${key}` });
+  return element("a", { href: `${lesson.page}#answer-${key}` }, "continue here");
 }
 
 function show() {
@@ -148,18 +146,18 @@ function show() {
   for (const end of document.querySelectorAll("[data-mark]")) {
     const lesson = lessons().find(({ number }) => number === end.dataset.mark);
     if (!lesson) continue;
-    const signs = node("p", "", { class: "signs" });
+    const signs = element("p", { class: "signs" });
     for (const [key, id, more] of lesson.exercises) if (!more) signs.append(sign(key, id), " ");
-    end.replaceChildren(signs, node("p", `${tally(lesson).line}.`));
+    end.replaceChildren(signs, element("p", {}, `${tally(lesson).line}.`));
   }
 }
 
 // Where progress leaves this browser, and comes into it.
 function desk(host) {
-  const status = node("p", "", { role: "status" });
-  const out = node("button", "Export", { type: "button" });
-  const picker = node("input", "", { type: "file", accept: ".json,application/json", hidden: "", "aria-label": "A progress.json" });
-  const into = node("button", "Import", { type: "button" });
+  const status = element("p", { role: "status" });
+  const out = element("button", { type: "button" }, "Export");
+  const picker = element("input", { type: "file", accept: ".json,application/json", hidden: "", "aria-label": "A progress.json" });
+  const into = element("button", { type: "button" }, "Import");
   const tell = (work) => async () => {
     status.textContent = "One moment…";
     try {
@@ -172,7 +170,7 @@ function desk(host) {
     const text = await folded();
     if (!text) return "There is nothing to export yet.";
     const href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-    node("a", "", { href, download: "progress.json" }).click();
+    element("a", { href, download: "progress.json" }).click();
     return "Put progress.json into the folder my/ of the course: JupyterLab goes on from there.";
   }));
   into.addEventListener("click", () => picker.click());
@@ -180,13 +178,13 @@ function desk(host) {
     const text = await picker.files[0].text();
     picker.value = "";
     await folded();
-    write(FILE, await alone(() => ask("brought", read(FILE), text)));
+    await alone(async () => write(FILE, await ask("brought", read(FILE), text)));
     show();
     return `It is joined with what was here: ${Object.values(outcomes()).filter((each) => each === "PASSED").length} passed.`;
   }));
-  const told = node("p", "Kept in this browser alone. The file is the one of JupyterLab.");
-  const parts = node("details", "");
-  parts.append(node("summary", "Your progress"), told, out, into, picker, status);
+  const told = element("p", {}, "Kept in this browser alone. The file is the one of JupyterLab.");
+  const parts = element("details", {});
+  parts.append(element("summary", {}, "Your progress"), told, out, into, picker, status);
   host.append(parts);
 }
 
@@ -217,7 +215,8 @@ function question(host, key, sheet) {
   model.on("change:asked", async () => {
     const wish = model.get("asked");
     const tell = (made) => wish === model.get("asked") && model.set("told", { n: wish.n, ...made });
-    if (!thread) setTimeout(() => model.get("told").n !== wish.n && tell({ outcome: "WAIT", head: "The judge is being fetched: 5 MB, once…" }), 100);
+    const head = awake ? "Checking…" : "The judge is being fetched: 5 MB, once…";
+    setTimeout(() => model.get("told").n !== wish.n && tell({ outcome: "WAIT", head }), 100);
     try {
       const made = await weighed(key, sheet, wish);
       const { outcome, data, version } = made;
@@ -226,7 +225,8 @@ function question(host, key, sheet) {
       tell({ ...made, tally: tally(lessonOf(key)).line });
     } catch (error) {
       console.warn(error);
-      tell({ outcome: "WAIT", head: "The judge can't work in this browser. Answer this one in JupyterLab." });
+      const why = error.message === LATE ? "Judging this takes too long: write it shorter." : "The judge can't work in this browser. Answer this one in JupyterLab.";
+      tell({ outcome: "WAIT", head: why });
     }
   });
   model.on("change:draft", () => {
@@ -240,13 +240,12 @@ function question(host, key, sheet) {
 
 function questions() {
   if (!window.SHEETS) return;
-  const bytes = Uint8Array.from(atob(window.SHEETS), (letter) => letter.charCodeAt(0));
-  const sheets = JSON.parse(new TextDecoder().decode(bytes));
+  const sheets = JSON.parse(new TextDecoder().decode(decode(window.SHEETS)));
   for (const host of document.querySelectorAll("[data-exercise]")) {
     const key = host.dataset.exercise;
     if (sheets[key]) question(host, key, sheets[key]);
   }
-  window.judging = { sheets, weighed }; // for the tests
+  window.judging = { weighed }; // for the tests
 }
 
 questions();

@@ -101,6 +101,7 @@ def answer_files(numbers: Iterable[str]) -> dict[str, str]:
     quiz = asset("model.js", "quiz.js").replace("export default { render };", "")
     mine = f"(() => {{\n{quiz}{(HERE / 'answers.js').read_text('utf-8')}}})();\n"
     judge = {"worker": (HERE / "worker.js").read_text("utf-8"), "files": engine()}
+    judge["language"] = os.environ.get("DDPM_LANGUAGE", "")
     return {**found, "answers.js": mine, "judge.js": f"window.JUDGE = {json.dumps(judge)};\n"}
 
 
@@ -135,7 +136,7 @@ def course(pages: Mapping[str, str]) -> str:
         {
             "number": number,
             "page": page,
-            "exercises": [[e.key, e.id, int(e.optional), int(is_judged(e))] for e in lesson(number).values()],
+            "exercises": [[e.key, e.id, int(e.optional)] for e in lesson(number).values()],
         }
         for number, page in pages.items()
         if number in LESSONS

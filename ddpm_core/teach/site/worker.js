@@ -8,7 +8,7 @@ const inflated = async (text) => {
 const unpacked = async (text, type) => new Blob([await new Response(await inflated(text)).arrayBuffer()], { type });
 const load = (blob) => import(URL.createObjectURL(blob));
 
-async function start(files) {
+async function start(files, language) {
   const module = async (name) => load(await unpacked(files[name], "text/javascript"));
   const blobs = {
     wasm: await unpacked(files["pyodide.asm.wasm"], "application/wasm"),
@@ -20,7 +20,7 @@ async function start(files) {
     indexURL: "page:///",
     stdLibURL: "page:///stdlib.zip",
     lockFileContents: await (await unpacked(files["lock.json"])).text(),
-    env: { HOME: "/home/pyodide", DDPM_PROGRESS: "/home/pyodide/progress.json", DDPM_STUDENT: "" },
+    env: { HOME: "/home/pyodide", DDPM_PROGRESS: "/home/pyodide/progress.json", DDPM_STUDENT: "", DDPM_LANGUAGE: language },
   });
   const course = JSON.parse(await (await unpacked(files["course.json"])).text());
   for (const [path, text] of Object.entries(course)) {
@@ -35,9 +35,9 @@ async function start(files) {
 self.importScripts = () => { throw new TypeError("modules have no importScripts"); };
 
 let answered; // the desk's function, once Python is there
-self.onmessage = async ({ data: { n, files, wish } }) => {
+self.onmessage = async ({ data: { n, files, language, wish } }) => {
   if (files) {
-    answered = start(files);
+    answered = start(files, language);
     return;
   }
   try {
