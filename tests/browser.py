@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
+AXE = {"resultTypes": ["violations"], "preload": False}  # preload would fetch the style again
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 SETTINGS = {
     "apputils-extension/notification": {

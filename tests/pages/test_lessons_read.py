@@ -12,7 +12,6 @@ from ddpm_core.teach.site.lessons import lesson
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 LESSONS = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
-AXE = {"resultTypes": ["violations"], "preload": False}  # preload would fetch the style again
 WIDER = """[...document.querySelectorAll("main *")].filter((each) => {
     const rolls = (at) => at && (getComputedStyle(at).overflowX !== "visible" || rolls(at.parentElement));
     if (rolls(each)) return false;
@@ -45,5 +44,5 @@ def test_a_lesson_can_be_read_by_everyone(tab, folder, name, width, scheme):
     tab.wait_for_load_state("load")
     assert tab.evaluate(WIDER) == []
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
-    faults = Axe().run(tab, options=AXE).response["violations"]
+    faults = Axe().run(tab, options=browser.AXE).response["violations"]
     assert [(fault["id"], [node["html"][:120] for node in fault["nodes"]][:4]) for fault in faults] == []

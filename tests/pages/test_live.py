@@ -281,6 +281,27 @@ def test_the_noise_under_the_brush_is_drawn_anew_and_only_that_digit_walks(opene
     assert np.abs(frames(tab, "digits")[1] - after).max((0, 2, 3, 4))[0] > 50
 
 
+def test_what_did_not_start_from_noise_alone_is_not_walked_again(opened):
+    """Neither by a key nor by the brush: its start isn't what the sampler begins with."""
+    tab = opened()
+    root = tab.locator('[data-kind="digits"]')
+    canvas, status = root.locator(".live-stage canvas"), root.locator(".live-status")
+    knobs(tab, "digits", steps=10)
+    for way in ("Your digit", "Fill in"):
+        root.get_by_role("radio", name=way).check(force=True)
+        if way == "Fill in":
+            root.locator(".live-pad").click()
+        press(tab, "digits")
+        root.get_by_role("radio", name="From noise").check(force=True)
+        _, before, _ = frames(tab, "digits")
+        told = status.text_content()
+        canvas.press("Space")
+        canvas.click()
+        tab.wait_for_timeout(600)
+        assert status.text_content() == told
+        assert (frames(tab, "digits")[1] == before).all()
+
+
 def test_a_walk_stops_in_between_goes_on_and_can_be_walked_back(opened):
     tab = opened()
     knobs(tab, "digits", steps=250)
@@ -288,6 +309,7 @@ def test_a_walk_stops_in_between_goes_on_and_can_be_walked_back(opened):
     root.locator(".live-go").click()
     tab.wait_for_function("document.getElementById('live').studios.digits.run()?.done > 3")
     root.get_by_role("button", name="Stop").click()
+    root.locator(".live-stage canvas").press("Space")  # a half walk isn't walked again either
     tab.wait_for_timeout(500)
     here = tab.evaluate("document.getElementById('live').studios.digits.run().done")
     tab.wait_for_timeout(1500)
@@ -316,7 +338,7 @@ def test_it_fits_without_a_shift_and_is_accessible(opened, width, scheme):
             tab.get_by_role("radio", name="Digits from noise").check(force=True)
             tab.get_by_role("radio", name="Your digit").check(force=True)
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
-        found = Axe().run(tab, options={"resultTypes": ["violations"], "preload": False})
+        found = Axe().run(tab, options=browser.AXE)
         assert found.violations_count == 0, found.generate_report()
 
 

@@ -42,8 +42,6 @@ SECOND = [
     "## Two sums\n\nThe same heading again.",
 ]
 
-AXE = {"resultTypes": ["violations"], "preload": False}  # preload would fetch the style again
-
 
 def written(path, cells):
     made = nbformat.v4.new_notebook(
@@ -550,7 +548,7 @@ def test_every_page_can_be_read_by_everyone(tab, site, scheme, width):
             tab.wait_for_selector("canvas[data-ready]")
         tab.wait_for_timeout(200)
         assert tab.evaluate("document.documentElement.scrollWidth") <= width, page.name
-        faults = Axe().run(tab, options=AXE).response["violations"]
+        faults = Axe().run(tab, options=browser.AXE).response["violations"]
         told = [(fault["id"], [node["html"][:120] for node in fault["nodes"]][:4]) for fault in faults]
         assert told == [], (page.name, scheme)
 

@@ -46,7 +46,7 @@ HERE = Path(__file__).parent
 COMPILED = """-target wasm32-freestanding -O2 -msimd128 -nostdlib
 -Wl,--no-entry -Wl,--strip-all -Wl,--export=__heap_base"""
 PART = 1_000_000  # bytes of weights in one script
-STEPS = (5, 10, 20, 50, 100, 250)  # as in live.js
+STEPS = (5, 10, 20, 50, 100, 250)  # that the slider offers
 SKETCH = 20  # steps of a poster
 FALLING = (0, 9, 14, 20)  # the steps that a preview shows
 PROMPTS = (
@@ -79,6 +79,7 @@ def live_files() -> dict[str, bytes]:
     scripts = {file: text for name in names for file, text in _scripts(name)}
     wasm = [base64.b64encode((HERE / name).read_bytes()).decode() for name in ("net-fma.wasm", "net.wasm")]
     given = f"const WORKER = {json.dumps(_read('network.js'))};\nconst WASM = {json.dumps(wasm)};\n"
+    given += f"const STEPS = {json.dumps(STEPS)};\n"
     parts = [asset("player.js", "dice.js"), given, *map(_read, ("sample.js", "crew.js", "live.js"))]
     page = "(() => {\n" + "".join(parts) + "})();\n"
     written = scripts | {"live.js": page, "live.css": asset("scrub.css", "particles.css") + _read("live.css")}
@@ -97,6 +98,7 @@ def live_section(kept: Path) -> str:
             alt=f"{kind.many} pictures that the network drew" + f" of: {PROMPTS[0]}" * bool(kind.decoder),
             side=65 if kind.decoder else 115,
             steps=STEPS.index(kind.steps),
+            last=len(STEPS) - 1,
             strength=kind.strength,
             eta=kind.eta,
             ancestral="checked" * (kind.eta == 1),

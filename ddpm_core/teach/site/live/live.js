@@ -1,6 +1,5 @@
 // What hands do with the networks: words, noise, a digit of one's own, and time.
 
-const STEPS = [5, 10, 20, 50, 100, 250];
 const SIDE = 28;
 const KINDS = {
   emoji: { network: "emoji", decoder: "emoji-decoder", n: 4, columns: 2, shape: [8, 8, 4], seen: [32, 32, 3] },
@@ -138,6 +137,10 @@ function studio(kind, ask) {
     controls.stop();
     busy(false);
   };
+  const failed = (error) => {
+    leave();
+    say(`It doesn't work here: ${error.message}`);
+  };
   // Load if need be, ask for a plan, and go.
   async function begin() {
     leave();
@@ -158,8 +161,7 @@ function studio(kind, ask) {
       say(`${n} pictures, ${run.times.length - 1} steps: ${seconds} s on this device.${asked.note ?? ""}`);
     } catch (error) {
       go.removeAttribute("aria-busy");
-      leave();
-      say(`It doesn't work here: ${error.message}`);
+      failed(error);
     }
   }
 
@@ -183,7 +185,7 @@ function studio(kind, ask) {
   controls.place(1); // the poster is an end
   if (kind === "digits") new ResizeObserver(() => pictures.fit(stage.clientWidth, stage.clientWidth)).observe(stage);
   return {
-    ...{ root, canvas, find, say, begin, leave, walk, controls },
+    ...{ root, canvas, find, say, begin, leave, failed, walk, controls },
     run: () => run,
     idle: () => !running,
     draw: () => draw(controls.k),
@@ -406,7 +408,7 @@ function digits() {
 
 // On the stage: over a digit, the brush draws its start noise anew, and it is walked again; in the other modes, a digit
 // that is touched is put on the pad.
-function repaint({ canvas, find, say, walk, run, idle, draw, paint }, mode, own) {
+function repaint({ canvas, find, say, failed, walk, run, idle, draw, paint }, mode, own) {
   const cell = SIDE + 1;
   const { n, columns } = KINDS.digits;
   const size = SIDE * SIDE;
@@ -422,15 +424,15 @@ function repaint({ canvas, find, say, walk, run, idle, draw, paint }, mode, own)
   const again = async (i, x) => {
     run().start.set(x, i * size);
     say(`Digit ${i + 1}, walked again from its new start.`);
-    if (await walk(run(), [i], x)) draw();
+    if (await walk(run(), [i], x).catch(failed)) draw();
   };
   const begun = (i) => ({ i, x: run().start.slice(i * size, (i + 1) * size), other: drawn(fresh(1), run().times[0], size) });
+  const over = () => run() && idle() && run().done === run().times.length;
+  const fromNoise = () => over() && mode() === "noise" && !run().wrap && !run().from; // else a start isn't noise alone
   brushed(canvas, columns * cell - 1, (n / columns) * cell - 1, {
     down(a) {
-      if (!run()) return say("This is a poster still: press the button first.");
-      if (!idle() || run().done < run().times.length) return;
-      if (mode() !== "noise") return take(pictureAt(a));
-      if (!run().wrap && !run().from) hand = begun(pictureAt(a));
+      if (fromNoise()) hand = begun(pictureAt(a));
+      else if (over() && mode() !== "noise") take(pictureAt(a));
     },
     to(a, [x, y]) {
       if (!hand) return;
@@ -455,7 +457,8 @@ function repaint({ canvas, find, say, walk, run, idle, draw, paint }, mode, own)
     if (event.ctrlKey || event.metaKey || event.altKey || !(by || event.key === " ")) return;
     event.preventDefault();
     if (by) at = clamp(at + by, 0, n - 1);
-    else if (run() && idle()) mode() === "noise" ? again(at, begun(at).other) : take(at);
+    else if (fromNoise()) again(at, begun(at).other);
+    else if (over() && mode() !== "noise") take(at);
     show();
     canvas.setAttribute("aria-label", `Digit ${at + 1} of ${n}. ${WITH_KEYS}`);
   });
