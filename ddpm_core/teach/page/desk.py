@@ -17,9 +17,8 @@ from ..text.markup import markup
 
 def on_page(verdict: Verdict) -> dict[str, str]:
     """A verdict as a page shows it: its outcome, the line at its head, and its message as HTML."""
-    name = verdict.outcome.name
-    head = f"{progress.SYMBOLS[name]} {verdict.title or progress.WORDS[name].capitalize()}"
-    return {"outcome": name, "head": head, "html": markup(verdict.message)}
+    head = f"{verdict.outcome.mark} {verdict.head}"
+    return {"outcome": verdict.outcome.name, "head": head, "html": markup(verdict.message)}
 
 
 def judged(key: str, answer: object, marks: object = None) -> dict[str, Any]:

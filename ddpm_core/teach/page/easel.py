@@ -30,7 +30,7 @@ class Easel(Pictured, anywidget.AnyWidget):
     """The widget that `easel` returns.  The page wishes (a text, places of words to leave out, a seed)."""
 
     awakes = "This is a film of one text. Run this cell, and type your own."
-    _esm = asset("easel.js")
+    _esm = asset("player.js", "easel.js")
     _css = asset("scrub.css", "easel.css")
     wish = traitlets.Dict(help="page to Python: {n, text, dropped, seed}").tag(sync=True)
     told = traitlets.Dict(help="Python to page: {n, words, said, over}").tag(sync=True)

@@ -51,6 +51,7 @@ SHOWN = {
     "particles": "particles in a plane",
     "step_race": "a race for a sample",
     "turn": "a dial",
+    "easel": "a box to type into",
     "watch_fault": "faults, and what they do to samples",
 }
 _TAGS = re.compile(r"(<(?:style|script|math)\b.*?</(?:style|script|math)>|<[^>]*>)", re.S)
@@ -363,10 +364,10 @@ class _Renderer(IPythonRenderer):
 
     def table_cell(self, text: str, align: str | None = None, head: bool = False) -> str:
         """A table cell.  An empty heading becomes <td>; one with only a formula gets an aria-label."""
-        spoken = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
+        bare = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
         if head and not words(text):
-            text = text.replace("<math ", f'<math aria-label="{html.escape(spoken)}" ')
-        tag, style = "th" if head and spoken else "td", f' style="text-align:{align}"' if align else ""
+            text = text.replace("<math ", f'<math aria-label="{html.escape(bare)}" ')
+        tag, style = "th" if head and bare else "td", f' style="text-align:{align}"' if align else ""
         return f"<{tag}{style}>{text}</{tag}>"
 
     def table(self, text: str) -> str:

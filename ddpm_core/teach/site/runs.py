@@ -71,7 +71,9 @@ def _reason(error: Exception, timeout: int) -> str:
 @cache
 def _package() -> str:
     """A checksum of what a notebook depends on: the package without this folder, and what ships with it."""
-    sources = [p for p in PACKAGE.rglob("*") if p.suffix in (".py", ".js", ".css") and HERE not in p.parents]
+    sources = [
+        p for p in PACKAGE.rglob("*") if p.suffix in (".py", ".js", ".css", ".toml") and HERE not in p.parents
+    ]
     shipped = [p for p in SHIPPED.glob("*") if p.suffix in (".npz", ".safetensors")]
     return _sum(path.read_bytes() for path in sorted(sources + shipped))
 

@@ -2,13 +2,6 @@
 
 const PATIENCE = 5000; // ms without an answer before the page says that Python may not be there
 
-function element(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-
 function row(model, name, words) {
   const picture = element("img", { class: "easel-row", alt: words, hidden: "" });
   let address = null;
