@@ -39,7 +39,7 @@ from PIL import Image
 from ddpm_core import Denoiser, Eps, UNet, V, checkpoints, cosine, data
 from ddpm_core.__main__ import main
 from ddpm_core.commands.models import model, painter
-from ddpm_core.commands.recipes import RECIPES
+from ddpm_core.commands.recipes import LATENT, RECIPES
 from ddpm_core.nets import Block
 from ddpm_core.prediction import Prediction
 from ddpm_core.sampling import ddim, last, sample
@@ -229,7 +229,7 @@ def minutes(long: int = 6) -> None:
     told = [Vocabulary(words).known(text) for text in zip(*own.captions, strict=True)]
     fed = Captioned(encoded(paint, own.images), None, told)
     torch.manual_seed(0)
-    denoiser = Denoiser(UNet(4, width=48, mults=(1, 4), words=words), cosine(), V(), fed.reach)
+    denoiser = Denoiser(UNet(**LATENT, words=words), cosine(), V(), fed.reach)
     how: dict[str, Any] = {"batch": 128, "lr": 3e-3, "ema": 0.995, "extras": Extras(bf16=True)}
     trial, start = train(copy.deepcopy(denoiser), fed, images=10**9, **how), time.process_time()
     for _ in range(20):

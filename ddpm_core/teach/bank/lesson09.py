@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 else:
     torch, transformer, inputs = later("torch", "study.transformer", "teach.bank.inputs")
 
-E1 = math.exp(1)
-
 
 # ── attention ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -141,7 +139,7 @@ ANSWERS = {
             "odds": math.exp(0.5),
             "the score": 0.5,
             "no exponent": 1,
-            "squared": E1 / (1 + E1),
+            "squared": math.e / (1 + math.e),
         },
     ),
     "three-words": a_number(
@@ -149,12 +147,12 @@ ANSWERS = {
         given={"q": 1.0, "k_1": 1.0, "k_2": 0.0, "k_3": -1.0, "v_1": 3.0, "v_2": 1.0, "v_3": 2.0},
         also=["(3*exp(1) + 1 + 2*exp(-1))/(exp(1) + 1 + exp(-1))", "9.8906/4.0862", "2.42"],
         mistakes={
-            "two words": (3 * E1 + 1) / (E1 + 1),
-            "not divided": 3 * E1 + 1 + 2 / E1,
+            "two words": (3 * math.e + 1) / (math.e + 1),
+            "not divided": 3 * math.e + 1 + 2 / math.e,
             "plain mean": 2,
             "scores as shares": 1,
-            "values in the exponent": (3 * math.exp(3) + E1 + 2 * math.exp(2))
-            / (math.exp(3) + E1 + math.exp(2)),
+            "values in the exponent": (3 * math.exp(3) + math.e + 2 * math.exp(2))
+            / (math.exp(3) + math.e + math.exp(2)),
         },
     ),
     "cross-attention": a_function(
