@@ -29,6 +29,7 @@ from ..page.still import WIDGET_VIEW, together
 from ..page.widgets import WIDGET_STATE, mounted_apart, stored_apart
 from ..text.latex import mathml, parsed
 from ..text.markup import FORMULAS
+from ..update.cells import Role, roles
 from .answers import NOTE, PLACE, is_judged, key_of, place
 
 BLANK = "Not attempted."  # the beginning of the verdict on an empty answer
@@ -36,8 +37,6 @@ KERNEL = "kernel"  # the tag of the cell that says which kernel to choose
 COVER = "cover"  # of the cell whose picture stands for the lesson; else it is the first
 TRAINS = re.compile(r"\btrain\(")
 CONTROLS = '<p class="note">Its controls move it <a href="index.html#lab">in JupyterLab</a>.</p>'
-ASKED = re.compile(r"""^(\w+) = exercise\(["']([^"']+)["']\)""", re.M)
-CHECKED = re.compile(r"^(\w+)\.check\(", re.M)
 MARK = re.compile(r"""^lesson_mark\(["'](\w+)["']\)""", re.M)
 ASKS_ALONE = re.compile(r"""(\w+ = )?(exercise|quiz|lesson_mark)\(["'][^"']*["']\)\s*(\n\w+)?""")
 SHAPES = re.compile(r",? \((?:[\w+ ]|\(\w+\))+,[\w+, ]*\)( each)?")
@@ -150,7 +149,6 @@ class _Writer:
         self.widgets = notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
         self.renderer = _Renderer(self)
         self.caption = ""  # of the figure that the present cell draws
-        self.asked: dict[str, str] = {}  # the exercises that the cells so far have named, by those names
 
     @property
     def section(self) -> Section:
@@ -160,16 +158,16 @@ class _Writer:
 
     def cells(self) -> Iterator[str]:
         cells = self.notebook.cells
-        for beside, group in groupby(zip(cells, deeper(cells), strict=True), key=itemgetter(1)):
-            made = [self.cell(cell) for cell, _ in group]
+        for beside, group in groupby(zip(cells, roles(cells), deeper(cells), strict=True), key=itemgetter(2)):
+            made = [self.cell(cell, role) for cell, role, _ in group]
             yield from (aside(made[0], made[1:]) if beside else filter(None, made))
 
-    def cell(self, cell: NotebookNode) -> str:
+    def cell(self, cell: NotebookNode, role: Role | None) -> str:
         """A cell as HTML, "" for one that the site doesn't show."""
         if cell.cell_type == "markdown":
             return f'<div class="text"{address(cell)}>{self.markdown(cell.source)}</div>'
         shown = cell.cell_type == "code" and cell.source.strip() and KERNEL not in tags(cell)
-        return self.code(cell) if shown else ""
+        return self.code(cell, role) if shown else ""
 
     def markdown(self, text: str) -> str:
         """Markdown as HTML.  Its words are added to the sections that its headings begin."""
@@ -182,11 +180,10 @@ class _Writer:
             place.words.append(spoken(part))
         return made
 
-    def code(self, cell: NotebookNode) -> str:
+    def code(self, cell: NotebookNode, role: Role | None) -> str:
         self.section.words.append(cell.source)
-        self.asked |= dict(ASKED.findall(cell.source))
         self.caption = caption(cell.source, self.page.number)
-        key = self.checked(cell)
+        key = unanswered(cell, role)
         if key and is_judged(bank[key]):
             return f'<div class="cell"{address(cell)}>{place(key)}</div>'
         source = coloured(cell.source)
@@ -200,13 +197,6 @@ class _Writer:
         if mark := MARK.search(cell.source):
             outputs = f'<div data-mark="{mark[1]}">{outputs}</div>'
         return f'<div class="cell"{address(cell)}>{source}{outputs}</div>'
-
-    def checked(self, cell: NotebookNode) -> str:
-        """The key of the exercise that a cell checks, if no answer is in it; else ""."""
-        name = CHECKED.search(cell.source)
-        blank = any(output.get("data", {}).get("text/plain", "").startswith(BLANK) for output in cell.outputs)
-        id = self.asked.get(name[1], "") if name and blank else ""
-        return bank[id].permanent if id in bank else ""
 
     def output(self, output: NotebookNode) -> str:
         if output.output_type == "stream":
@@ -297,6 +287,12 @@ def caption(source: str, number: str) -> str:
             first = re.split(r"(?<=\w\.)\s|;(?! right)", " ".join(told[-1].split()))[0].rstrip(".") + "."
             return "" if re.search("`|by name", first) else SHAPES.sub("", first)
     return ""
+
+
+def unanswered(cell: NotebookNode, role: Role | None) -> str:
+    """The key of the exercise that a cell checks, if no answer is in it; else ""."""
+    blank = any(output.get("data", {}).get("text/plain", "").startswith(BLANK) for output in cell.outputs)
+    return role.exercise if role and role.checks and blank and role.exercise in bank else ""
 
 
 def aside(head: str, rest: Iterable[str]) -> list[str]:
