@@ -23,7 +23,11 @@ def tint(image: Tensor) -> str:
     image: (3, H, W) in [-1, 1].  Coloured are pixels with a saturation of at least 0.3 and a value of at
     least 0.4, if they are a seventh of all.  Red and orange are called brown where they are dark.
     """
-    hue, saturation, value = _hsv(image).reshape(-1, 3).astype(float).T
+    return _tint(_hsv(_bytes(image[None])[0]))
+
+
+def _tint(hsv: np.ndarray) -> str:
+    hue, saturation, value = hsv.reshape(-1, 3).astype(float).T
     coloured = (saturation >= 77) & (value >= 100)
     degrees, value = hue[coloured] * (360 / 255), value[coloured]
     if len(degrees) < hue.size / 7:
@@ -40,32 +44,37 @@ def recoloured(known: Emoji) -> Emoji:
     All hues are turned by as much as the tint needs.  Neither people nor flags; nor where what comes out
     has another tint, as of a dark or a pale colour, or where the name has a colour that one doesn't see.
     """
-    kept = {name for name in known.names if KEPT & {*name.split()} or f"man {name}" in known.names}
-    rows, images, names, tints = [], [], [], []
-    for row, (image, name, old) in enumerate(zip(known.images, known.names, known.tints, strict=True)):
-        for new in PURE if old in PURE and name not in kept else ():
-            called = _renamed(name, old, new)
-            if new == old or called is None or composed(called):
-                continue
-            turned = _turned(image, old, new)
-            if tint(turned) == new:
-                rows.append(row)
-                images.append(to_bytes(turned))  # a quarter of the memory
-                names.append(called)
-                tints.append(new)
+    rows, images, names, tints = _recoloured(known)
     styles = [known.styles[row] for row in rows]
-    pictures = torch.cat([to_bytes(known.images[:0]), *(image[None] for image in images)])
-    return Emoji(from_bytes(pictures), names, styles, tints, known.held[rows], known.test[rows])
+    return Emoji(from_bytes(images), names, styles, tints, known.held[rows], known.test[rows])
 
 
 def varied(known: Emoji) -> Emoji:
     """All that is known, and again what of it can be had in other colours."""
-    more = recoloured(known)
-    images, held, test = (
-        torch.cat([getattr(part, name) for part in (known, more)]) for name in ("images", "held", "test")
-    )
-    names, styles = known.names + more.names, known.styles + more.styles
-    return Emoji(images, names, styles, known.tints + more.tints, held, test)
+    rows, images, names, tints = _recoloured(known)
+    every = from_bytes(torch.cat([to_bytes(known.images), images]))  # from bytes: four times smaller
+    rows = [*range(len(known.names)), *rows]
+    styles = [known.styles[row] for row in rows]
+    return Emoji(every, known.names + names, styles, known.tints + tints, known.held[rows], known.test[rows])
+
+
+def _recoloured(known: Emoji) -> tuple[list[int], Tensor, list[str], list[str]]:
+    """Rows of `known`, and for each of them a picture in bytes (N, 3, H, W), its name and its tint."""
+    kept = {name for name in known.names if KEPT & {*name.split()} or f"man {name}" in known.names}
+    pictures = _bytes(known.images)
+    rows, images, names, tints = [], [pictures[:0]], [], []
+    for row, (picture, name, old) in enumerate(zip(pictures, known.names, known.tints, strict=True)):
+        for new in PURE if old in PURE and name not in kept else ():
+            called = _renamed(name, old, new)
+            if new == old or called is None or composed(called):
+                continue
+            turned = _turned(picture, old, new)
+            if _tint(_hsv(turned)) == new:
+                rows.append(row)
+                images.append(turned[None])
+                names.append(called)
+                tints.append(new)
+    return rows, torch.from_numpy(np.concatenate(images)).permute(0, 3, 1, 2).contiguous(), names, tints
 
 
 def _renamed(name: str, old: str, new: str) -> str | None:
@@ -76,9 +85,9 @@ def _renamed(name: str, old: str, new: str) -> str | None:
     return f"{new} {name}"
 
 
-def _turned(image: Tensor, old: str, new: str) -> Tensor:
+def _turned(picture: np.ndarray, old: str, new: str) -> np.ndarray:
     """The picture with all hues turned: what has the colour `old` gets the hue of `new`, in the mean."""
-    hsv = _hsv(image).copy()
+    hsv = _hsv(picture).copy()
     degrees = hsv[..., 0] * (360 / 255)
     ends = [HUES["pink"] - 360, *HUES.values()]
     k = list(HUES).index(old)
@@ -86,9 +95,13 @@ def _turned(image: Tensor, old: str, new: str) -> Tensor:
     own = (ends[k] <= near) & (near < ends[k + 1]) & (hsv[..., 1] >= 77) & (hsv[..., 2] >= 100)
     turn = round((PURE[new] - near[own].mean()) * (255 / 360))
     hsv[..., 0] = (hsv[..., 0].astype(int) + turn) % 256
-    back = np.array(Image.fromarray(hsv, "HSV").convert("RGB"))
-    return from_bytes(torch.from_numpy(back)).permute(2, 0, 1)
+    return np.array(Image.fromarray(hsv, "HSV").convert("RGB"))
 
 
-def _hsv(image: Tensor) -> np.ndarray:
-    return np.asarray(Image.fromarray(to_bytes(image).permute(1, 2, 0).numpy()).convert("HSV"))
+def _bytes(images: Tensor) -> np.ndarray:
+    """Pictures (N, 3, H, W) in [-1, 1] as bytes, (N, H, W, 3)."""
+    return to_bytes(images).permute(0, 2, 3, 1).numpy()
+
+
+def _hsv(picture: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(picture).convert("HSV"))
