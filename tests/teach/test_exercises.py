@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import gc
 import io
 import itertools
 import json
@@ -1156,3 +1157,11 @@ def test_the_clock_of_a_process_is_the_one_that_the_system_tells(monkeypatch):
     assert clock.hangs(0.3, lambda: [None for _ in itertools.count()])
     assert 0.5 * told[-1] < sum(os.times()[2:4]) - before
     assert told[-1] > 0.1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere an answer isn't tried in a fork")
+def test_in_a_fork_garbage_is_not_looked_for_in_what_the_notebook_holds():
+    """It would copy every page of it, which took a second with six million lists, and look like a hang."""
+    forever = lambda: [None for _ in itertools.count()]  # noqa: E731
+    assert not clock.hangs(0.2, lambda: gc.get_freeze_count() or forever())
+    assert clock.hangs(0.2, forever)

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import gc
 import io
 import os
 import select
@@ -130,6 +131,7 @@ def hangs(seconds: float, work: Callable[[], object]) -> bool:
         return False
     if copy == 0:
         with contextlib.suppress(BaseException):
+            gc.freeze()  # going through all that is held copies it, page by page
             sys.stdout = sys.stderr = io.StringIO()
             if torch is not None:
                 torch.set_num_threads(1)  # the other threads don't exist in the fork
